@@ -1,0 +1,96 @@
+"""JSON as untrusted bytes, read strictly: what two parsers could read differently is refused.
+
+RFC 8259 leaves duplicate keys, number ranges and lone surrogates open; a decision made on one reading
+and a request built from another is how a limit is passed, so those texts are no JSON here.
+"""
+
+import json
+import math
+from typing import Any
+
+from mcp_proxy.core.limits import LIMITS
+
+
+class Refused(ValueError):
+    """The text is not acceptable. `reason` is parse, duplicate, depth, number or text."""
+
+    def __init__(self, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.reason = reason
+
+
+def loads(data: bytes) -> Any:
+    """One JSON text as a value. Raises Refused."""
+    try:
+        text = data.decode()
+        value = _DECODER.decode(text)
+    except Refused:
+        raise
+    except RecursionError:
+        raise Refused("depth", f"nested deeper than {LIMITS.json_depth} levels") from None
+    except ValueError:
+        raise Refused("parse", "not valid JSON in UTF-8") from None
+    if text.count("[") + text.count("{") > LIMITS.json_depth:
+        _check_depth(value)
+    if "\\u" in text:
+        _check_text(value)
+    return value
+
+
+def dumps(value: Any) -> bytes:
+    """Compact UTF-8 JSON in one line; non-finite numbers raise ValueError."""
+    text: str = _ENCODER.encode(value)
+    return text.encode(errors="replace")
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise Refused("duplicate", "an object names a key twice")
+    return value
+
+
+def _constant(_name: str) -> float:
+    raise Refused("number", "NaN and Infinity are no JSON")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20 or abs(value := int(digits)) > LIMITS.integer_max:
+        raise Refused("number", "an integer is beyond 2^63")
+    return value
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise Refused("number", "a number is beyond what a double holds")
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(LIMITS.json_depth):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return
+    if any(isinstance(item, (dict, list)) for item in level):
+        raise Refused("depth", f"nested deeper than {LIMITS.json_depth} levels")
+
+
+def _children(item: Any) -> Any:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
+
+
+def _check_text(value: Any) -> None:
+    try:
+        _ENCODER.encode(value).encode()
+    except UnicodeEncodeError:
+        raise Refused("text", "a string holds half a character (lone surrogate)") from None
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float
+)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
