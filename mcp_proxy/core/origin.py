@@ -140,12 +140,12 @@ def _ascii(host: str) -> str:
         return host
     try:
         encoded = host.encode("idna").decode("ascii")
-        # IDNA 2003 and 2008 agree on the names that survive the way back unchanged, and on no other.
+        # IDNA 2003 and 2008 agree on the names that survive the way back unchanged; on others not.
         if encoded.encode("ascii").decode("idna") == host:
             return encoded
     except UnicodeError:
         pass
-    raise ValueError("The URL's host has no single ASCII form; write it in its xn-- form.")
+    raise ValueError("The URL's host has no single ASCII form; write it as DNS holds it (xn--).")
 
 
 def _is_unsafe(code: int) -> bool:
