@@ -1,0 +1,209 @@
+"""Local files that carry authority (S23): opened once, that descriptor checked, those bytes used.
+
+Not checked on Windows: owner and DACL. There the user's own profile folder, which Windows keeps
+from other users, is what protects them.
+"""
+
+import errno
+import os
+import stat
+import sys
+from types import TracebackType
+from typing import Self
+
+from mcp_proxy.edges.folders import POSIX, check_ancestors, check_own_folder, sync_folder, unsafe
+from mcp_proxy.errors import HomeError, UsageError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+# Opening a named pipe to read must not wait for its writer.
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+
+
+def read_file(path: str, max_bytes: int, *, secret: bool = False) -> bytes | None:
+    """A file's bytes, or None where there is none; a `secret` one must not be readable by others.
+
+    Raises:
+        HomeError: H02 not safe to use, H03 not readable.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS | _NO_LINK | _NO_WAIT)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise unsafe(path, "it is a symbolic link") from None
+        raise _broken(path, error) from None
+    try:
+        _check_file(path, os.fstat(descriptor), secret)
+        check_ancestors(os.path.dirname(path))
+        return _read_bounded(descriptor, path, max_bytes)
+    except OSError as error:
+        raise _broken(path, error) from None
+    finally:
+        os.close(descriptor)
+
+
+def read_given(path: str, max_bytes: int) -> bytes:
+    """A file that the user named on the command line, whoever owns it; bounded.
+
+    Raises:
+        UsageError: W01 not there, not readable, or larger than `max_bytes`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+        try:
+            data = _read_at_most(descriptor, max_bytes + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise UsageError("MCPX-W01", f"{path} cannot be read: {error.strerror}.") from None
+    if len(data) > max_bytes:
+        raise UsageError("MCPX-W01", f"{path} is larger than {max_bytes} bytes.")
+    return data
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Replaces the file in one step, mode 0600, on disk when this returns; the folder must exist.
+
+    Raises:
+        HomeError: H02 a folder on the way is not safe, H03 not writable.
+    """
+    folder = os.path.dirname(path)
+    temporary = os.path.join(folder, f".{os.path.basename(path)}.{os.urandom(8).hex()}")
+    try:
+        check_ancestors(folder)
+        _write_new(temporary, data)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+            raise
+        sync_folder(folder)
+    except OSError as error:
+        raise _broken(path, error) from None
+
+
+def remove_file(path: str) -> bool:
+    """Takes the file away, for good when this returns; whether there was one.
+
+    Raises:
+        HomeError: H02 a folder on the way is not safe, H03 not removable.
+    """
+    try:
+        check_ancestors(os.path.dirname(path))
+        os.unlink(path)
+        sync_folder(os.path.dirname(path))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _broken(path, error) from None
+    return True
+
+
+def ensure_folder(path: str) -> None:
+    """Makes the folder and what is missing above it, each 0700, and checks what was there.
+
+    Raises:
+        HomeError: H02 not safe, H03 cannot be made.
+    """
+    missing = []
+    folder = path
+    while not os.path.lexists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    try:
+        check_ancestors(folder)
+        for name in reversed(missing):
+            os.mkdir(name, 0o700)
+            sync_folder(os.path.dirname(name))
+    except FileExistsError:
+        # Another process made it meanwhile; it is checked like any other.
+        ensure_folder(path)
+    except OSError as error:
+        raise _broken(path, error) from None
+    check_own_folder(path)
+
+
+class FileLock:
+    """An OS lock on a file of its own, held within `with`; waits until it is free.
+
+    The system frees it when the holder ends, however it ends, so it is never broken by age.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        check_ancestors(os.path.dirname(self._path))
+        try:
+            self._descriptor = os.open(
+                self._path, os.O_RDWR | os.O_CREAT | _FLAGS | _NO_LINK, 0o600
+            )
+            if sys.platform == "win32":
+                msvcrt.locking(self._descriptor, msvcrt.LK_LOCK, 1)
+            else:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise _broken(self._path, error) from None
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        os.close(self._descriptor)
+
+
+def _check_file(path: str, status: os.stat_result, secret: bool) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise unsafe(path, "it is not a regular file")
+    if not POSIX:
+        return
+    if status.st_uid != os.geteuid():
+        raise unsafe(path, "it belongs to another user")
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise unsafe(path, "other users may write it", f"chmod go-w '{path}'")
+    if secret and status.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        raise unsafe(path, "other users may read it", f"chmod go-r '{path}'")
+
+
+def _read_bounded(descriptor: int, path: str, max_bytes: int) -> bytes:
+    data = _read_at_most(descriptor, max_bytes + 1)
+    if len(data) > max_bytes:
+        raise unsafe(path, f"it is larger than {max_bytes} bytes")
+    return data
+
+
+def _read_at_most(descriptor: int, max_bytes: int) -> bytes:
+    parts = []
+    while max_bytes > 0 and (part := os.read(descriptor, min(max_bytes, 1 << 20))):
+        parts.append(part)
+        max_bytes -= len(part)
+    return b"".join(parts)
+
+
+def _write_new(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS | _NO_LINK, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _broken(path: str, error: OSError) -> HomeError:
+    return HomeError("MCPX-H03", f"{path} cannot be used: {error.strerror}.")

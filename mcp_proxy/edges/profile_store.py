@@ -1,0 +1,84 @@
+"""Installed profiles, the trust store and the version records, as serve reads them at every start.
+
+Also the generation: a file whose replacement tells running processes to look again (S6).
+"""
+
+import os
+import re
+
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import NAME_PATTERN, Profile
+from mcp_proxy.core.seen import Seen, parse_seen
+from mcp_proxy.core.trust import verify_profile
+from mcp_proxy.core.trust_store import TrustedKey, parse_trust_store
+from mcp_proxy.edges.files import ensure_folder, read_file, write_file
+from mcp_proxy.edges.places import Home
+from mcp_proxy.errors import HomeError, ProfileError
+
+
+def load_profile(home: Home, name: str, now_s: float) -> Profile:
+    """The installed profile of that name, read once and verified; `now_s` since the epoch.
+
+    Raises:
+        ProfileError: P01 to P15, the first that applies.
+        HomeError: H02, H03 a file is not safe or not readable.
+    """
+    data = None
+    # A home without an id was never written to, so nothing that lies there was installed.
+    if home.id and re.fullmatch(NAME_PATTERN, name):
+        data = read_file(profile_path(home, name), LIMITS.envelope_bytes)
+    if data is None:
+        raise ProfileError("MCPX-P11", f"No profile {name[:64]!r} is installed here.")
+    return verify_profile(data, name, read_keys(home), read_records(home).get(name), now_s)
+
+
+def read_keys(home: Home) -> dict[str, TrustedKey]:
+    """The trusted keys by id; none where there is no trust store yet.
+
+    Raises:
+        ProfileError: P15 damaged.
+    """
+    data = read_file(trust_path(home), LIMITS.trust_store_bytes)
+    return {} if data is None else parse_trust_store(data)
+
+
+def read_records(home: Home) -> dict[str, Seen]:
+    """The version records by profile name. Raises HomeError H03 where they are damaged."""
+    data = read_file(records_path(home), LIMITS.small_file_bytes)
+    return {} if data is None else parse_seen(data)
+
+
+def read_generation(home: Home) -> tuple[int, ...]:
+    """Differs after every change of trust, profiles, credentials: one stat, () if none yet."""
+    try:
+        status = os.stat(_generation_path(home))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise HomeError("MCPX-H03", f"{home.state} cannot be read: {error.strerror}.") from None
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def bump_generation(home: Home) -> None:
+    """Tells running processes to verify again; call it after the change is on disk."""
+    ensure_folder(home.state)
+    write_file(_generation_path(home), os.urandom(16).hex().encode() + b"\n")
+
+
+def profile_path(home: Home, name: str) -> str:
+    """Where the envelope of an installed profile lies; `name` must fit NAME_PATTERN."""
+    return os.path.join(home.data, "profiles", f"{name}.dsse.json")
+
+
+def trust_path(home: Home) -> str:
+    """Where the trust store lies."""
+    return os.path.join(home.config, "trust.json")
+
+
+def records_path(home: Home) -> str:
+    """Where the version records lie."""
+    return os.path.join(home.data, "seen.json")
+
+
+def _generation_path(home: Home) -> str:
+    return os.path.join(home.state, "generation")
