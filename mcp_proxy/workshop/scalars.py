@@ -1,0 +1,121 @@
+"""The small texts of a profile source: sizes, durations, days, names; text in, number out."""
+
+import calendar
+import re
+import time
+from typing import Annotated, Any, NamedTuple, NoReturn
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from mcp_proxy.core.limits import LIMITS
+
+_SIZE = re.compile(r"([1-9][0-9]{0,9})(B|KiB|MiB)")
+_SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+_DURATION = re.compile(r"([1-9][0-9]{0,9})(ms|s|m)")
+_DURATION_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000}
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LAST_SECOND = 86_399
+
+# The pydantic error type that stands for a key or value which this version does not enforce.
+NOT_ENFORCED = "not_enforced"
+
+
+def _refuse_always(_value: Any) -> Any:
+    raise PydanticCustomError(NOT_ENFORCED, "not enforced by this version")
+
+
+def refuse_later(*values: str) -> BeforeValidator:
+    """Refuses `values`, each enforced by a later version: a rule is never silently ignored."""
+
+    def check(value: Any) -> Any:
+        return _not_enforced(value) if isinstance(value, str) and value in values else value
+
+    return BeforeValidator(check)
+
+
+def refuse_others(enforced: str) -> BeforeValidator:
+    """Refuses every text but `enforced`."""
+
+    def check(value: Any) -> Any:
+        return _not_enforced(value) if isinstance(value, str) and value != enforced else value
+
+    return BeforeValidator(check)
+
+
+def _not_enforced(value: str) -> NoReturn:
+    text = "{value}: not enforced by this version"
+    raise PydanticCustomError(NOT_ENFORCED, text, {"value": value})
+
+
+def parse_size(value: Any) -> int:
+    """`64KiB` as bytes, within what no profile can widen."""
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError("size", "write a size such as 64KiB (units B, KiB, MiB)")
+    size = int(match[1]) * _SIZE_UNITS[match[2]]
+    if size > LIMITS.result_max_bytes:
+        raise PydanticCustomError("size", "write at most 8MiB")
+    return size
+
+
+def parse_duration(value: Any) -> int:
+    """`20s` as milliseconds, within what no profile can widen."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError("duration", "write a duration such as 20s (units ms, s, m)")
+    duration_ms = int(match[1]) * _DURATION_UNITS_MS[match[2]]
+    if duration_ms > LIMITS.deadline_max_ms:
+        raise PydanticCustomError("duration", "write at most 230s")
+    return duration_ms
+
+
+def parse_day(value: Any) -> int:
+    """`2027-06-01` as the last second of that day, UTC, since the epoch."""
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        try:
+            return calendar.timegm(time.strptime(value, "%Y-%m-%d")) + _LAST_SECOND
+        except ValueError:
+            pass
+    raise PydanticCustomError("day", "write a day such as 2027-06-01")
+
+
+class Matching(NamedTuple):
+    """Annotates a string that must match all of `pattern`; `fix` says what to write."""
+
+    pattern: str
+    fix: str
+
+    def check(self, value: Any) -> str:
+        """`value` itself, or pydantic's error with the fix."""
+        if isinstance(value, str) and re.fullmatch(self.pattern, value):
+            return value
+        raise PydanticCustomError("text", "{fix}", {"fix": self.fix})
+
+    def __get_pydantic_core_schema__(
+        self, _source: Any, _handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """pydantic's hook for validation."""
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """pydantic's hook for the editors' schema."""
+        return _shape(self.pattern)
+
+
+def _shape(pattern: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^(?:{pattern})$"}
+
+
+NotEnforced = Annotated[
+    Any,
+    BeforeValidator(_refuse_always),
+    WithJsonSchema({"not": {}, "description": "Not enforced by this version."}),
+]
+Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(_shape(_SIZE.pattern))]
+Duration = Annotated[
+    int, BeforeValidator(parse_duration), WithJsonSchema(_shape(_DURATION.pattern))
+]
+Day = Annotated[int, BeforeValidator(parse_day), WithJsonSchema(_shape(_DAY.pattern))]

@@ -1,0 +1,204 @@
+"""The keys of a profile source as strict pydantic models: the only definition of that format.
+
+Plain values in, checked values out. The editors' JSON Schema is generated from these models. A key
+that a later version enforces stands here too, so that its refusal is specific.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
+
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import NAME_PATTERN
+from mcp_proxy.workshop.argument_source import STRICT, ArgumentSource, Number
+from mcp_proxy.workshop.scalars import (
+    NOT_ENFORCED,
+    Day,
+    Duration,
+    Matching,
+    NotEnforced,
+    Size,
+    refuse_later,
+    refuse_others,
+)
+
+TOOL_NAME = r"[a-zA-Z0-9_-]{1,64}"
+ARGUMENT_NAME = r"[A-Za-z0-9_.-]{1,64}"
+
+ProfileName = Annotated[str, Matching(NAME_PATTERN, "write 1 to 16 of a-z, 0-9 and -")]
+Name = Annotated[str, Matching(TOOL_NAME, "write 1 to 64 of a-z, A-Z, 0-9, _ and -")]
+ToolKey = Annotated[
+    str, Matching(TOOL_NAME + r"|\*", "name it with 1 to 64 of a-z, A-Z, 0-9, _ and -")
+]
+ArgumentKey = Annotated[
+    str, Matching(ARGUMENT_NAME + r"|\*", "name it with 1 to 64 of a-z, A-Z, 0-9, _, . and -")
+]
+# RFC 9110, 5.6.2: a field name is a token.
+HeaderName = Annotated[
+    str, Matching(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", "write a header name such as X-Api-Key")
+]
+Zone = Annotated[
+    str, Matching(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", "write a zone such as Europe/Berlin")
+]
+Version = Annotated[int, Field(ge=1, le=2**53 - 1, description="Grows with every release.")]
+
+
+class AuthSource(BaseModel):
+    """How an upstream is authorized: the name of a credential, never a secret."""
+
+    model_config = STRICT
+    kind: Annotated[Literal["bearer", "basic", "header"], refuse_later("oauth", "mtls", "sigv4")]
+    credential: Name = Field(description="The credential's name in the local keychain.")
+    name: HeaderName | None = Field(None, description="The header's name, for kind header.")
+
+
+Feature = Annotated[
+    Literal["progress", "logging"],
+    refuse_later("completion", "elicitation", "sampling", "roots", "tasks", "apps"),
+]
+
+
+class _UpstreamSource(BaseModel):
+    model_config = STRICT
+    url: str = Field(description="https, no query, no fragment; http for 127.0.0.1 and ::1 only.")
+    auth: AuthSource | None = None
+    deadline: Duration = Field(LIMITS.deadline_default_ms, description="Of a whole call.")
+
+
+class RestSource(_UpstreamSource):
+    """A REST API; `openapi` is read at build time only."""
+
+    kind: Literal["rest"]
+    openapi: str = Field(min_length=1, description="The API document, relative to this file.")
+
+
+class McpSource(_UpstreamSource):
+    """An MCP gateway; `listing` is its captured list of tools."""
+
+    kind: Literal["mcp"]
+    listing: str = Field(min_length=1, description="The captured listing, relative to this file.")
+    features: list[Feature] = Field(default_factory=list)
+
+
+def _refuse_stdio(value: Any) -> Any:
+    if isinstance(value, dict) and value.get("kind") == "stdio":
+        raise PydanticCustomError(NOT_ENFORCED, "kind stdio: not enforced by this version")
+    return value
+
+
+UpstreamSource = Annotated[
+    Annotated[RestSource | McpSource, Field(discriminator="kind")], BeforeValidator(_refuse_stdio)
+]
+
+
+class ResultSource(BaseModel):
+    """What happens to an answer before the model sees it."""
+
+    model_config = STRICT
+    pick: list[str] = Field(default_factory=list, description="Field mask; empty keeps all.")
+    validate_: Literal["off", "strip", "strict"] = Field("off", alias="validate")
+    max_bytes: Size = Field(LIMITS.result_default_bytes)
+    types: list[str] = Field(default_factory=list, description="Media types beyond JSON and text.")
+    redact: NotEnforced = None
+
+
+class Condition(BaseModel):
+    """One comparison with an effective argument."""
+
+    model_config = STRICT
+    above: Number | None = None
+    at_least: Number | None = None
+    below: Number | None = None
+    at_most: Number | None = None
+    is_: Any = Field(None, alias="is")
+    in_: list[Any] | None = Field(None, alias="in")
+    not_in: list[Any] | None = None
+    matches: str | None = None
+    present: bool | None = None
+
+
+Conditions = Annotated[dict[str, Condition], Field(min_length=1)]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+class ApprovalSource(BaseModel):
+    """When a person is asked: one map (all hold) or a list of maps (any holds)."""
+
+    model_config = STRICT
+    when: Annotated[list[Conditions], Field(min_length=1), BeforeValidator(_as_list)]
+    by: NotEnforced = None
+
+
+def _approval_form(value: Any) -> str:
+    return "rule" if isinstance(value, (dict, ApprovalSource)) else "word"
+
+
+Approval = Annotated[
+    Annotated[Literal["never", "always"], Tag("word")] | Annotated[ApprovalSource, Tag("rule")],
+    Discriminator(_approval_form),
+]
+Effect = Literal["read", "write", "destructive"]
+
+
+class ToolSource(BaseModel):
+    """One tool: its upstream operation, curated."""
+
+    model_config = STRICT
+    upstream: Name
+    operation: str = Field(min_length=1, description='operationId, "GET /path", or the tool there.')
+    effect: Effect
+    effect_reason: str | None = Field(
+        None, min_length=1, description="Why a read is no GET, HEAD or listed readOnlyHint."
+    )
+    title: str | None = Field(None, min_length=1)
+    description: str | None = Field(None, min_length=1)
+    arguments: dict[ArgumentKey, ArgumentSource] | None = None
+    result: ResultSource = ResultSource()
+    approval: Approval = "never"
+    limits: NotEnforced = None
+
+
+class AllTools(BaseModel):
+    """`"*"`: everything that a gateway's listing holds."""
+
+    model_config = STRICT
+    upstream: Name
+
+
+def _tool_form(value: Any) -> str:
+    only_upstream = isinstance(value, dict) and value.keys() == {"upstream"}
+    return "all" if only_upstream or isinstance(value, AllTools) else "one"
+
+
+ToolEntry = Annotated[
+    Annotated[ToolSource, Tag("one")] | Annotated[AllTools, Tag("all")], Discriminator(_tool_form)
+]
+
+
+class AuditSource(BaseModel):
+    """What the audit log keeps readable."""
+
+    model_config = STRICT
+    clear: list[str] = Field(default_factory=list, description="Argument names kept readable.")
+    on_failure: Annotated[Literal["deny"], refuse_others("deny")] = "deny"
+
+
+class ProfileSource(BaseModel):
+    """A profile source, whole."""
+
+    model_config = STRICT
+    profile: ProfileName
+    version: Version
+    title: str = Field(min_length=1)
+    instructions: str = Field("", description="Shown to the model, at most 2 KB.")
+    expires: Day | None = Field(None, description="Holds through that day, 23:59:59 UTC.")
+    timezone: Zone = Field("UTC", description="For calendar windows.")
+    upstreams: dict[Name, UpstreamSource] = Field(min_length=1)
+    tools: dict[ToolKey, ToolEntry] = Field(min_length=1)
+    resources: NotEnforced = None
+    prompts: NotEnforced = None
+    audit: AuditSource = AuditSource()
