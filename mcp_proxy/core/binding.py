@@ -1,0 +1,167 @@
+"""What a credential may be used for: kind, header, origins, path prefix and profiles.
+
+The binding lives beside the secret (inside the keychain item, or in the local settings for a
+reference), never in a profile; a profile only names a credential.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+from mcp_proxy.core.origin import Origin, is_within, parse_path, parse_url
+from mcp_proxy.core.profile import NAME_PATTERN
+from mcp_proxy.errors import CredentialError
+
+KINDS = ("bearer", "basic", "header")
+CREDENTIAL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+_PROFILE_NAME = re.compile(NAME_PATTERN)
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+# Framing, hop-by-hop and negotiation: RFC 9110 7.6.1, RFC 9112, and what the MCP transport sets.
+_NOT_FOR_SECRETS = re.compile(
+    "accept|accept-encoding|connection|content-(encoding|length|type)|expect|host|keep-alive|"
+    "last-event-id|mcp-.*|proxy-.*|te|trailer|transfer-encoding|upgrade",
+    re.IGNORECASE,
+)
+
+
+class Binding(NamedTuple):
+    """`profiles` holds (profile name, trust root) pairs; `path` is a prefix, "" for everything."""
+
+    kind: str
+    header: str
+    origins: tuple[Origin, ...]
+    path: str
+    profiles: tuple[tuple[str, str], ...]
+
+
+class Use(NamedTuple):
+    """What a verified profile wants to do with a credential."""
+
+    profile: str
+    root: str
+    kind: str
+    header: str
+    origin: Origin
+    path: str
+
+
+def make_binding(
+    kind: str,
+    header: str | None,
+    origins: list[str],
+    path: str,
+    profiles: list[tuple[str, str]],
+) -> Binding:
+    """A checked binding from text; `origins` may be http://localhost, which is judged at use.
+
+    Raises:
+        ValueError: a whole sentence.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"The kind is one of {', '.join(KINDS)}.")
+    if not origins:
+        raise ValueError("A credential needs at least one origin.")
+    for profile, root in profiles:
+        if not _PROFILE_NAME.fullmatch(profile) or not root:
+            raise ValueError("A profile's name is 1 to 16 characters of a-z, 0-9 and -.")
+    return Binding(
+        kind,
+        _check_header(kind, header),
+        tuple(dict.fromkeys(_parse_origin(text) for text in origins)),
+        parse_path(path),
+        tuple(dict.fromkeys(profiles)),
+    )
+
+
+def parse_binding(row: dict[str, Any]) -> Binding:
+    """The stored form: kind, header, origins, path, profiles as [name, root] pairs, no other key.
+
+    Raises:
+        ValueError: a whole sentence, without a value.
+    """
+    if set(Binding._fields) != row.keys():
+        raise ValueError(f"Its keys are not {', '.join(Binding._fields)}.")
+    pairs = row["profiles"]
+    texts = (row["kind"], row["header"], row["path"])
+    if not all(isinstance(text, str) for text in texts) or not _is_texts(row["origins"]):
+        raise ValueError("Its kind, header and path are text, its origins a list of text.")
+    if not isinstance(pairs, list) or not all(_is_texts(pair) and len(pair) == 2 for pair in pairs):
+        raise ValueError("Its profiles are pairs of a name and a trust root.")
+    grants = [(pair[0], pair[1]) for pair in pairs]
+    return make_binding(row["kind"], row["header"], row["origins"], row["path"], grants)
+
+
+def plain_binding(binding: Binding) -> dict[str, Any]:
+    """The stored form, of JSON and TOML types; the inverse of `parse_binding`."""
+    return {
+        "kind": binding.kind,
+        "header": binding.header,
+        "origins": [origin.text for origin in binding.origins],
+        "path": binding.path,
+        "profiles": [list(pair) for pair in binding.profiles],
+    }
+
+
+def check_use(name: str, binding: Binding, use: Use) -> None:
+    """Whether the credential `name` may be used so; each failing check has its own error.
+
+    Raises:
+        CredentialError: C03 another profile or trust root, C04 another kind, header or origin.
+    """
+    if use.kind != binding.kind:
+        raise _bound(f"{name} is of kind {binding.kind}, not {use.kind}", name, use)
+    if use.header.lower() != binding.header.lower():
+        raise _bound(f"{name} goes into the header {binding.header}, no other", name, use)
+    if use.origin not in binding.origins:
+        bound_to = ", ".join(origin.text for origin in binding.origins)
+        raise _bound(f"{name} is bound to {bound_to}, not to {use.origin.text}", name, use)
+    if not is_within(use.path, binding.path):
+        raise _bound(f"{name} is bound to paths below {binding.path}", name, use)
+    if (use.profile, use.root) not in binding.profiles:
+        raise _not_allowed(name, binding, use)
+
+
+def set_command(name: str, use: Use) -> str:
+    """The command that sets the credential for this use, without the secret."""
+    options = "" if use.kind == "bearer" else f" --kind {use.kind}"
+    if use.kind == "header":
+        options += f" --header {use.header}"
+    return f"mcp-proxy credential set {name} --origin {use.origin.text}{options}"
+
+
+def _not_allowed(name: str, binding: Binding, use: Use) -> CredentialError:
+    why = f"The credential {name} is not allowed to the profile {use.profile}."
+    if any(profile == use.profile for profile, _ in binding.profiles):
+        why = f"The credential {name} is allowed to {use.profile} of another trust root only."
+    return CredentialError(
+        "MCPX-C03", why, f"mcp-proxy credential allow {name} --profile {use.profile}"
+    )
+
+
+def _bound(why: str, name: str, use: Use) -> CredentialError:
+    return CredentialError("MCPX-C04", f"The credential {why}.", set_command(name, use))
+
+
+def _check_header(kind: str, header: str | None) -> str:
+    if kind != "header":
+        if header not in {None, "Authorization"}:
+            raise ValueError(
+                f"A credential of kind {kind} goes into Authorization, no other header."
+            )
+        return "Authorization"
+    if not header or not _TOKEN.fullmatch(header):
+        raise ValueError("A credential of kind header needs --header with the header's name.")
+    if _NOT_FOR_SECRETS.fullmatch(header):
+        raise ValueError(f"The header {header} belongs to the transport; it cannot hold a secret.")
+    return header
+
+
+def _parse_origin(text: str) -> Origin:
+    origin, path = parse_url(text, localhost=True)
+    if path:
+        raise ValueError(f"An origin has no path; write {origin.text} and give {path} as --path.")
+    return origin
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -1,0 +1,186 @@
+"""Credentials by name: settings say where one is, the item or reference what it may do.
+
+A secret leaves this module only after its binding has been checked against the use.
+"""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mcp_proxy.core.binding import Binding, Use, check_use, set_command
+from mcp_proxy.core.credential_item import Item, dump_item, parse_item
+from mcp_proxy.core.origin import parse_url
+from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.secret import Secret, check_secret
+from mcp_proxy.edges.files import FileLock
+from mcp_proxy.edges.keychain import Keychain, open_keychain
+from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.profile_store import bump_generation
+from mcp_proxy.edges.settings import Reference, Settings, read_settings, write_settings
+from mcp_proxy.errors import CredentialError
+
+
+class Grounds(NamedTuple):
+    """On whose behalf a secret is asked for: a verified profile's name and its trust root."""
+
+    profile: str
+    root: str
+
+
+class CredentialStore:
+    """The credentials of one home; every change is made under a lock and announced (S6)."""
+
+    def __init__(self, home: Home, opener: Callable[[str], Keychain] = open_keychain) -> None:
+        """`opener` makes the keychain of a home's id; it is called at the first need."""
+        self._home = home
+        self._opener = opener
+        self._opened: Keychain | None = None
+
+    def references(self) -> dict[str, Reference | None]:
+        """Every credential's name; None stands for a keychain item. Raises HomeError."""
+        return read_settings(self._home).credentials
+
+    def read_item(self, name: str) -> Item:
+        """The keychain item of a credential.
+
+        Raises:
+            CredentialError: C01 not there or damaged, C02 the keychain does not answer.
+        """
+        text = self._keychain().get(_item_name(name))
+        if text is None:
+            raise CredentialError(
+                "MCPX-C01",
+                f"The keychain holds no credential {name}.",
+                f"mcp-proxy credential set {name} --origin URL",
+            )
+        try:
+            return parse_item(text)
+        except ValueError:
+            raise CredentialError(
+                "MCPX-C01",
+                f"The keychain item of {name} is damaged.",
+                f"mcp-proxy credential set {name} --origin URL",
+            ) from None
+
+    def put(self, name: str, item: Item) -> None:
+        """Store a secret with its binding, in place of both. Raises CredentialError C02, HomeError."""
+        with self._lock():
+            settings = read_settings(self._home)
+            self._keychain().set(_item_name(name), dump_item(item))
+            self._write(settings, {**settings.credentials, name: None})
+
+    def put_reference(self, name: str, reference: Reference) -> None:
+        """Store a reference with its binding; a keychain item of that name is removed.
+
+        Raises:
+            CredentialError: C02, and nothing was changed.
+            HomeError: the settings cannot be read or written.
+        """
+        with self._lock():
+            settings = read_settings(self._home)
+            if settings.credentials.get(name, reference) is None:
+                self._keychain().delete(_item_name(name))
+            self._write(settings, {**settings.credentials, name: reference})
+
+    def allow(self, name: str, grounds: Grounds) -> Binding:
+        """Let one more profile use the credential; the binding as it is then.
+
+        Raises:
+            CredentialError: C01 no such credential, C02.
+            HomeError: the settings cannot be read or written.
+        """
+        with self._lock():
+            settings = read_settings(self._home)
+            reference = _find(settings, name)
+            if reference is None:
+                item = self.read_item(name)
+                binding = _with_profile(item.binding, grounds)
+                self._keychain().set(_item_name(name), dump_item(item._replace(binding=binding)))
+            else:
+                binding = _with_profile(reference.binding, grounds)
+                reference = reference._replace(binding=binding)
+            self._write(settings, {**settings.credentials, name: reference})
+            return binding
+
+    def remove(self, name: str) -> None:
+        """Remove the credential, its keychain item first. Raises CredentialError C01, C02."""
+        with self._lock():
+            settings = read_settings(self._home)
+            if _find(settings, name) is None:
+                self._keychain().delete(_item_name(name))
+            rest = {key: item for key, item in settings.credentials.items() if key != name}
+            self._write(settings, rest)
+
+    def resolve(self, spec: UpstreamSpec, grounds: Grounds) -> Item:
+        """The secret that `spec.auth` names, once its binding allows this use; blocks.
+
+        Raises:
+            CredentialError: C01 missing or empty, C02, C03, C04.
+            HomeError: the settings cannot be read.
+        """
+        settings = read_settings(self._home)
+        name, use = _describe_use(spec, grounds, settings)
+        if name not in settings.credentials:
+            raise CredentialError(
+                "MCPX-C01", f"The credential {name} is not set here.", set_command(name, use)
+            )
+        reference = settings.credentials[name]
+        if reference is None:
+            item = self.read_item(name)
+            check_use(name, item.binding, use)
+            return item
+        check_use(name, reference.binding, use)
+        return Item(reference.binding, _read_variable(name, reference))
+
+    def _keychain(self) -> Keychain:
+        if self._opened is None:
+            self._opened = self._opener(self._home.id)
+        return self._opened
+
+    def _lock(self) -> FileLock:
+        return FileLock(os.path.join(self._home.config, "settings.lock"))
+
+    def _write(self, settings: Settings, credentials: dict[str, Reference | None]) -> None:
+        write_settings(self._home, settings._replace(credentials=credentials))
+        bump_generation(self._home)
+
+
+def _item_name(name: str) -> str:
+    return f"credential:{name}"
+
+
+def _find(settings: Settings, name: str) -> Reference | None:
+    if name not in settings.credentials:
+        raise CredentialError(
+            "MCPX-C01", f"There is no credential {name} here.", "mcp-proxy credential list"
+        )
+    return settings.credentials[name]
+
+
+def _with_profile(binding: Binding, grounds: Grounds) -> Binding:
+    pairs = dict.fromkeys((*binding.profiles, (grounds.profile, grounds.root)))
+    return binding._replace(profiles=tuple(pairs))
+
+
+def _describe_use(spec: UpstreamSpec, grounds: Grounds, settings: Settings) -> tuple[str, Use]:
+    if spec.auth is None:
+        raise CredentialError("MCPX-C04", "The upstream names no credential.")
+    try:
+        origin, path = parse_url(spec.url, localhost=settings.localhost)
+    except ValueError as error:
+        raise CredentialError("MCPX-C04", str(error), "mcp-proxy doctor") from None
+    # Where bearer and basic go is fixed by RFC 6750 and 7617, whatever a profile says.
+    header = spec.auth.name if spec.auth.kind == "header" else "Authorization"
+    use = Use(grounds.profile, grounds.root, spec.auth.kind, header, origin, path)
+    return spec.auth.credential, use
+
+
+def _read_variable(name: str, reference: Reference) -> Secret:
+    try:
+        return check_secret(reference.binding.kind, os.environ.get(reference.variable, ""))
+    except ValueError as error:
+        raise CredentialError(
+            "MCPX-C01",
+            f"The credential {name} comes from the variable {reference.variable}. {error}",
+            f"set {reference.variable} in the environment of the client that starts mcp-proxy",
+        ) from None
