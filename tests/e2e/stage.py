@@ -1,0 +1,125 @@
+"""A throw-away home with the demo's profile, made by the command line alone, and its two upstreams."""
+
+import base64
+import json
+import os
+import secrets
+import subprocess
+import sys
+from typing import Any, NamedTuple
+
+from e2e.client import RawClient
+
+from mcp_proxy.app.assets import asset_path
+from mcp_proxy.app.demo_api import BillingApi
+from mcp_proxy.app.demo_gateway import Gateway
+from mcp_proxy.app.demo_http import LoopbackServer
+
+COMMAND = os.path.join(os.path.dirname(sys.executable), "mcp-proxy")
+PROFILE = "demo-billing"
+# What a test's processes inherit: no more than a client would give, and never the developer's home.
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
+
+
+class Stage(NamedTuple):
+    """Everything a test needs to drive the installed command."""
+
+    folder: str
+    env: dict[str, str]
+    api: LoopbackServer
+    gateway: LoopbackServer
+    secrets: dict[str, str]
+
+    def run(self, *arguments: str, text: str = "", code: int | None = 0) -> str:
+        """Runs the command; returns stdout. `code` is the exit code it must have; None takes any."""
+        done = self.complete(*arguments, text=text)
+        assert code is None or done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def complete(self, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+        """Runs the command; returns all there is to see of it."""
+        return subprocess.run(
+            [COMMAND, *arguments],
+            env=self.env,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def serve(self, *, profile: str = PROFILE, command: tuple[str, ...] = (COMMAND,)) -> RawClient:
+        """The real server, as a client launches it."""
+        return RawClient([*command, "--profile", profile], self.env)
+
+    def path(self, *parts: str) -> str:
+        """A path inside the stage's folder."""
+        return os.path.join(self.folder, *parts)
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every entry of every audit segment of this home, in the order of the segments."""
+        audit = self.path("home", "state", "audit")
+        found = sorted(
+            os.path.join(place, name)
+            for place, _, names in os.walk(audit)
+            for name in names
+            if name.endswith(".jsonl") and not name.endswith(".clear.jsonl")
+        )
+        rows = []
+        for path in found:
+            with open(path, "rb") as file:
+                rows += [json.loads(line) for line in file.read().split(b"\n") if line]
+        return rows
+
+
+def write_source(folder: str, api_origin: str, gateway_origin: str, **changes: str) -> str:
+    """A copy of the shipped source with these addresses; `changes` replace text. Returns its path."""
+    for name in ("demo-billing.openapi.json", "demo-gateway.tools.json"):
+        with open(asset_path(name), "rb") as asset, open(os.path.join(folder, name), "wb") as copy:
+            copy.write(asset.read())
+    with open(asset_path("demo-billing.yaml"), encoding="utf-8") as file:
+        text = file.read()
+    text = text.replace("https://billing.example.com", api_origin)
+    text = text.replace("https://gateway.example.com", gateway_origin)
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    path = os.path.join(folder, "demo-billing.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def build_stage(
+    folder: str, api: LoopbackServer, gateway: LoopbackServer, tokens: tuple[str, str]
+) -> Stage:
+    """Home, key, trust, profile and credentials, each by its own command."""
+    seed = base64.b64encode(secrets.token_bytes(32)).decode()
+    named = {"DEMO_API_TOKEN": tokens[0], "DEMO_GATEWAY_TOKEN": tokens[1], "DEMO_SIGNING_KEY": seed}
+    env = {name: os.environ[name] for name in KEPT if name in os.environ} | named
+    env["MCP_PROXY_HOME"] = os.path.join(folder, "home")
+    stage = Stage(folder, env, api, gateway, named)
+    stage.run("home", "init", stage.path("home"))
+    install_profile(stage)
+    for name, origin, variable in (
+        ("demo-billing-api", api.origin, "DEMO_API_TOKEN"),
+        ("demo-gateway", gateway.origin, "DEMO_GATEWAY_TOKEN"),
+    ):
+        options = ("--origin", origin, "--profile", PROFILE, "--from", f"env:{variable}")
+        stage.run("credential", "set", name, *options)
+    return stage
+
+
+def install_profile(stage: Stage, **changes: str) -> None:
+    """Signs, trusts and installs the example profile."""
+    source = write_source(stage.folder, stage.api.origin, stage.gateway.origin, **changes)
+    envelope = stage.path("demo-billing.dsse.json")
+    signed = stage.run("profile", "sign", source, "-o", envelope, "--key", "env:DEMO_SIGNING_KEY")
+    key_line = signed.strip().splitlines()[-1]
+    stage.run("trust", "add", key_line, "--profiles", "demo-*", "--yes")
+    stage.run("profile", "install", envelope, "--yes")
+
+
+def servers(tokens: tuple[str, str]) -> tuple[LoopbackServer, LoopbackServer]:
+    """The demo's billing API and gateway, not yet started."""
+    return LoopbackServer(BillingApi(tokens[0]).handle), LoopbackServer(Gateway(tokens[1]).handle)
