@@ -63,7 +63,7 @@ class CredentialStore:
             ) from None
 
     def put(self, name: str, item: Item) -> None:
-        """Store a secret with its binding, in place of both. Raises CredentialError C02, HomeError."""
+        """Store a secret with its binding. Raises CredentialError C02, HomeError."""
         with self._lock():
             settings = read_settings(self._home)
             self._keychain().set(_item_name(name), dump_item(item))
