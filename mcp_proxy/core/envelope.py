@@ -12,6 +12,10 @@ from mcp_proxy.errors import ProfileError
 
 MAX_SIGNATURES = 16
 
+_KIND = b'{"payloadType":'
+_PAYLOAD = b',"payload":"'
+_SIGNATURES = b'","signatures":'
+
 
 class Signature(NamedTuple):
     """One signature: 64 raw bytes; `keyid` as the file has it, "" where it has none."""
@@ -53,14 +57,45 @@ def parse_envelope(data: bytes) -> Envelope:
 
 def dump_envelope(envelope: Envelope) -> bytes:
     """The canonical form: compact, fixed key order, standard base64 with padding, no newline."""
-    signatures = [
-        {"keyid": item.keyid, "sig": _encode(item.sig).decode()} for item in envelope.signatures
-    ]
-    return b'{"payloadType":%b,"payload":"%b","signatures":%b}' % (
-        strict_json.dumps(envelope.payload_type),
-        _encode(envelope.payload),
-        strict_json.dumps(signatures),
+    return _canonical(envelope.payload_type, _encode(envelope.payload), envelope.signatures)
+
+
+def parse_canonical(data: bytes) -> Envelope:
+    """Bytes that `dump_envelope` wrote, and no others; quicker than `parse_envelope`.
+
+    Raises:
+        ProfileError: P01 there is no signature, P10 damaged or in another spelling.
+    """
+    start = data.find(_PAYLOAD) + len(_PAYLOAD)
+    end = data.find(_SIGNATURES, start)
+    try:
+        kind = strict_json.loads(data[len(_KIND) : start - len(_PAYLOAD)])
+        rows = strict_json.loads(data[end + len(_SIGNATURES) : -1])
+        signatures = tuple(_parse_signature(row) for row in rows)
+        encoded = data[start:end]
+        # Strict decoding leaves only the unused bits of the last characters without a check.
+        payload = binascii.a2b_base64(encoded, strict_mode=True)
+        last = encoded[-4:] == _encode(payload[-(len(payload) % 3 or 3) :])
+        exact = signatures and last and _canonical(kind, encoded, signatures) == data
+    except (ValueError, TypeError, ProfileError):
+        exact = False
+    if not exact:
+        parse_envelope(data)
+        raise _malformed("it is not as install wrote it")
+    return Envelope(kind, payload, signatures)
+
+
+def _canonical(kind: str, encoded: bytes, signatures: tuple[Signature, ...]) -> bytes:
+    rows = [{"keyid": item.keyid, "sig": _encode(item.sig).decode()} for item in signatures]
+    parts = (
+        _KIND,
+        strict_json.dumps(kind),
+        _PAYLOAD,
+        encoded,
+        _SIGNATURES,
+        strict_json.dumps(rows),
     )
+    return b"".join(parts) + b"}"
 
 
 def _parse_object(data: bytes) -> dict[str, Any]:

@@ -10,7 +10,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mcp_proxy.core.digest import sha256_hex
-from mcp_proxy.core.envelope import Envelope, Signature, dump_envelope, pae, parse_envelope
+from mcp_proxy.core.envelope import (
+    Envelope,
+    Signature,
+    dump_envelope,
+    pae,
+    parse_canonical,
+    parse_envelope,
+)
 from mcp_proxy.core.profile import PAYLOAD_TYPE, Profile, parse_payload
 from mcp_proxy.core.seen import PINNED_KEYS, Seen
 from mcp_proxy.core.trust_store import TrustedKey, may_sign
@@ -37,11 +44,7 @@ def verify_profile(
     Raises:
         ProfileError: P01 to P10, P12 to P14, the first that applies.
     """
-    envelope = parse_envelope(data)
-    if dump_envelope(envelope) != data:
-        raise ProfileError(
-            "MCPX-P10", "The installed profile was changed: its file is not as install wrote it."
-        )
+    envelope = parse_canonical(data)
     _check_type(envelope)
     signed = pae(envelope.payload_type, envelope.payload)
     for signature in envelope.signatures:
