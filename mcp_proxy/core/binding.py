@@ -35,8 +35,9 @@ class Binding(NamedTuple):
 
 
 class Use(NamedTuple):
-    """What a verified profile wants to do with a credential."""
+    """What a verified profile wants to do with the named credential."""
 
+    credential: str
     profile: str
     root: str
     kind: str
@@ -102,34 +103,42 @@ def plain_binding(binding: Binding) -> dict[str, Any]:
     }
 
 
-def check_use(name: str, binding: Binding, use: Use) -> None:
-    """Whether the credential `name` may be used so; each failing check has its own error.
+def is_fit(kind: str, credential: str, header: str) -> bool:
+    """Whether a profile's credential name and, for kind header, its header name are well formed."""
+    named = CREDENTIAL_NAME.fullmatch(credential) is not None
+    return named and (kind != "header" or _is_header(header))
+
+
+def check_use(binding: Binding, use: Use) -> None:
+    """Whether the credential may be used so; each failing check has its own error.
 
     Raises:
         CredentialError: C03 another profile or trust root, C04 another kind, header or origin.
     """
+    name = use.credential
     if use.kind != binding.kind:
-        raise _bound(f"{name} is of kind {binding.kind}, not {use.kind}", name, use)
+        raise _bound(f"{name} is of kind {binding.kind}, not {use.kind}", use)
     if use.header.lower() != binding.header.lower():
-        raise _bound(f"{name} goes into the header {binding.header}, no other", name, use)
+        raise _bound(f"{name} goes into the header {binding.header}, no other", use)
     if use.origin not in binding.origins:
         bound_to = ", ".join(origin.text for origin in binding.origins)
-        raise _bound(f"{name} is bound to {bound_to}, not to {use.origin.text}", name, use)
+        raise _bound(f"{name} is bound to {bound_to}, not to {use.origin.text}", use)
     if not is_within(use.path, binding.path):
-        raise _bound(f"{name} is bound to paths below {binding.path}", name, use)
+        raise _bound(f"{name} is bound to paths below {binding.path}", use)
     if (use.profile, use.root) not in binding.profiles:
-        raise _not_allowed(name, binding, use)
+        raise _not_allowed(binding, use)
 
 
-def set_command(name: str, use: Use) -> str:
+def set_command(use: Use) -> str:
     """The command that sets the credential for this use, without the secret."""
     options = "" if use.kind == "bearer" else f" --kind {use.kind}"
     if use.kind == "header":
         options += f" --header {use.header}"
-    return f"mcp-proxy credential set {name} --origin {use.origin.text}{options}"
+    return f"mcp-proxy credential set {use.credential} --origin {use.origin.text}{options}"
 
 
-def _not_allowed(name: str, binding: Binding, use: Use) -> CredentialError:
+def _not_allowed(binding: Binding, use: Use) -> CredentialError:
+    name = use.credential
     why = f"The credential {name} is not allowed to the profile {use.profile}."
     if any(profile == use.profile for profile, _ in binding.profiles):
         why = f"The credential {name} is allowed to {use.profile} of another trust root only."
@@ -138,8 +147,8 @@ def _not_allowed(name: str, binding: Binding, use: Use) -> CredentialError:
     )
 
 
-def _bound(why: str, name: str, use: Use) -> CredentialError:
-    return CredentialError("MCPX-C04", f"The credential {why}.", set_command(name, use))
+def _bound(why: str, use: Use) -> CredentialError:
+    return CredentialError("MCPX-C04", f"The credential {why}.", set_command(use))
 
 
 def _check_header(kind: str, header: str | None) -> str:
@@ -149,11 +158,16 @@ def _check_header(kind: str, header: str | None) -> str:
                 f"A credential of kind {kind} goes into Authorization, no other header."
             )
         return "Authorization"
-    if not header or not _TOKEN.fullmatch(header):
-        raise ValueError("A credential of kind header needs --header with the header's name.")
-    if _NOT_FOR_SECRETS.fullmatch(header):
-        raise ValueError(f"The header {header} belongs to the transport; it cannot hold a secret.")
+    if not header or not _is_header(header):
+        raise ValueError(
+            "A credential of kind header needs --header with the name of a header that is not the "
+            "transport's own."
+        )
     return header
+
+
+def _is_header(name: str) -> bool:
+    return bool(_TOKEN.fullmatch(name)) and not _NOT_FOR_SECRETS.fullmatch(name)
 
 
 def _parse_origin(text: str) -> Origin:

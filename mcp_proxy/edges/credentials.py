@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mcp_proxy.core.binding import Binding, Use, check_use, set_command
+from mcp_proxy.core.binding import Binding, Use, check_use, is_fit, set_command
 from mcp_proxy.core.credential_item import Item, dump_item, parse_item
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import UpstreamSpec
@@ -119,17 +119,18 @@ class CredentialStore:
             HomeError: the settings cannot be read.
         """
         settings = read_settings(self._home)
-        name, use = _describe_use(spec, grounds, settings)
+        use = describe_use(spec, grounds, settings.localhost)
+        name = use.credential
         if name not in settings.credentials:
             raise CredentialError(
-                "MCPX-C01", f"The credential {name} is not set here.", set_command(name, use)
+                "MCPX-C01", f"The credential {name} is not set here.", set_command(use)
             )
         reference = settings.credentials[name]
         if reference is None:
             item = self.read_item(name)
-            check_use(name, item.binding, use)
+            check_use(item.binding, use)
             return item
-        check_use(name, reference.binding, use)
+        check_use(reference.binding, use)
         return Item(reference.binding, _read_variable(name, reference))
 
     def _keychain(self) -> Keychain:
@@ -162,17 +163,27 @@ def _with_profile(binding: Binding, grounds: Grounds) -> Binding:
     return binding._replace(profiles=tuple(pairs))
 
 
-def _describe_use(spec: UpstreamSpec, grounds: Grounds, settings: Settings) -> tuple[str, Use]:
+def describe_use(spec: UpstreamSpec, grounds: Grounds, localhost: bool) -> Use:
+    """What an upstream of a verified profile wants; `localhost` as in the settings.
+
+    Raises:
+        CredentialError: C04, it names no credential, or its URL is not one to send secrets to.
+    """
     if spec.auth is None:
         raise CredentialError("MCPX-C04", "The upstream names no credential.")
     try:
-        origin, path = parse_url(spec.url, localhost=settings.localhost)
+        origin, path = parse_url(spec.url, localhost=localhost)
     except ValueError as error:
         raise CredentialError("MCPX-C04", str(error), "mcp-proxy doctor") from None
+    if not is_fit(spec.auth.kind, spec.auth.credential, spec.auth.name):
+        raise CredentialError(
+            "MCPX-C04", "The profile names a credential or a header that cannot be."
+        )
     # Where bearer and basic go is fixed by RFC 6750 and 7617, whatever a profile says.
     header = spec.auth.name if spec.auth.kind == "header" else "Authorization"
-    use = Use(grounds.profile, grounds.root, spec.auth.kind, header, origin, path)
-    return spec.auth.credential, use
+    return Use(
+        spec.auth.credential, grounds.profile, grounds.root, spec.auth.kind, header, origin, path
+    )
 
 
 def _read_variable(name: str, reference: Reference) -> Secret:

@@ -1,0 +1,203 @@
+"""The commands that set, allow, list and remove credentials; each change is logged first."""
+
+import re
+from typing import NamedTuple
+
+from mcp_proxy.app import admin_log
+from mcp_proxy.core.binding import CREDENTIAL_NAME, Binding, check_use, make_binding
+from mcp_proxy.core.credential_item import Item
+from mcp_proxy.core.profile import NAME_PATTERN, Profile
+from mcp_proxy.core.secret import Secret, check_secret
+from mcp_proxy.core.seen import PINNED_KEYS
+from mcp_proxy.edges import clock
+from mcp_proxy.edges.authorizer import root_text
+from mcp_proxy.edges.credentials import CredentialStore, Grounds, describe_use
+from mcp_proxy.edges.places import Home, ensure_home, find_home
+from mcp_proxy.edges.profile_store import load_profile, read_records
+from mcp_proxy.edges.settings import Reference, Settings, parse_reference, read_settings
+from mcp_proxy.errors import CredentialError, ProfileError, UsageError
+
+
+class Wish(NamedTuple):
+    """What `credential set` was asked for; `source` is `env:VAR` or None for the keychain."""
+
+    name: str
+    origins: list[str]
+    path: str
+    kind: str
+    header: str | None
+    profiles: list[str]
+    source: str | None
+
+
+class Listed(NamedTuple):
+    """One line of `credential list`; `binding` is None where `problem` says why."""
+
+    name: str
+    store: str
+    binding: Binding | None
+    problem: str | None
+
+
+def check_wish(wish: Wish) -> Binding:
+    """The binding asked for, before any secret is read; it names only the profiles asked for.
+
+    Raises:
+        UsageError: a name, origin, path, kind, header, profile or reference is not right.
+    """
+    _check_name(wish.name)
+    profiles = [(profile, root_text(PINNED_KEYS)) for profile in wish.profiles]
+    try:
+        if wish.source is not None:
+            parse_reference(wish.source)
+        return make_binding(wish.kind, wish.header, wish.origins, wish.path, profiles)
+    except ValueError as error:
+        raise UsageError("MCPX-W01", str(error), "mcp-proxy credential set --help") from None
+
+
+def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None = None) -> Binding:
+    """Stores the credential; `secret` is None for a reference. The binding as it was stored.
+
+    Without profiles in the wish, every installed profile that uses it in this way is allowed.
+
+    Raises:
+        UsageError: the wish or the secret is not right.
+        CredentialError: C02 the keychain does not answer.
+    """
+    binding = check_wish(wish)
+    checked = _check_secret(wish, secret)
+    home = ensure_home()
+    store = CredentialStore(home) if store is None else store
+    if not wish.profiles:
+        binding = binding._replace(profiles=_fitting_profiles(home, wish.name, binding))
+    _record(home, "credential set", wish, binding)
+    if checked is None:
+        store.put_reference(wish.name, Reference(parse_reference(wish.source or ""), binding))
+    else:
+        store.put(wish.name, Item(binding, checked))
+    return binding
+
+
+def allow_credential(name: str, profile: str, store: CredentialStore | None = None) -> Binding:
+    """Lets one more profile use the credential; the binding as it is then.
+
+    Raises:
+        UsageError: a name is not right.
+        CredentialError: C01 no such credential, C02 the keychain does not answer.
+    """
+    _check_name(name)
+    if not re.fullmatch(NAME_PATTERN, profile):
+        raise UsageError("MCPX-W01", "That is no profile's name.", "mcp-proxy profile list")
+    home = find_home()
+    store = CredentialStore(home) if store is None else store
+    _require(store, name)
+    admin_log.record(home, "credential allow", credential=name, profile=profile)
+    return store.allow(name, Grounds(profile, root_text(PINNED_KEYS)))
+
+
+def remove_credential(name: str, store: CredentialStore | None = None) -> None:
+    """Removes the credential and its keychain item.
+
+    Raises:
+        CredentialError: C01 no such credential, C02 the keychain does not answer.
+    """
+    _check_name(name)
+    home = find_home()
+    store = CredentialStore(home) if store is None else store
+    _require(store, name)
+    admin_log.record(home, "credential remove", credential=name)
+    store.remove(name)
+
+
+def list_credentials(store: CredentialStore | None = None) -> list[Listed]:
+    """Every credential by name; one whose binding cannot be read says why. Raises HomeError."""
+    store = CredentialStore(find_home()) if store is None else store
+    rows = []
+    silent: CredentialError | None = None
+    for name, reference in sorted(store.references().items()):
+        if reference is not None:
+            rows.append(Listed(name, f"env:{reference.variable}", reference.binding, None))
+            continue
+        # A keychain that did not answer once is not waited for again.
+        answer = silent or _read_binding(store, name)
+        if isinstance(answer, Binding):
+            rows.append(Listed(name, "keychain", answer, None))
+            continue
+        silent = answer if answer.id == "MCPX-C02" else None
+        rows.append(Listed(name, "keychain", None, answer.why))
+    return rows
+
+
+def _read_binding(store: CredentialStore, name: str) -> Binding | CredentialError:
+    try:
+        return store.read_item(name).binding
+    except CredentialError as error:
+        return error
+
+
+def _fitting_profiles(home: Home, name: str, binding: Binding) -> tuple[tuple[str, str], ...]:
+    settings = read_settings(home)
+    fitting = []
+    for profile_name, record in sorted(read_records(home).items()):
+        grounds = Grounds(profile_name, root_text(record.root))
+        try:
+            profile = load_profile(home, profile_name, clock.now_s())
+        except ProfileError:
+            continue
+        if _uses(profile, name, binding, grounds, settings):
+            fitting.append((grounds.profile, grounds.root))
+    return tuple(fitting)
+
+
+def _uses(
+    profile: Profile, name: str, binding: Binding, grounds: Grounds, settings: Settings
+) -> bool:
+    allowed = binding._replace(profiles=((grounds.profile, grounds.root),))
+    for spec in profile.header.upstreams.values():
+        if spec.auth is None or spec.auth.credential != name:
+            continue
+        try:
+            check_use(allowed, describe_use(spec, grounds, settings.localhost))
+        except CredentialError:
+            continue
+        return True
+    return False
+
+
+def _check_secret(wish: Wish, secret: str | None) -> Secret | None:
+    if wish.source is not None:
+        return None
+    try:
+        return check_secret(wish.kind, secret or "")
+    except ValueError as error:
+        raise UsageError(
+            "MCPX-W01", str(error), f"mcp-proxy credential set {wish.name} --origin URL"
+        ) from None
+
+
+def _check_name(name: str) -> None:
+    if not CREDENTIAL_NAME.fullmatch(name):
+        raise UsageError(
+            "MCPX-W01",
+            "A credential's name is 1 to 64 characters of a-z, 0-9 and -, not starting with -.",
+            "mcp-proxy credential list",
+        )
+
+
+def _require(store: CredentialStore, name: str) -> None:
+    if name not in store.references():
+        raise CredentialError(
+            "MCPX-C01", f"There is no credential {name} here.", "mcp-proxy credential list"
+        )
+
+
+def _record(home: Home, command: str, wish: Wish, binding: Binding) -> None:
+    admin_log.record(
+        home,
+        command,
+        credential=wish.name,
+        kind=binding.kind,
+        store=wish.source or "keychain",
+        origins=" ".join(origin.text for origin in binding.origins),
+        profiles=" ".join(profile for profile, _ in binding.profiles),
+    )
