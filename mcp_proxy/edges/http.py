@@ -1,0 +1,227 @@
+"""HTTP to one upstream: one pool, one origin, its credential, bounded bodies. Alone knows httpx2.
+
+No redirect is followed and nothing is taken from the environment: no proxy, no netrc, no CA file,
+no key log (S9). Requests go straight to httpx2's transport: its client would add cookies and URL
+normalisation, and the target has to go out byte for byte as decided.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Protocol
+
+import httpx2
+
+from mcp_proxy import __version__
+from mcp_proxy.core.limits import Limits
+from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.edges.attempts import Broken, Trip
+from mcp_proxy.edges.http_body import BodyRefused, Decoder
+from mcp_proxy.edges.own_secret import OwnSecret
+from mcp_proxy.edges.refusals import (
+    MESSAGE_BYTES,
+    connection_lost,
+    protocol_broken,
+    refusal,
+    unreachable,
+)
+
+CONNECT_DEADLINE_S = 10.0
+KEEPALIVE_S = 60.0
+
+_OWN_HEADERS = (("User-Agent", f"mcp-proxy/{__version__}"), ("Accept-Encoding", "gzip"))
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+class Authorizer(Protocol):
+    """Gives an upstream its authorization; caches, so it is asked for every call."""
+
+    async def authorization(self, spec: UpstreamSpec) -> tuple[str, str] | None:
+        """Header name and value; None where the upstream takes none. Raises CredentialError."""
+
+    def forget(self) -> None:
+        """Drop what is cached: an upstream answered 401."""
+
+
+class Reply:
+    """An answer whose head has arrived. Header names in lower case."""
+
+    def __init__(self, response: httpx2.Response, secret: OwnSecret, limits: Limits) -> None:
+        """Made by `Link.send`, which also closes it."""
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.secret = secret
+        self._response = response
+        self._limits = limits
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type as sent, "" if absent."""
+        return self.secret.remove_text(self.headers.get("content-type", ""))
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """The decoded body as it comes, in pieces of at most 64 KiB. Raises Broken."""
+        try:
+            decoder = Decoder(self.headers.get("content-encoding", ""))
+            async with aclosing(self._response.aiter_raw()) as chunks:
+                async for chunk in chunks:
+                    for piece in decoder.pieces(chunk):
+                        yield piece
+            decoder.finish()
+        except BodyRefused as refused:
+            raise protocol_broken(f"cannot be read: {refused}", self.status) from None
+        except (httpx2.TransportError, OSError):
+            raise connection_lost() from None
+
+    async def read(self) -> bytes:
+        """The whole body without the upstream's own secret. Raises Broken, also if too large."""
+        bound = self._limits.upstream_body_bytes
+        data = await self._gather(bound)
+        if len(data) > bound:
+            text = f"The upstream's answer is above {bound} bytes, the most that is read."
+            raise Broken("MCPX-R01", text, status=self.status)
+        return self.secret.remove(data)
+
+    async def read_start(self, size_bytes: int) -> bytes:
+        """At least the first `size_bytes` of the body, or all of a shorter one. Raises Broken."""
+        return self.secret.remove(await self._gather(size_bytes))
+
+    async def _gather(self, bound: int) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async with aclosing(self.pieces()) as pieces:
+            async for piece in pieces:
+                parts.append(piece)
+                size += len(piece)
+                if size > bound:
+                    break
+        return b"".join(parts)
+
+
+class Link:
+    """The connections to one upstream, opened at first use and kept alive."""
+
+    def __init__(self, spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> None:
+        """Opens nothing yet."""
+        self.spec = spec
+        self.limits = limits
+        self._authorizer = authorizer
+        self._url = httpx2.URL(spec.url)
+        self._origin = "/".join(spec.url.split("/", 3)[:3])
+        self._transport: httpx2.AsyncHTTPTransport | None = None
+        self._authorized: tuple[str, str] | None = None
+        self._secret = OwnSecret("")
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes | None,
+        trip: Trip,
+    ) -> AsyncIterator[Reply]:
+        """Send one request and hold its answer open. Raises Broken, CredentialError."""
+        request = await self._request(method, url, headers, body, trip)
+        response = await self._exchange(request)
+        trip.arrived()
+        if response.status_code == 401:
+            self._authorizer.forget()
+        try:
+            yield Reply(response, self._secret, self.limits)
+        finally:
+            await response.aclose()
+
+    async def refused(self, reply: Reply) -> Broken:
+        """A reply that is not 2xx, as the failure to raise."""
+        return self.refusal(reply, await reply.read_start(MESSAGE_BYTES))
+
+    def refusal(self, reply: Reply, body: bytes) -> Broken:
+        """The same, for a body that has been read (by `Reply.read_start`)."""
+        headers = {key: self._secret.remove_text(value) for key, value in reply.headers.items()}
+        return refusal(self.spec, reply.status, headers, body, self.limits)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
+
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes | None,
+        trip: Trip,
+    ) -> httpx2.Request:
+        async def trace(event: str, _details: Mapping[str, Any]) -> None:
+            if event.endswith(".send_request_headers.started"):
+                trip.left()
+
+        target = self._target(url)
+        authorization = await self._authorizer.authorization(self.spec)
+        self._remember(authorization)
+        extensions = {
+            "timeout": {"connect": CONNECT_DEADLINE_S},
+            "target": target.encode("ascii"),
+            "trace": trace,
+        }
+        own = () if authorization is None else (authorization,)
+        try:
+            return httpx2.Request(
+                method,
+                self._url,
+                headers=[*_OWN_HEADERS, *headers, *own],
+                content=body,
+                extensions=extensions,
+            )
+        except ValueError:
+            raise _unwritable() from None
+
+    async def _exchange(self, request: httpx2.Request) -> httpx2.Response:
+        if self._transport is None:
+            self._transport = _open_transport(self.limits)
+        try:
+            return await self._transport.handle_async_request(request)
+        except _UNSENT as error:
+            raise unreachable(error) from None
+        except httpx2.LocalProtocolError:
+            raise _unwritable() from None
+        except httpx2.RemoteProtocolError as error:
+            raise _remote_fault(error) from None
+        except (httpx2.TransportError, OSError):
+            raise connection_lost() from None
+
+    def _target(self, url: str) -> str:
+        """The part of `url` after the upstream's origin: nothing may go anywhere else (S11)."""
+        rest = url.removeprefix(self._origin)
+        if len(rest) == len(url) or not url.isascii() or rest[:1] not in ("", "/", "?"):
+            raise Broken("MCPX-I01", "The call's URL is not at the upstream's origin.")
+        return rest if rest.startswith("/") else f"/{rest}"
+
+    def _remember(self, authorization: tuple[str, str] | None) -> None:
+        if authorization != self._authorized:
+            self._authorized = authorization
+            self._secret = OwnSecret("" if authorization is None else authorization[1])
+
+
+def _open_transport(limits: Limits) -> httpx2.AsyncHTTPTransport:
+    pool = httpx2.Limits(
+        max_connections=limits.calls_in_flight,
+        max_keepalive_connections=limits.calls_in_flight,
+        keepalive_expiry=KEEPALIVE_S,
+    )
+    return httpx2.AsyncHTTPTransport(trust_env=False, limits=pool)
+
+
+def _unwritable() -> Broken:
+    # The stack's own words would quote the header, and that may be the credential.
+    text = "The request cannot be written: a header holds a character that HTTP does not allow."
+    return Broken("MCPX-U01", text)
+
+
+def _remote_fault(error: Exception) -> Broken:
+    """Nothing at all came back: lost, as when an idle connection is closed. Else: no HTTP."""
+    if "without sending" in str(error):
+        return connection_lost()
+    return protocol_broken("is not HTTP")

@@ -1,0 +1,63 @@
+"""Progress and log notifications of a gateway as events: only those asked for, cleaned."""
+
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+from mcp_proxy.core import eras
+from mcp_proxy.core.answer import Event, Log, Progress
+from mcp_proxy.core.limits import Limits
+from mcp_proxy.core.text import clean_value, one_sentence
+
+
+class CallEvents:
+    """Hears the notifications of one call and emits what its profile's features allow (S14)."""
+
+    def __init__(
+        self, features: tuple[str, ...], emit: Callable[[Event], None], limits: Limits
+    ) -> None:
+        """`features` of the upstream: progress, logging."""
+        self._features = features
+        self._emit = emit
+        self._limits = limits
+        self._progress = -math.inf
+
+    def hear(self, message: dict[str, Any], request_id: int) -> None:
+        """One notification on the stream of request `request_id`; anything improper is dropped."""
+        params = message.get("params")
+        if not isinstance(params, dict):
+            return
+        if message["method"] == "notifications/progress" and "progress" in self._features:
+            self._hear_progress(params, request_id)
+        elif message["method"] == "notifications/message" and "logging" in self._features:
+            self._hear_log(params)
+
+    def _hear_progress(self, params: dict[str, Any], request_id: int) -> None:
+        token, progress = params.get("progressToken"), _number(params.get("progress"))
+        if type(token) is not int or token != request_id or progress is None:
+            return
+        # The specification lets it only grow; a client may rely on that.
+        if progress > self._progress:
+            self._progress = progress
+            total, message = _number(params.get("total")), self._text(params.get("message"))
+            self._emit(Progress(progress, total, message))
+
+    def _hear_log(self, params: dict[str, Any]) -> None:
+        level = params.get("level")
+        if isinstance(level, str) and level in eras.LEVELS:
+            with contextlib.suppress(ValueError):
+                data = clean_value(params.get("data"))
+                self._emit(Log(level, self._text(params.get("logger")), data))
+
+    def _text(self, value: Any) -> str | None:
+        if not isinstance(value, str) or not value.strip():
+            return None
+        return one_sentence(value, self._limits.upstream_message_chars)
+
+
+def _number(value: Any) -> float | None:
+    """A JSON number; booleans are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value

@@ -1,0 +1,71 @@
+"""The modern era (2026-07-28 and later): no session, each request describes itself."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_proxy.core import eras
+from mcp_proxy.core.mcp_headers import encode_header_value
+from mcp_proxy.edges.attempts import Broken, Trip
+from mcp_proxy.edges.http import Link
+from mcp_proxy.edges.mcp_wire import UNSUPPORTED_VERSION, Ask, GatewayError, request
+from mcp_proxy.edges.refusals import protocol_broken
+
+LOG_LEVEL = "info"
+
+
+class ModernEra:
+    """Requests to a gateway that needs no handshake. Cancelling one closes its stream."""
+
+    def __init__(self, link: Link, ids: Iterator[int]) -> None:
+        """`ids` gives each request of the upstream a new one."""
+        self._link = link
+        self._ids = ids
+
+    async def ask(self, ask: Ask, trip: Trip) -> dict[str, Any]:
+        """The result of one request. Raises Broken."""
+        request_id = next(self._ids)
+        params = {**ask.params, "_meta": _meta(ask, request_id)}
+        message = {"jsonrpc": "2.0", "id": request_id, "method": ask.method, "params": params}
+        headers = [("MCP-Protocol-Version", eras.MODERN), ("Mcp-Method", ask.method)]
+        if ask.name is not None:
+            headers.append(("Mcp-Name", encode_header_value(ask.name)))
+        listener = _ModernListener(ask, request_id)
+        sent = (*headers, *ask.headers)
+        result, _ = await request(self._link, message, sent, listener, trip)
+        return result
+
+    def is_over(self, broken: Broken) -> bool:
+        """Whether a failure says that the gateway is of another era now."""
+        if isinstance(broken, GatewayError):
+            return broken.code == UNSUPPORTED_VERSION
+        return broken.status in (400, 404, 405)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class _ModernListener:
+    """Hands notifications on; a request of the server breaks the protocol of this era."""
+
+    def __init__(self, ask: Ask, request_id: int) -> None:
+        self._ask = ask
+        self._id = request_id
+
+    def notified(self, message: dict[str, Any]) -> None:
+        self._ask.hear(message, self._id)
+
+    async def asked(self, message: dict[str, Any]) -> None:
+        raise protocol_broken("holds a request, which this protocol version forbids")
+
+
+def _meta(ask: Ask, request_id: int) -> dict[str, Any]:
+    meta: dict[str, Any] = {
+        eras.VERSION_KEY: eras.MODERN,
+        eras.CAPABILITIES_KEY: {},
+        eras.CLIENT_KEY: eras.SERVER_INFO,
+    }
+    if ask.progress:
+        meta["progressToken"] = request_id
+    if ask.logging:
+        meta[eras.LOG_LEVEL_KEY] = LOG_LEVEL
+    return meta

@@ -1,0 +1,73 @@
+"""A remote MCP gateway: one decided tools/call out, one answer back, events meanwhile."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mcp_proxy.core.answer import Answer, Event, McpAnswer
+from mcp_proxy.core.limits import Limits
+from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.request import McpRequest, Outgoing
+from mcp_proxy.edges.attempts import Broken, Trip, persist, settle
+from mcp_proxy.edges.http import Authorizer
+from mcp_proxy.edges.mcp_era import Gateway
+from mcp_proxy.edges.mcp_events import CallEvents
+from mcp_proxy.edges.mcp_wire import Ask
+from mcp_proxy.edges.refusals import protocol_broken
+
+
+class McpUpstream:
+    """Sends `McpRequest`s to one gateway, of either era."""
+
+    def __init__(self, spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> None:
+        """Opens nothing yet."""
+        self._spec = spec
+        self._limits = limits
+        self._gateway = Gateway(spec, authorizer, limits)
+
+    async def call(
+        self, request: Outgoing, emit: Callable[[Event], None], deadline_s: float
+    ) -> Answer:
+        """One answer within `deadline_s`, whatever the gateway does."""
+
+        async def work(trip: Trip) -> Answer:
+            if not isinstance(request, McpRequest):
+                raise TypeError("a gateway takes MCP requests")
+            return await persist(
+                lambda: self._once(request, emit, trip),
+                trip,
+                self._limits,
+                retry_safe=request.retry_safe,
+            )
+
+        return await settle(work, deadline_s)
+
+    async def close(self) -> None:
+        """End the session, if there is one, and close the connections."""
+        await self._gateway.close()
+
+    async def _once(
+        self, request: McpRequest, emit: Callable[[Event], None], trip: Trip
+    ) -> McpAnswer:
+        features = self._spec.features
+        ask = Ask(
+            "tools/call",
+            {"name": request.tool, "arguments": request.arguments},
+            request.tool,
+            request.headers,
+            "progress" in features,
+            "logging" in features,
+            CallEvents(features, emit, self._limits).hear,
+        )
+        result = await self._gateway.ask(ask, trip)
+        _check_complete(result)
+        return McpAnswer(result)
+
+
+def _check_complete(result: dict[str, Any]) -> None:
+    """Absent means complete (MCP 2026-07-28); any other kind needs what was not declared."""
+    kind = result.get("resultType", "complete")
+    if kind == "input_required":
+        text = "The gateway asks for more input; this version does not forward its questions."
+        raise Broken("MCPX-U05", text)
+    if kind != "complete":
+        raise protocol_broken("is of a kind that was not agreed on")

@@ -1,0 +1,50 @@
+"""A REST API: one decided request out, one answer back."""
+
+from collections.abc import Callable
+
+from mcp_proxy.core.answer import Answer, Event, HttpAnswer
+from mcp_proxy.core.limits import Limits
+from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.request import Outgoing, RestRequest
+from mcp_proxy.edges.attempts import Trip, persist, settle
+from mcp_proxy.edges.http import Authorizer, Link
+
+_ACCEPT = ("Accept", "application/json, text/*;q=0.8, */*;q=0.5")
+
+
+class RestUpstream:
+    """Sends `RestRequest`s to one API."""
+
+    def __init__(self, spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> None:
+        """Opens nothing yet."""
+        self._link = Link(spec, authorizer, limits)
+        self._limits = limits
+
+    async def call(
+        self, request: Outgoing, emit: Callable[[Event], None], deadline_s: float
+    ) -> Answer:
+        """One answer within `deadline_s`, whatever the upstream does; there are no events."""
+
+        async def work(trip: Trip) -> Answer:
+            if not isinstance(request, RestRequest):
+                raise TypeError("a REST upstream takes REST requests")
+            return await persist(
+                lambda: self._once(request, trip), trip, self._limits, retry_safe=request.retry_safe
+            )
+
+        return await settle(work, deadline_s)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._link.close()
+
+    async def _once(self, request: RestRequest, trip: Trip) -> HttpAnswer:
+        headers = request.headers
+        if not any(name.lower() == "accept" for name, _ in headers):
+            headers = (_ACCEPT, *headers)
+        async with self._link.send(
+            request.method, request.url, headers, request.body, trip
+        ) as reply:
+            if not 200 <= reply.status < 300:
+                raise await self._link.refused(reply)
+            return HttpAnswer(reply.status, reply.content_type, await reply.read())
