@@ -1,10 +1,9 @@
-"""Stages for end-to-end tests: one shared by a module's tests, one for a test that breaks things."""
+"""Stages for end-to-end tests: one shared by a module, one for a test that breaks things."""
 
 import secrets
 from collections.abc import Iterator
 
 import pytest
-
 from e2e.stage import Stage, build_stage, servers
 
 

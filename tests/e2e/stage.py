@@ -1,4 +1,4 @@
-"""A throw-away home with the demo's profile, made by the command line alone, and its two upstreams."""
+"""A throw-away home with the demo's profile, made by the command line alone."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ class Stage(NamedTuple):
     secrets: dict[str, str]
 
     def run(self, *arguments: str, text: str = "", code: int | None = 0) -> str:
-        """Runs the command; returns stdout. `code` is the exit code it must have; None takes any."""
+        """Runs the command; returns stdout. `code` is the exit code it must have, None any."""
         done = self.complete(*arguments, text=text)
         assert code is None or done.returncode == code, done.stdout + done.stderr
         return done.stdout
@@ -72,8 +72,10 @@ class Stage(NamedTuple):
         return rows
 
 
-def write_source(folder: str, api_origin: str, gateway_origin: str, **changes: str) -> str:
-    """A copy of the shipped source with these addresses; `changes` replace text. Returns its path."""
+def write_source(
+    folder: str, api_origin: str, gateway_origin: str, changes: dict[str, str] | None = None
+) -> str:
+    """A copy of the shipped source with these addresses, texts changed. Returns its path."""
     for name in ("demo-billing.openapi.json", "demo-gateway.tools.json"):
         with open(asset_path(name), "rb") as asset, open(os.path.join(folder, name), "wb") as copy:
             copy.write(asset.read())
@@ -81,7 +83,7 @@ def write_source(folder: str, api_origin: str, gateway_origin: str, **changes: s
         text = file.read()
     text = text.replace("https://billing.example.com", api_origin)
     text = text.replace("https://gateway.example.com", gateway_origin)
-    for old, new in changes.items():
+    for old, new in (changes or {}).items():
         assert old in text
         text = text.replace(old, new)
     path = os.path.join(folder, "demo-billing.yaml")
@@ -110,9 +112,9 @@ def build_stage(
     return stage
 
 
-def install_profile(stage: Stage, **changes: str) -> None:
+def install_profile(stage: Stage, changes: dict[str, str] | None = None) -> None:
     """Signs, trusts and installs the example profile."""
-    source = write_source(stage.folder, stage.api.origin, stage.gateway.origin, **changes)
+    source = write_source(stage.folder, stage.api.origin, stage.gateway.origin, changes)
     envelope = stage.path("demo-billing.dsse.json")
     signed = stage.run("profile", "sign", source, "-o", envelope, "--key", "env:DEMO_SIGNING_KEY")
     key_line = signed.strip().splitlines()[-1]
