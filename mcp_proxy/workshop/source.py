@@ -13,7 +13,6 @@ from mcp_proxy.workshop.scalars import NOT_ENFORCED
 from mcp_proxy.workshop.source_keys import ProfileSource
 from mcp_proxy.workshop.yaml_reader import Path, Positioned, Problem, parse_yaml, source_error
 
-
 # What pydantic would say in terms of its own classes.
 _WORDS = {
     "model_type": "write keys and values here, or {} for none",

@@ -157,7 +157,7 @@ class ToolSource(BaseModel):
     title: str | None = Field(None, min_length=1)
     description: str | None = Field(None, min_length=1)
     arguments: dict[ArgumentKey, ArgumentSource] | None = None
-    result: ResultSource = ResultSource()
+    result: ResultSource = ResultSource.model_validate({})
     approval: Approval = "never"
     limits: NotEnforced = None
 
@@ -201,4 +201,4 @@ class ProfileSource(BaseModel):
     tools: dict[ToolKey, ToolEntry] = Field(min_length=1)
     resources: NotEnforced = None
     prompts: NotEnforced = None
-    audit: AuditSource = AuditSource()
+    audit: AuditSource = AuditSource.model_validate({})
