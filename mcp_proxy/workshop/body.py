@@ -1,0 +1,135 @@
+"""The Request Body Object as slots: one for each property of one object, else one named `body`.
+
+OpenAPI 3.0.4, 4.7.13 and 3.1.1, 4.8.13. Only JSON bodies are sent by this version.
+"""
+
+from typing import Any, NamedTuple
+
+from mcp_proxy.core.profile import ArgumentRule
+from mcp_proxy.workshop.dialect import REQUEST, Translator
+from mcp_proxy.workshop.media import bare, json_entry
+from mcp_proxy.workshop.operation import Slot
+from mcp_proxy.workshop.references import Node, is_reference
+
+# A body with one of these is more than one shape: it stays whole.
+_UNION = frozenset({"oneOf", "anyOf", "not", "if", "enum", "const"})
+# These bind properties to each other; a slot holds one property.
+_ACROSS = ("minProperties", "maxProperties", "dependentRequired", "dependentSchemas")
+_PARTS_MAX = 64
+
+
+class Body(NamedTuple):
+    """What a call sends as its body; `type` is None where it sends none."""
+
+    type: str | None
+    required: bool
+    slots: list[Slot]
+
+
+_NONE = Body(None, False, [])
+
+
+def request_body(operation: Node, method: str, translator: Translator) -> Body:
+    """The body of an operation, `method` in capitals.
+
+    Raises:
+        SourceError: MCPX-B02 malformed, MCPX-B03 a required body in no type of JSON.
+    """
+    listed = operation.get("requestBody")
+    if listed is None:
+        return _NONE
+    if method in ("GET", "HEAD"):
+        # RFC 9110, 9.3.1: content has no meaning there.
+        translator.warn(listed, f"the body of a {method} request is left out")
+        return _NONE
+    node = translator.references.follow(listed)
+    required = node.flag("required")
+    content = node.get("content")
+    if content is None:
+        raise node.error("a request body needs content")
+    entry = json_entry(content)
+    if entry is None:
+        return _without_json(content, required, translator)
+    kind, media = entry
+    schema = media.get("schema")
+    if schema is None or isinstance(schema.value, bool):
+        schema = media._replace(value={}, pointer=f"{media.pointer}/schema")
+    return Body(kind, required, _slots(schema, required, node.text("description"), translator))
+
+
+def _without_json(content: Node, required: bool, translator: Translator) -> Body:
+    kinds = ", ".join(bare(kind) for kind in content.mapping()) or "no type at all"
+    if required:
+        raise content.error(f"this version sends JSON bodies only, not {kinds}", "MCPX-B03")
+    translator.warn(content, f"the optional body is left out: it is not JSON but {kinds}")
+    return _NONE
+
+
+def _slots(schema: Node, required: bool, text: str, translator: Translator) -> list[Slot]:
+    parts = _object_parts(schema, translator)
+    if parts is None or not any(part.get("properties") for part in parts):
+        whole = translator.schema(schema, REQUEST)
+        about = text or str(whole.get("description", ""))
+        return [Slot("body", _rule(""), whole, required, about)]
+    for part in parts:
+        for key in _ACROSS:
+            if key in part.value:
+                translator.warn(part, f"{key} of the body is left to the upstream")
+    return _property_slots(parts, translator)
+
+
+def _object_parts(schema: Node, translator: Translator) -> list[Node] | None:
+    """The schemas that together describe one object: itself, what it refers to, its `allOf`."""
+    parts: list[Node] = []
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop(0)
+        if len(parts) > _PARTS_MAX:
+            raise schema.error("the body is made of too many schemas")
+        if isinstance(node.value, bool) or not _UNION.isdisjoint(node.mapping()):
+            return None
+        if not _is_object(node.value.get("type", "object")):
+            return None
+        if is_reference(node):
+            waiting.insert(0, translator.references.target(node))
+        else:
+            waiting = [*_all_of(node), *waiting]
+        parts.append(node)
+    return parts
+
+
+def _is_object(kind: Any) -> bool:
+    return kind == "object" or (isinstance(kind, list) and set(kind) <= {"object", "null"})
+
+
+def _all_of(node: Node) -> list[Node]:
+    parts = node.get("allOf")
+    return list(parts.elements()) if parts is not None else []
+
+
+def _property_slots(parts: list[Node], translator: Translator) -> list[Slot]:
+    found: dict[str, list[Node]] = {}
+    needed: set[str] = set()
+    for part in parts:
+        properties = part.get("properties")
+        for name, node in properties.items() if properties is not None else ():
+            found.setdefault(name, []).append(node)
+        names = part.get("required")
+        needed.update(str(name.value) for name in (names.elements() if names is not None else ()))
+    return [
+        _property(name, nodes, name in needed, translator)
+        for name, nodes in found.items()
+        if not any(translator.is_hidden(node, REQUEST) for node in nodes)
+    ]
+
+
+def _property(name: str, nodes: list[Node], required: bool, translator: Translator) -> Slot:
+    schemas = [translator.schema(node, REQUEST) for node in nodes]
+    schema = schemas[0] if len(schemas) == 1 else {"allOf": schemas}
+    texts = [str(item["description"]) for item in schemas if item.get("description")]
+    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+    return Slot(name, _rule(pointer), schema, required, texts[0] if texts else "")
+
+
+def _rule(pointer: str) -> ArgumentRule:
+    return ArgumentRule("body", pointer, "json", False, "one")

@@ -1,0 +1,183 @@
+"""An OpenAPI 3.0 or 3.1 document: loaded once, its table of contents, one operation at a time.
+
+Only what an operation reaches is resolved, so that a document of thousands costs its parsing alone.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_proxy.workshop.body import request_body
+from mcp_proxy.workshop.dialect import Translator
+from mcp_proxy.workshop.operation import Operation, OperationName, Slot
+from mcp_proxy.workshop.parameters import parameter_slots
+from mcp_proxy.workshop.patterns import without_unreadable
+from mcp_proxy.workshop.references import Node, References
+from mcp_proxy.workshop.responses import success_response
+
+# TRACE is not among them: it answers with the request's own headers, credential included.
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
+
+_VERSION = re.compile(r"3\.[01](\.[0-9]+(-.*)?)?")
+_SELECTOR = re.compile(r"([A-Za-z]+) +(/.*)")
+# Printable ASCII without what would end, escape or leave a path.
+_PATH = re.compile(r"/[!$&-.0-~/]*")
+_DIALECTS = frozenset(
+    {
+        "https://json-schema.org/draft/2020-12/schema",
+        "https://spec.openapis.org/oas/3.1/dialect/base",
+    }
+)
+
+
+def read_document(path: str, root: str) -> "Document":
+    """The API document at `path`, JSON or YAML, at most 64 MiB with all it refers to.
+
+    `root` is the folder of the profile source: references stay below it (S12).
+
+    Raises:
+        SourceError: MCPX-B02 not to be read, no OpenAPI 3.0 or 3.1, or malformed.
+    """
+    references = References(path, root)
+    return Document(references, _version(references.start))
+
+
+class Document:
+    """A loaded document. `servers` is what it says of itself: a hint, never taken silently."""
+
+    def __init__(self, references: References, version: str) -> None:
+        """`version` is the text of its `openapi` key."""
+        start = references.start
+        info = start.get("info")
+        self.version = version
+        self.title = info.text("title") if info is not None else ""
+        self.servers = _servers(start)
+        self._references = references
+        self._paths = start.get("paths")
+        self._by_id: dict[str, list[tuple[str, str]]] | None = None
+
+    def operations(self) -> list[OperationName]:
+        """Every operation, in the document's order. Raises SourceError where it is malformed."""
+        return [name for name, _, _ in self._entries()]
+
+    def operation(self, selector: str) -> Operation:
+        """One operation by its operationId, or as "GET /path".
+
+        Raises:
+            SourceError: MCPX-B02 no such operation, two of that name, or malformed; MCPX-B03 it
+                needs what this version does not send.
+        """
+        method, path = self._find(selector)
+        assert self._paths is not None
+        item = self._references.follow(self._paths.child(path))
+        return self._build(method, path, item, item.child(method))
+
+    def _entries(self) -> Iterator[tuple[OperationName, Node, Node]]:
+        for path, node in self._paths.items() if self._paths is not None else ():
+            if not path.startswith("/"):
+                continue
+            item = self._references.follow(node)
+            for method in METHODS:
+                if method in item.mapping():
+                    entry = item.child(method)
+                    yield _name(method, path, entry), item, entry
+
+    def _find(self, selector: str) -> tuple[str, str]:
+        start = self._references.start
+        match = _SELECTOR.fullmatch(selector)
+        if match is not None:
+            method, path = match[1].lower(), match[2]
+            if method in METHODS and self._paths is not None and path in self._paths.mapping():
+                if method in self._references.follow(self._paths.child(path)).mapping():
+                    return method, path
+        found = self._ids().get(selector, [])
+        if len(found) > 1:
+            raise start.error(f"two operations have the operationId {selector!r}")
+        if not found:
+            raise start.error(f"it has no operation {selector!r}{self._near(selector)}")
+        return found[0]
+
+    def _ids(self) -> dict[str, list[tuple[str, str]]]:
+        if self._by_id is None:
+            self._by_id = {}
+            for name in self.operations():
+                entry = (name.method.lower(), name.path)
+                self._by_id.setdefault(name.id, []).append(entry)
+            self._by_id.pop("", None)
+        return self._by_id
+
+    def _near(self, selector: str) -> str:
+        names = [name.id or f"{name.method} {name.path}" for name in self.operations()]
+        near = difflib.get_close_matches(selector, names, 3)
+        return f"; near to it: {', '.join(near)}" if near else ""
+
+    def _build(self, method: str, path: str, item: Node, node: Node) -> Operation:
+        _check_path(node, path)
+        translator = Translator(self._references, self.version.startswith("3.0"))
+        slots = parameter_slots(item, node, path, translator)
+        body = request_body(node, method.upper(), translator)
+        response, types = success_response(node, translator)
+        for owner in (item, node):
+            if owner.get("servers") is not None:
+                translator.warn(owner, "its own `servers` are not used; the profile's url is")
+        slots, response, defs = _readable([*slots, *body.slots], response, translator)
+        return Operation(
+            id=node.text("operationId"),
+            method=method.upper(),
+            path=path,
+            summary=node.text("summary") or item.text("summary"),
+            description=node.text("description") or item.text("description"),
+            slots=tuple(slots),
+            body_type=body.type,
+            body_required=body.required,
+            response=response,
+            response_types=types,
+            defs=defs,
+            warnings=tuple(translator.warnings),
+        )
+
+
+def _readable(
+    slots: list[Slot], response: dict[str, Any] | None, translator: Translator
+) -> tuple[list[Slot], dict[str, Any] | None, dict[str, Any]]:
+    """The same without the patterns that the linear engine cannot read, each one told of."""
+    schemas: dict[str, Any] = {
+        f"argument {n} {slot.name}": slot.schema for n, slot in enumerate(slots, 1)
+    }
+    schemas["the response"] = response
+    kept, defs, warnings = without_unreadable(schemas, translator.defs)
+    translator.warnings.extend(warnings)
+    kept_slots = [slot._replace(schema=kept[name]) for slot, name in zip(slots, kept, strict=False)]
+    return kept_slots, kept["the response"], defs
+
+
+def _version(start: Node) -> str:
+    row = start.mapping()
+    if "swagger" in row:
+        raise start.error(f"it is Swagger {row['swagger']}; convert it to OpenAPI 3.0 or 3.1 first")
+    # YAML reads an unquoted 3.0 as a number.
+    version = str(row.get("openapi", ""))
+    if not version:
+        raise start.error("it is no OpenAPI document: it has no `openapi` key")
+    if not _VERSION.fullmatch(version):
+        raise start.error(f"it is OpenAPI {version}; this version reads 3.0 and 3.1")
+    dialect = start.text("jsonSchemaDialect").rstrip("#")
+    if dialect and dialect not in _DIALECTS:
+        raise start.error(f"its jsonSchemaDialect {dialect} is not read; 2020-12 is")
+    return version
+
+
+def _servers(start: Node) -> tuple[str, ...]:
+    listed = start.get("servers")
+    return tuple(node.text("url") for node in listed.elements()) if listed is not None else ()
+
+
+def _name(method: str, path: str, node: Node) -> OperationName:
+    summary, deprecated = node.text("summary"), node.flag("deprecated")
+    return OperationName(node.text("operationId"), method.upper(), path, summary, deprecated)
+
+
+def _check_path(node: Node, path: str) -> None:
+    if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        raise node.error(f"the path {path} holds what no path may: query, fragment, %, or dots")

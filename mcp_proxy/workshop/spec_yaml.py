@@ -1,0 +1,127 @@
+"""An OpenAPI document in YAML: text in, JSON values out.
+
+Built on the parser's events (libyaml's where it is installed, else ruamel's own): keys are always
+text, so `200:` is "200"; no dates; aliases are read, because published documents use them, but
+never one within itself. Duplicate keys, tags, merge keys and a second document are refused.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.workshop.yaml_core import resolve_plain
+
+_PLAIN_TAGS = frozenset({None, "", "!"})
+_TEXT_TAG = "tag:yaml.org,2002:str"
+
+
+class NotYaml(ValueError):
+    """The text cannot be read; the sentence names the line, never what stands there."""
+
+
+def parse_spec_yaml(text: str) -> Any:
+    """YAML text as JSON values. Raises NotYaml."""
+    try:
+        return _Reader(YAML(typ="safe").parse(text)).document()
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = "" if mark is None else f"line {mark.line + 1}: "
+        raise NotYaml(f"{line}not YAML: {error.problem or error.context}") from None
+    except YAMLError:
+        raise NotYaml("not YAML: it holds a control character") from None
+
+
+class _Reader:
+    """Walks the events once, down to `LIMITS.json_depth` levels."""
+
+    def __init__(self, events: Iterator[Any]) -> None:
+        self._events = events
+        self._anchors: dict[str, Any] = {}
+        self._open: set[str] = set()
+
+    def document(self) -> Any:
+        """The one document's value; None where the text is empty."""
+        value, documents = None, 0
+        for event in self._events:
+            if isinstance(event, DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _wrong(event, "a second document starts here")
+            elif isinstance(event, (ScalarEvent, AliasEvent)) or hasattr(event, "flow_style"):
+                value = self._value(event, 0)
+        return value
+
+    def _value(self, event: Any, depth: int) -> Any:
+        if isinstance(event, AliasEvent):
+            return self._alias(event)
+        if event.tag not in _PLAIN_TAGS and event.tag != _TEXT_TAG:
+            raise _wrong(event, f"the tag {event.tag} is not read")
+        if depth > LIMITS.json_depth:
+            raise _wrong(event, f"nested deeper than {LIMITS.json_depth} levels")
+        if event.anchor:
+            self._open.add(event.anchor)
+        value = self._bare(event, depth)
+        if event.anchor:
+            self._open.discard(event.anchor)
+            self._anchors[event.anchor] = value
+        return value
+
+    def _bare(self, event: Any, depth: int) -> Any:
+        if isinstance(event, ScalarEvent):
+            return _scalar(event)
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(depth + 1)
+        items = []
+        for item in self._events:
+            if isinstance(item, SequenceEndEvent):
+                break
+            items.append(self._value(item, depth + 1))
+        return items
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        row: dict[str, Any] = {}
+        for event in self._events:
+            if isinstance(event, MappingEndEvent):
+                break
+            if not isinstance(event, ScalarEvent):
+                raise _wrong(event, "a key must be plain text")
+            key = event.value
+            if key == "<<" and not event.style:
+                raise _wrong(event, "the merge key << is not read; write the keys out")
+            if key in row:
+                raise _wrong(event, f"the key {key} stands here a second time")
+            row[key] = self._value(next(self._events), depth)
+        return row
+
+    def _alias(self, event: Any) -> Any:
+        if event.anchor in self._open:
+            raise _wrong(event, f"the alias *{event.anchor} stands within itself")
+        if event.anchor not in self._anchors:
+            raise _wrong(event, f"the alias *{event.anchor} has no anchor")
+        return self._anchors[event.anchor]
+
+
+def _scalar(event: Any) -> Any:
+    text: str = event.value
+    if event.style or event.tag:
+        return text
+    value = resolve_plain(text)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _wrong(event, f"{text} is not a finite number")
+    return value
+
+
+def _wrong(event: Any, text: str) -> NotYaml:
+    return NotYaml(f"line {event.start_mark.line + 1}: {text}")
