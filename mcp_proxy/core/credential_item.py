@@ -27,4 +27,4 @@ def parse_item(text: str) -> Item:
         raise ValueError("It is not version 1 of a credential.")
     secret = row.pop("secret")
     binding = parse_binding(row)
-    return Item(binding, check_secret(binding.kind, str(secret)))
+    return Item(binding, check_secret(binding.kind, secret if isinstance(secret, str) else ""))
