@@ -54,7 +54,7 @@ class Document:
         self.title = info.text("title") if info is not None else ""
         self.servers = _servers(start)
         self._references = references
-        self._paths = start.get("paths")
+        self._paths = start.get("paths") or Node({}, start.file, start.name, "/paths")
         self._by_id: dict[str, list[tuple[str, str]]] | None = None
 
     def operations(self) -> list[OperationName]:
@@ -69,12 +69,15 @@ class Document:
                 needs what this version does not send.
         """
         method, path = self._find(selector)
-        assert self._paths is not None
-        item = self._references.follow(self._paths.child(path))
+        item = self._item(path)
         return self._build(method, path, item, item.child(method))
 
+    def _item(self, path: str) -> Node:
+        node = self._paths.get(path)
+        return self._paths._replace(value={}) if node is None else self._references.follow(node)
+
     def _entries(self) -> Iterator[tuple[OperationName, Node, Node]]:
-        for path, node in self._paths.items() if self._paths is not None else ():
+        for path, node in self._paths.items():
             if not path.startswith("/"):
                 continue
             item = self._references.follow(node)
@@ -88,9 +91,8 @@ class Document:
         match = _SELECTOR.fullmatch(selector)
         if match is not None:
             method, path = match[1].lower(), match[2]
-            if method in METHODS and self._paths is not None and path in self._paths.mapping():
-                if method in self._references.follow(self._paths.child(path)).mapping():
-                    return method, path
+            if method in METHODS and method in self._item(path).mapping():
+                return method, path
         found = self._ids().get(selector, [])
         if len(found) > 1:
             raise start.error(f"two operations have the operationId {selector!r}")
@@ -142,13 +144,12 @@ def _readable(
     slots: list[Slot], response: dict[str, Any] | None, translator: Translator
 ) -> tuple[list[Slot], dict[str, Any] | None, dict[str, Any]]:
     """The same without the patterns that the linear engine cannot read, each one told of."""
-    schemas: dict[str, Any] = {
-        f"argument {n} {slot.name}": slot.schema for n, slot in enumerate(slots, 1)
-    }
+    names = [f"argument {slot.name} ({slot.rule.place})" for slot in slots]
+    schemas: dict[str, Any] = dict(zip(names, (slot.schema for slot in slots), strict=True))
     schemas["the response"] = response
     kept, defs, warnings = without_unreadable(schemas, translator.defs)
     translator.warnings.extend(warnings)
-    kept_slots = [slot._replace(schema=kept[name]) for slot, name in zip(slots, kept, strict=False)]
+    kept_slots = [slot._replace(schema=kept[name]) for name, slot in zip(names, slots, strict=True)]
     return kept_slots, kept["the response"], defs
 
 

@@ -7,8 +7,17 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.workshop.references import Node
 
 SCHEMAS = frozenset(
-    "not if then else contains propertyNames additionalProperties"
-    " unevaluatedItems unevaluatedProperties".split()
+    (
+        "not",
+        "if",
+        "then",
+        "else",
+        "contains",
+        "propertyNames",
+        "additionalProperties",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    )
 )
 LISTS_OF_SCHEMAS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 MAPS_OF_SCHEMAS = frozenset({"properties", "patternProperties", "dependentSchemas"})
@@ -25,7 +34,7 @@ def plain_keywords(node: Node) -> dict[str, Any]:
     """
     schema: dict[str, Any] = {}
     for key in node.mapping():
-        if key in _READERS and node.value[key] is not None or key in _NULLABLE:
+        if key in _NULLABLE or (key in _READERS and node.value[key] is not None):
             schema[key] = _READERS[key](node.child(key))
     _exclusive(schema, "minimum", "exclusiveMinimum")
     _exclusive(schema, "maximum", "exclusiveMaximum")
@@ -101,6 +110,11 @@ def _type(node: Node) -> str | list[str]:
     return names if isinstance(node.value, list) else names[0]
 
 
+_COUNTED = tuple(
+    f"{bound}{what}"
+    for bound in ("min", "max")
+    for what in ("Length", "Items", "Contains", "Properties")
+)
 _NULLABLE = frozenset({"const", "default"})
 _READERS: dict[str, Callable[[Node], Any]] = {
     "type": _type,
@@ -117,10 +131,5 @@ _READERS: dict[str, Callable[[Node], Any]] = {
     "uniqueItems": _flag,
     "deprecated": _flag,
     **dict.fromkeys(("pattern", "format", "title", "description"), _text),
-    **dict.fromkeys(
-        (
-            "minLength maxLength minItems maxItems minContains maxContains minProperties maxProperties"
-        ).split(),
-        _count,
-    ),
+    **dict.fromkeys(_COUNTED, _count),
 }

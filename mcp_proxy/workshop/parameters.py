@@ -43,7 +43,8 @@ def parameter_slots(item: Node, operation: Node, path: str, translator: Translat
     """The slots of an operation's parameters, in the document's order.
 
     Raises:
-        SourceError: MCPX-B02 malformed, a style that is not sent, a path slot without its parameter.
+        SourceError: MCPX-B02 malformed, a style that is not sent, a path and parameters that do
+            not fit each other.
     """
     slots = []
     for node in _merged(item, operation, translator):

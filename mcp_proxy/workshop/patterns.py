@@ -1,8 +1,8 @@
 """Patterns that a linear regex engine cannot read (look-around, back references), taken out.
 
-ECMA-262 allows them, the enforced schema does not: they could cost exponential time. Taking one out
-must only ever widen what is valid, never narrow it, because the upstream checks it still; so where a
-schema stands under `not`, `if`, `oneOf` or a count, that keyword gives way too.
+ECMA-262 allows them, the enforced schema does not: they could cost exponential time. Taking one
+out may only widen what is valid, for the upstream checks it still; so where a schema stands under
+`not`, `if`, `oneOf` or a count, that keyword gives way too.
 """
 
 from collections.abc import Iterator

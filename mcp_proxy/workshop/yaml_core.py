@@ -19,7 +19,7 @@ _NAN = frozenset({".nan", ".NaN", ".NAN"})
 _DIGITS_MAX = 40
 
 
-def resolve_plain(text: str) -> None | bool | int | float | str:
+def resolve_plain(text: str) -> bool | int | float | str | None:
     """What an unquoted scalar means; integers of more than 40 digits come as 2^63."""
     if text in _NULL:
         return None
