@@ -1,7 +1,7 @@
 """JSON as untrusted bytes, read strictly: what two parsers could read differently is refused.
 
-RFC 8259 leaves duplicate keys, number ranges and lone surrogates open; a decision made on one reading
-and a request built from another is how a limit is passed, so those texts are no JSON here.
+RFC 8259 leaves duplicate keys, number ranges and lone surrogates open; a decision made on one
+reading and a request built from another is how a limit is passed, so those texts are no JSON here.
 """
 
 import json

@@ -1,0 +1,94 @@
+"""The auditor's side: entries read back with their clear values, and the log verified."""
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from mcp_proxy.core.audit_check import check_clear, check_segment, parse_clear
+from mcp_proxy.edges.audit_reader import read_segments, segment_paths
+from mcp_proxy.edges.places import find_home
+
+
+class Filter(NamedTuple):
+    """Which entries to show; None lets everything pass."""
+
+    kind: str | None = None
+    tool: str | None = None
+    decision: str | None = None
+
+
+class Finding(NamedTuple):
+    """One segment that is not simply whole: `bad` ones make verification fail."""
+
+    path: str
+    line: int
+    what: str
+    bad: bool
+
+
+class Verification(NamedTuple):
+    """The whole log's state. `first` and `last` are the times of its outer entries."""
+
+    segments: int
+    entries: int
+    first: str | None
+    last: str | None
+    open_segments: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing but torn tails was found."""
+        return not any(finding.bad for finding in self.findings)
+
+
+def read_entries(only: Filter, newest: int | None = None) -> list[dict[str, Any]]:
+    """Entries in time order, clear values added; at most the `newest` ones, all if None."""
+    home = find_home()
+    entries: list[dict[str, Any]] = []
+    for path in reversed(segment_paths(home.state)):
+        entries = [entry for entry in _entries(path) if _passes(entry, only)] + entries
+        if newest is not None and len(entries) >= newest:
+            break
+    entries.sort(key=lambda entry: entry["time"])
+    return entries if newest is None else entries[len(entries) - min(newest, len(entries)) :]
+
+
+def verify_log() -> Verification:
+    """Every segment against its chain and its clear values."""
+    home = find_home()
+    findings: list[Finding] = []
+    segments = total = unclosed = 0
+    times: list[str] = []
+    for item in read_segments(segment_paths(home.state)):
+        segment = check_segment(item.data)
+        findings += _findings(item.path, segment.damage, segment.torn_bytes)
+        faults = check_clear(segment.entries, parse_clear(item.clear))
+        findings += [Finding(item.path, 0, fault, bad=True) for fault in faults]
+        segments, total = segments + 1, total + len(segment.entries)
+        unclosed += not segment.closed
+        times += [entry["time"] for entry in segment.entries[:1] + segment.entries[-1:]]
+    first, last = (min(times), max(times)) if times else (None, None)
+    return Verification(segments, total, first, last, unclosed, tuple(findings))
+
+
+def _findings(path: str, damage: tuple[int, str] | None, torn_bytes: int) -> Iterator[Finding]:
+    if damage is not None:
+        yield Finding(path, damage[0], damage[1], bad=True)
+    if torn_bytes:
+        what = f"torn tail of {torn_bytes} bytes: the process ended while it wrote"
+        yield Finding(path, 0, what, bad=False)
+
+
+def _entries(path: str) -> Iterator[dict[str, Any]]:
+    for item in read_segments([path]):
+        clear = parse_clear(item.clear)
+        segment = os.path.basename(path).removesuffix(".jsonl")
+        for entry in check_segment(item.data).entries:
+            values = clear.get(entry["seq"], {}).get("clear", {})
+            yield {**entry, "segment": segment} | ({"values": values} if values else {})
+
+
+def _passes(entry: dict[str, Any], only: Filter) -> bool:
+    wanted = (("kind", only.kind), ("tool", only.tool), ("decision", only.decision))
+    return all(value is None or entry.get(key) == value for key, value in wanted)

@@ -1,0 +1,67 @@
+"""`mcp-proxy call`: one call down the same road, in this process, audited; or a dry run of it."""
+
+import asyncio
+from typing import Any, NamedTuple
+
+from mcp_proxy.app.contract import ProfileContract
+from mcp_proxy.app.world import build_machinery
+from mcp_proxy.core import policy
+from mcp_proxy.core.offer import Refusal
+from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.request import Outgoing
+from mcp_proxy.core.session import Session
+from mcp_proxy.edges import clock
+from mcp_proxy.edges.places import find_home
+from mcp_proxy.edges.profile_store import load_profile, read_generation
+from mcp_proxy.relay import Ready, Result, RpcError
+
+
+class DryRun(NamedTuple):
+    """What a call would do: the decision, and the request it would send."""
+
+    decision: policy.Decision
+    spec: UpstreamSpec | None
+
+    @property
+    def request(self) -> Outgoing | None:
+        """The exact request, without the credential; None for a denied call."""
+        return None if isinstance(self.decision, policy.Deny) else self.decision.request
+
+
+def make_call(profile_name: str, tool: str, arguments: Any) -> Result | RpcError:
+    """One audited call. Raises ProfileError, HomeError, AuditError."""
+    home = find_home()
+    generation = read_generation(home)
+    profile = load_profile(home, profile_name, clock.now_s())
+    session = Session(Refusal("", "", ""))
+    session.client = {"name": "mcp-proxy call", "version": ""}
+    machinery = build_machinery(home, profile, generation, session)
+
+    async def run() -> Result | RpcError:
+        try:
+            return await machinery.road.call(tool, arguments, lambda _event: None)
+        finally:
+            await machinery.close()
+
+    try:
+        return asyncio.run(run())
+    finally:
+        machinery.log.close("done")
+
+
+def dry_run(profile_name: str, tool: str, arguments: Any) -> DryRun:
+    """The decision alone: nothing is sent, reserved, logged, and no secret is read.
+
+    Raises ProfileError, HomeError.
+    """
+    home = find_home()
+    generation = read_generation(home)
+    now_s = clock.now_s()
+    profile = load_profile(home, profile_name, now_s)
+    ready = ProfileContract(home, profile, generation, lambda: None).ready(tool, now_s)
+    if not isinstance(ready, Ready):
+        return DryRun(ready, None)
+    decision = policy.decide(
+        ready.tool, ready.schema, ready.spec, arguments, ready.expires_s, now_s
+    )
+    return DryRun(decision, ready.spec)

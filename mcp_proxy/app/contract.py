@@ -1,0 +1,84 @@
+"""The profile in force, for the road: parsed tool by tool, verified again on change."""
+
+from collections.abc import Callable
+
+from mcp_proxy.core.policy import Deny
+from mcp_proxy.core.profile import Profile, parse_tool
+from mcp_proxy.core.schema import compile_schema
+from mcp_proxy.core.trust_store import may_sign
+from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.profile_store import load_profile, read_generation, read_keys
+from mcp_proxy.errors import McpProxyError, ProfileError
+from mcp_proxy.relay import Ready
+
+_RULE = "profile in force"
+
+
+class ProfileContract:
+    """Fills the road's `Contract`. `on_change` runs after each change of local state (S6)."""
+
+    def __init__(
+        self,
+        home: Home,
+        profile: Profile,
+        generation: tuple[int, ...],
+        on_change: Callable[[], None],
+    ) -> None:
+        """`generation` was read before `profile` was loaded, so that no change is missed."""
+        self._home = home
+        self._profile = profile
+        self._generation = generation
+        self._on_change = on_change
+        self._refusal: Deny | None = None
+        self._ready: dict[str, Ready] = {}
+
+    def ready(self, tool: str, now_s: float) -> Ready | Deny:
+        """The tool, or why no call of it may pass now; `now_s` since the epoch."""
+        try:
+            self._notice(now_s)
+            return self._refusal or self._tool(tool)
+        except McpProxyError as error:
+            return _deny(error)
+
+    def _notice(self, now_s: float) -> None:
+        generation = read_generation(self._home)
+        if generation == self._generation:
+            return
+        self._on_change()
+        self._refusal = self._verdict(now_s)
+        self._generation = generation
+
+    def _verdict(self, now_s: float) -> Deny | None:
+        """A newer version is taken at the next start; one that is no longer trusted ends now."""
+        held = self._profile
+        try:
+            found = load_profile(self._home, held.header.profile, now_s)
+            if found.header.version > held.header.version:
+                key = read_keys(self._home).get(held.signer)
+                if key is None or not may_sign(key, held.header.profile):
+                    raise ProfileError("MCPX-P03", "The profile's signer is no longer trusted.")
+        except McpProxyError as error:
+            return _deny(error)
+        return None
+
+    def _tool(self, name: str) -> Ready | Deny:
+        line = self._profile.tool_lines.get(name)
+        if line is None:
+            return Deny("MCPX-D05", "tools of the profile", f"Unknown tool: {name[:80]}")
+        if name not in self._ready:
+            self._ready[name] = self._prepare(line, name)
+        return self._ready[name]
+
+    def _prepare(self, line: bytes, name: str) -> Ready:
+        header = self._profile.header
+        tool = parse_tool(line, name)
+        spec = header.upstreams.get(tool.upstream)
+        if spec is None:
+            raise ProfileError("MCPX-P10", f"Tool {name} names an upstream that is not there.")
+        checks = tool.result.validate != "off"
+        response = compile_schema(tool.result.schema) if checks else None
+        return Ready(tool, compile_schema(tool.enforced), response, spec, header.expires)
+
+
+def _deny(error: McpProxyError) -> Deny:
+    return Deny(error.id, _RULE, f"{error.why} The person at this machine can run: {error.next}.")

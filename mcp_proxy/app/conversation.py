@@ -1,0 +1,92 @@
+"""A session's outcomes put to work: replies written, calls taken down the road side by side."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from mcp_proxy.core.answer import Event, Progress
+from mcp_proxy.core.eras import Asked
+from mcp_proxy.core.jsonrpc import Id
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.session import Call, Cancel, Note, Outcome, Reply, Session
+from mcp_proxy.edges.call_log import CallLog
+from mcp_proxy.relay import Result, Road, RpcError, clean_event
+
+
+class Conversation:
+    """One client's calls in flight. `send` takes finished lines."""
+
+    def __init__(
+        self, session: Session, road: Road, log: CallLog, send: Callable[[bytes], None]
+    ) -> None:
+        self._session = session
+        self._road = road
+        self._log = log
+        self._send = send
+        self._calls: dict[Id, asyncio.Task[None]] = {}
+
+    def take(self, outcomes: Iterable[Outcome]) -> None:
+        """Act on what the session made of a line."""
+        for outcome in outcomes:
+            match outcome:
+                case Reply(line):
+                    self._send(line)
+                case Call(asked, tool, arguments):
+                    self._start(asked, tool, arguments)
+                case Cancel(call):
+                    self._cancel(call)
+                case Note(what):
+                    self._log.note(what)
+
+    async def end(self, grace_s: float) -> None:
+        """Let running calls end for a moment, then cancel the rest and wait for them."""
+        calls = list(self._calls.values())
+        if calls and grace_s:
+            await asyncio.wait(calls, timeout=grace_s)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    def _start(self, asked: Asked, tool: str, arguments: object) -> None:
+        task = asyncio.create_task(self._run(asked, tool, arguments))
+        self._calls[asked.id] = task
+        task.add_done_callback(lambda _done: self._drop(asked.id, task))
+
+    def _drop(self, call: Id, task: asyncio.Task[None]) -> None:
+        if self._calls.get(call) is task:
+            del self._calls[call]
+
+    def _cancel(self, call: Id) -> None:
+        task = self._calls.get(call)
+        if task is not None:
+            task.cancel()
+
+    async def _run(self, asked: Asked, tool: str, arguments: object) -> None:
+        beat = asyncio.create_task(self._beat(asked)) if asked.progress_token is not None else None
+        try:
+            answer = await self._road.call(tool, arguments, lambda event: self._tell(asked, event))
+        finally:
+            if beat is not None:
+                beat.cancel()
+        self._write(self._line(asked, answer))
+
+    def _line(self, asked: Asked, answer: Result | RpcError) -> bytes | None:
+        if isinstance(answer, RpcError):
+            return self._session.fail(asked, answer.code, answer.text)
+        return self._session.finish(asked, answer.value)
+
+    def _tell(self, asked: Asked, event: Event) -> None:
+        cleaned = clean_event(event)
+        if isinstance(cleaned, Progress):
+            self._write(self._session.progress(asked, cleaned))
+        else:
+            self._write(self._session.log(asked, cleaned))
+
+    async def _beat(self, asked: Asked) -> None:
+        """Progress of our own while a call takes long: clients give up on a silent one."""
+        while True:
+            await asyncio.sleep(LIMITS.progress_every_ms / 1000)
+            self._write(self._session.beat(asked))
+
+    def _write(self, line: bytes | None) -> None:
+        if line is not None:
+            self._send(line)

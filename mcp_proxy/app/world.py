@@ -1,0 +1,131 @@
+"""Serve with everything there: the event loop, upstreams, credentials and the audit log.
+
+`app.serve` hands over here at the first message that needs more than the profile.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from mcp_proxy.app.contract import ProfileContract
+from mcp_proxy.app.conversation import Conversation
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import Profile
+from mcp_proxy.core.session import Outcome, Session
+from mcp_proxy.edges import clock
+from mcp_proxy.edges.audit_files import Subject
+from mcp_proxy.edges.authorizer import ProfileAuthorizer
+from mcp_proxy.edges.call_log import CallLog
+from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.stdio import Lines, Wire
+from mcp_proxy.edges.stdio_loop import StdioLoop
+from mcp_proxy.edges.upstream_mcp import McpUpstream
+from mcp_proxy.edges.upstream_rest import RestUpstream
+from mcp_proxy.errors import AuditError
+from mcp_proxy.relay import Road
+
+EOF_GRACE_S = 0.5
+
+
+class Start(NamedTuple):
+    """Where the prelude stopped: what it has read, and what the session made of it."""
+
+    home: Home
+    generation: tuple[int, ...]
+    profile: Profile
+    session: Session
+    wire: Wire
+    lines: Lines
+    parent_fd: int | None
+    outcomes: list[Outcome]
+
+
+class Machinery(NamedTuple):
+    """One profile's road with the edges behind it."""
+
+    road: Road
+    log: CallLog
+    upstreams: Mapping[str, RestUpstream | McpUpstream]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*(item.close() for item in self.upstreams.values()))
+
+
+def build_machinery(
+    home: Home, profile: Profile, generation: tuple[int, ...], session: Session
+) -> Machinery:
+    """The road of a verified profile; opens nothing."""
+    header = profile.header
+    authorizer = ProfileAuthorizer(home, header.profile, ("keys",))
+
+    def changed() -> None:
+        authorizer.forget()
+        session.mark_stale()
+
+    contract = ProfileContract(home, profile, generation, changed)
+    subject = Subject(header.profile, header.version, profile.digest)
+    log = CallLog(home.state, subject, header.audit.clear, lambda: session.client)
+    upstreams = {
+        name: (McpUpstream if spec.kind == "mcp" else RestUpstream)(spec, authorizer, LIMITS)
+        for name, spec in header.upstreams.items()
+    }
+    return Machinery(Road(contract, log, upstreams, clock.now_s), log, upstreams)
+
+
+def run(start: Start) -> int:
+    """Serve until the client ends; returns the exit code."""
+    return asyncio.run(_serve(start))
+
+
+async def _serve(start: Start) -> int:
+    machinery = build_machinery(start.home, start.profile, start.generation, start.session)
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def end(reason: str) -> None:
+        if not ended.done():
+            ended.set_result(reason)
+
+    def on_data(data: bytes) -> None:
+        if not data:
+            end("client ended")
+        for line in start.lines.feed(data):
+            conversation.take(_outcomes(start.session, line))
+
+    stdio = StdioLoop(start.wire, on_data)
+    conversation = Conversation(start.session, machinery.road, machinery.log, stdio.send)
+    _watch_ends(start.parent_fd, end)
+    conversation.take(start.outcomes)
+    stdio.start()
+    reason = await ended
+    await conversation.end(EOF_GRACE_S if reason == "client ended" else 0)
+    return await _close(machinery, stdio, reason)
+
+
+async def _close(machinery: Machinery, stdio: StdioLoop, reason: str) -> int:
+    with contextlib.suppress(TimeoutError):
+        await stdio.drained(EOF_GRACE_S)
+    try:
+        machinery.log.close(reason)
+    except AuditError as error:
+        sys.stderr.write(f"mcp-proxy: {error}\n")
+        return error.exit_code
+    finally:
+        await machinery.close()
+    return 0
+
+
+def _outcomes(session: Session, line: bytes | None) -> list[Outcome]:
+    return session.oversized() if line is None else session.receive(line, clock.now_s())
+
+
+def _watch_ends(parent_fd: int | None, end: Callable[[str], None]) -> None:
+    loop = asyncio.get_running_loop()
+    if parent_fd is not None:
+        loop.add_reader(parent_fd, end, "parent ended")
+    if sys.platform != "win32":
+        loop.add_signal_handler(signal.SIGTERM, end, "terminated")
+        loop.add_signal_handler(signal.SIGINT, end, "interrupted")

@@ -1,0 +1,60 @@
+"""The command line: one parser, one place where errors become exit codes."""
+
+import argparse
+import sys
+from typing import Any
+
+from mcp_proxy import __version__
+from mcp_proxy.cli import audit, call, credential, demo, doctor, home, profile, render, trust
+from mcp_proxy.errors import McpProxyError
+
+_GROUPS = (demo, doctor, profile, trust, credential, call, audit, home)
+
+_DESCRIPTION = """\
+A local sidecar between an AI client and your APIs.
+
+  mcp-proxy --profile NAME     serve an installed profile on stdio: what the client launches
+
+publisher   profile new, build, sign
+developer   trust add, profile install, credential set, call, doctor
+auditor     audit tail, show, verify
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit code."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except McpProxyError as error:
+        render.fail(error)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="mcp-proxy",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mcp-proxy {__version__}")
+    parser.add_argument("--profile", metavar="NAME", help="serve this installed profile on stdio")
+    parser.set_defaults(run=lambda options: _misplaced(parser, options))
+    commands: Any = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for group in _GROUPS:
+        group.add_commands(commands)
+    return parser
+
+
+def _misplaced(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    if options.profile is not None:
+        parser.error("--profile NAME stands alone: mcp-proxy --profile NAME")
+    parser.print_help(sys.stderr)
+    return 2

@@ -1,0 +1,65 @@
+"""How the commands speak: data on stdout, talk on stderr, and foreign text never as markup."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mcp_proxy.core.text import clean
+from mcp_proxy.errors import McpProxyError, UsageError
+
+_TERMINAL = "CONIN$" if os.name == "nt" else "/dev/tty"
+
+
+def data(text: str) -> None:
+    """One line or more of data, on stdout."""
+    sys.stdout.write(clean(text) + "\n")
+
+
+def json_out(value: Any) -> None:
+    """A value as indented JSON, on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def say(text: str, style: str = "") -> None:
+    """Talk, on stderr."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(clean(text), style))
+
+
+def fail(error: McpProxyError) -> None:
+    """What happened, why, and the next command, on stderr."""
+    say(f"error: {error.why} ({error.id})", "bold red")
+    say(f"next:  {error.next}")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table of data, on stdout; whole words are kept when it is no terminal."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    drawn = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(clean(str(cell))) for cell in row))
+    console.print(drawn)
+
+
+def confirm(question: str, yes: bool) -> bool:
+    """A yes from the person at the controlling terminal; stdin and argv cannot give it (S1).
+
+    Raises UsageError where there is neither a terminal nor `--yes`.
+    """
+    if yes:
+        return True
+    say(f"{question} [y/N] ")
+    try:
+        with open(_TERMINAL, encoding="utf-8") as terminal:
+            return terminal.readline().strip().lower() in ("y", "yes")
+    except OSError:
+        raise UsageError(
+            "MCPX-W01", "There is no terminal to confirm on.", "repeat the command with --yes"
+        ) from None

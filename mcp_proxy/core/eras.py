@@ -1,0 +1,56 @@
+"""The two protocol eras: versions, envelope keys, and how a result is worded for each.
+
+Modern (2026-07-28 and later) requests describe themselves in `params._meta`; legacy ones
+(2024-11-05 to 2025-11-25) follow the initialize handshake.
+"""
+
+from typing import Any, NamedTuple
+
+from mcp_proxy import __version__
+from mcp_proxy.core.jsonrpc import Id
+
+MODERN = "2026-07-28"
+LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+SUPPORTED = (MODERN, *LEGACY)
+
+PREFIX = "io.modelcontextprotocol/"
+VERSION_KEY = PREFIX + "protocolVersion"
+CAPABILITIES_KEY = PREFIX + "clientCapabilities"
+CLIENT_KEY = PREFIX + "clientInfo"
+SERVER_KEY = PREFIX + "serverInfo"
+LOG_LEVEL_KEY = PREFIX + "logLevel"
+SUBSCRIPTION_KEY = PREFIX + "subscriptionId"
+
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+
+SERVER_INFO = {"name": "mcp-proxy", "version": __version__}
+
+
+class Asked(NamedTuple):
+    """What the answer to one request has to respect. `version` names its era."""
+
+    id: Id
+    version: str
+    progress_token: Id | None
+    log_level: str | None
+
+
+def is_modern(version: str) -> bool:
+    """Whether a protocol version belongs to the era without a handshake."""
+    return version not in LEGACY
+
+
+def worded(result: dict[str, Any], version: str) -> dict[str, Any]:
+    """A tools/call result, given in modern form, as the client's version words it.
+
+    structuredContent exists since 2025-06-18 and was an object until 2025-11-25.
+    """
+    meta = {k: v for k, v in (result.get("_meta") or {}).items() if k != SERVER_KEY}
+    if is_modern(version):
+        body = {**result, "resultType": "complete"}
+        return {**body, "_meta": {**meta, SERVER_KEY: SERVER_INFO}}
+    body = {key: item for key, item in result.items() if key not in ("resultType", "_meta")}
+    early = version in ("2025-03-26", "2024-11-05")
+    if early or not isinstance(body.get("structuredContent"), dict):
+        body.pop("structuredContent", None)
+    return {**body, "_meta": meta} if meta else body

@@ -1,0 +1,47 @@
+"""Reading the audit log's segments back, oldest first."""
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mcp_proxy.edges.files import read_file
+
+_SEGMENT_BYTES = 1 << 30
+
+
+class SegmentFile(NamedTuple):
+    """One segment's path, its bytes, and those of its clear file (empty where there is none)."""
+
+    path: str
+    data: bytes
+    clear: bytes
+
+
+def segment_paths(state: str) -> list[str]:
+    """Every segment, oldest first; the names are ULIDs, so they sort by time."""
+    folder = os.path.join(state, "audit")
+    found = []
+    for day in sorted(_names(folder)):
+        names = sorted(_names(os.path.join(folder, day)))
+        found += [os.path.join(folder, day, name) for name in names if _is_segment(name)]
+    return found
+
+
+def read_segments(paths: list[str]) -> Iterator[SegmentFile]:
+    """The segments one by one, so that a long log never stands in memory whole."""
+    for path in paths:
+        data = read_file(path, _SEGMENT_BYTES, secret=True)
+        clear = read_file(path[: -len(".jsonl")] + ".clear.jsonl", _SEGMENT_BYTES, secret=True)
+        if data is not None:
+            yield SegmentFile(path, data, clear or b"")
+
+
+def _is_segment(name: str) -> bool:
+    return name.endswith(".jsonl") and not name.endswith(".clear.jsonl")
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,78 @@
+"""The audit log of one serving process: opened by its first entry, written ahead of each call."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+from mcp_proxy.core import audit
+from mcp_proxy.core.answer import Sent
+from mcp_proxy.core.audit import Answered, Decided
+from mcp_proxy.edges.audit_files import AuditSegment, Subject
+from mcp_proxy.errors import AuditError
+
+
+class CallLog:
+    """Decisions and outcomes of one process, in order. `client` is asked when the segment opens."""
+
+    def __init__(
+        self,
+        state: str,
+        subject: Subject,
+        clear: tuple[str, ...],
+        client: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._state = state
+        self._subject = subject
+        self._clear = clear
+        self._client = client
+        self._segment: AuditSegment | None = None
+        self._notes: dict[str, int] = {}
+
+    def decided(self, entry: Decided, arguments: Any) -> int:
+        """Write a decision ahead of its call; returns its number. Raises AuditError A01."""
+        segment = self._open()
+        key = os.urandom(16)
+        clear = audit.clear_values(arguments, self._clear)
+        segment.append_clear(key, clear)
+        fields = {
+            **entry._asdict(),
+            "args": audit.keyed(key, arguments),
+            "clear": {name: audit.keyed(key, value) for name, value in clear.items()},
+        }
+        return segment.append("decided", fields)
+
+    async def durable(self) -> None:
+        """Bring the log to the disk without holding up the other calls. Raises AuditError A01."""
+        await asyncio.to_thread(self._open().sync)
+
+    def answered(self, call: int, entry: Answered) -> None:
+        """Write how a call ended. Raises AuditError A01, and ends the log, where it cannot."""
+        self._open().append_last("answered", {"call": call, **entry._asdict()})
+
+    def cancelled(self, call: int, sent: Sent) -> None:
+        """Write that a call was taken back; a log that cannot take it has ended for new calls."""
+        try:
+            self._open().append_last("cancelled", {"call": call, "sent": sent})
+        except AuditError:
+            return
+
+    def note(self, what: str) -> None:
+        """Count an event that is no call; it is written with the next entry, or at the end."""
+        self._notes[what] = self._notes.get(what, 0) + 1
+
+    def close(self, reason: str) -> None:
+        """End the log. Raises AuditError A01, also for what could not be written before."""
+        if self._segment is None and not self._notes:
+            return
+        segment = self._open()
+        self._segment = None
+        segment.close(reason)
+
+    def _open(self) -> AuditSegment:
+        if self._segment is None:
+            self._segment = AuditSegment(self._state, self._subject, self._client())
+        notes, self._notes = self._notes, {}
+        for what, count in notes.items():
+            self._segment.append("note", {"what": what, "count": count})
+        return self._segment
