@@ -5,6 +5,7 @@ no key log (S9). Requests go straight to httpx2's transport: its client would ad
 normalisation, and the target has to go out byte for byte as decided.
 """
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol
@@ -29,6 +30,9 @@ CONNECT_DEADLINE_S = 10.0
 KEEPALIVE_S = 60.0
 
 _OWN_HEADERS = (("User-Agent", f"mcp-proxy/{__version__}"), ("Accept-Encoding", "gzip"))
+# Checked here and not by the stack alone: its words would quote the header, maybe the credential.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"(?:[!-~](?:[ -~\t]*[!-~])?)?")
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
@@ -167,16 +171,10 @@ class Link:
             "trace": trace,
         }
         own = () if authorization is None else (authorization,)
-        try:
-            return httpx2.Request(
-                method,
-                self._url,
-                headers=[*_OWN_HEADERS, *headers, *own],
-                content=body,
-                extensions=extensions,
-            )
-        except ValueError:
-            raise _unwritable() from None
+        rows = [*_OWN_HEADERS, *headers, *own]
+        if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in rows):
+            raise _unwritable()
+        return httpx2.Request(method, self._url, headers=rows, content=body, extensions=extensions)
 
     async def _exchange(self, request: httpx2.Request) -> httpx2.Response:
         if self._transport is None:
@@ -185,8 +183,6 @@ class Link:
             return await self._transport.handle_async_request(request)
         except _UNSENT as error:
             raise unreachable(error) from None
-        except httpx2.LocalProtocolError:
-            raise _unwritable() from None
         except httpx2.RemoteProtocolError as error:
             raise _remote_fault(error) from None
         except (httpx2.TransportError, OSError):
@@ -215,7 +211,6 @@ def _open_transport(limits: Limits) -> httpx2.AsyncHTTPTransport:
 
 
 def _unwritable() -> Broken:
-    # The stack's own words would quote the header, and that may be the credential.
     text = "The request cannot be written: a header holds a character that HTTP does not allow."
     return Broken("MCPX-U01", text)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcp_proxy.core import eras
-from mcp_proxy.core.mcp_headers import encode_header_value
+from mcp_proxy.core.mcp_headers import name_header
 from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.http import Link
 from mcp_proxy.edges.mcp_wire import UNSUPPORTED_VERSION, Ask, GatewayError, request
@@ -28,7 +28,7 @@ class ModernEra:
         message = {"jsonrpc": "2.0", "id": request_id, "method": ask.method, "params": params}
         headers = [("MCP-Protocol-Version", eras.MODERN), ("Mcp-Method", ask.method)]
         if ask.name is not None:
-            headers.append(("Mcp-Name", encode_header_value(ask.name)))
+            headers.append(name_header(ask.name))
         listener = _ModernListener(ask, request_id)
         sent = (*headers, *ask.headers)
         result, _ = await request(self._link, message, sent, listener, trip)
