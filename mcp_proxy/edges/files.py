@@ -68,6 +68,21 @@ def read_given(path: str, max_bytes: int) -> bytes:
     return data
 
 
+def write_given(path: str, data: bytes) -> None:
+    """Replaces a file that the user named, or one beside it; no partial file is ever left there.
+
+    Raises:
+        UsageError: W01 not writable.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    temporary = os.path.join(folder, f".{os.path.basename(path)}.{os.urandom(8).hex()}")
+    try:
+        _write_new(temporary, data, 0o666)
+        _rename(temporary, path)
+    except OSError as error:
+        raise UsageError("MCPX-W01", f"{path} cannot be written: {error.strerror}.") from None
+
+
 def write_file(path: str, data: bytes) -> None:
     """Replaces the file in one step, mode 0600, on disk when this returns; the folder must exist.
 
@@ -78,12 +93,8 @@ def write_file(path: str, data: bytes) -> None:
     temporary = os.path.join(folder, f".{os.path.basename(path)}.{os.urandom(8).hex()}")
     try:
         check_ancestors(folder)
-        _write_new(temporary, data)
-        try:
-            os.replace(temporary, path)
-        except OSError:
-            os.unlink(temporary)
-            raise
+        _write_new(temporary, data, 0o600)
+        _rename(temporary, path)
         sync_folder(folder)
     except OSError as error:
         raise _broken(path, error) from None
@@ -191,8 +202,16 @@ def _read_at_most(descriptor: int, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def _write_new(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS | _NO_LINK, 0o600)
+def _rename(temporary: str, path: str) -> None:
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+
+
+def _write_new(path: str, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS | _NO_LINK, mode)
     try:
         view = memoryview(data)
         while view:

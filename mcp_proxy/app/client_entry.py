@@ -1,0 +1,32 @@
+"""The entry that a client's configuration needs to launch an installed profile."""
+
+import os
+import sys
+from typing import Any
+
+from mcp_proxy.edges.places import VARIABLE
+
+# Clients start servers with few variables of the user's; these decide where the home lies.
+_PLACES = (VARIABLE, "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+
+
+def launch_command() -> list[str]:
+    """The command that started this program, absolute; never found through PATH.
+
+    Another program of the same name exists, so a name alone could run a stranger's code.
+    """
+    suffix = ".exe" if sys.platform == "win32" else ""
+    script = os.path.join(os.path.dirname(os.path.abspath(sys.executable)), f"mcp-proxy{suffix}")
+    if os.path.isfile(script):
+        return [script]
+    return [os.path.abspath(sys.executable), "-I", "-m", "mcp_proxy"]
+
+
+def client_entry(name: str) -> dict[str, Any]:
+    """`{"mcpServers": {NAME: {command, args[, env]}}}`, as Claude Desktop and others read it."""
+    command, *arguments = launch_command()
+    entry: dict[str, Any] = {"command": command, "args": [*arguments, "--profile", name]}
+    places = {key: os.environ[key] for key in _PLACES if os.environ.get(key)}
+    if places:
+        entry["env"] = places
+    return {"mcpServers": {name: entry}}

@@ -1,0 +1,93 @@
+"""What a person sees of a profile before trusting it: its tools, effects, origins, credentials.
+
+Everything is parsed here that serve parses at a tool's first call, so that a profile which could
+fail there is refused before it is signed or installed.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+from mcp_proxy.core import strict_json
+from mcp_proxy.core.profile import NAME_PATTERN, Profile, Tool, UpstreamSpec, parse_tool
+from mcp_proxy.core.schema import SchemaRefused, compile_schema
+from mcp_proxy.errors import ProfileError
+
+
+class Argument(NamedTuple):
+    """One argument as the model sees it; `schema` is its part of the tool's input schema."""
+
+    name: str
+    required: bool
+    schema: dict[str, Any]
+
+
+class ToolSummary(NamedTuple):
+    """One tool: what the model reads, and what policy says."""
+
+    name: str
+    effect: str
+    upstream: str
+    description: str
+    approval: Any
+    arguments: tuple[Argument, ...]
+
+
+def check_tools(profile: Profile) -> tuple[ToolSummary, ...]:
+    """Every tool of the profile, wholly parsed, its schemas compiled, in the profile's order.
+
+    Raises:
+        ProfileError: P09, P10.
+    """
+    header = profile.header
+    if not re.fullmatch(NAME_PATTERN, header.profile):
+        raise _malformed("its name is no profile's name")
+    rows = _listed(profile)
+    return tuple(
+        _summarise(parse_tool(profile.tool_lines[name], name), rows[name], header.upstreams)
+        for name in header.tools
+    )
+
+
+def _listed(profile: Profile) -> dict[str, dict[str, Any]]:
+    """Line 2 by tool name: serve sends it as it is, so it must list exactly the header's tools."""
+    try:
+        rows = strict_json.loads(profile.tools_json)
+        names = tuple(row["name"] for row in rows)
+    except (ValueError, TypeError, KeyError):
+        raise _malformed("its tool list is not one") from None
+    if names != profile.header.tools:
+        raise _malformed("its tool list names other tools than its header")
+    return dict(zip(names, rows, strict=True))
+
+
+def _summarise(tool: Tool, row: dict[str, Any], upstreams: dict[str, UpstreamSpec]) -> ToolSummary:
+    if tool.upstream not in upstreams:
+        raise _malformed(f"tool {tool.name} names an upstream that it does not have")
+    try:
+        compile_schema(tool.enforced)
+        compile_schema(True if tool.result.schema is None else tool.result.schema)
+    except SchemaRefused:
+        raise _malformed(f"a schema of tool {tool.name} cannot be enforced") from None
+    return ToolSummary(
+        tool.name,
+        tool.effect,
+        tool.upstream,
+        str(row.get("description", "")),
+        tool.approval,
+        _arguments(row.get("inputSchema")),
+    )
+
+
+def _arguments(schema: Any) -> tuple[Argument, ...]:
+    shown = schema if isinstance(schema, dict) else {}
+    properties, required = shown.get("properties", {}), shown.get("required", [])
+    if not isinstance(properties, dict) or not isinstance(required, list):
+        raise _malformed("an input schema in its tool list is not one")
+    return tuple(
+        Argument(name, name in required, part if isinstance(part, dict) else {})
+        for name, part in properties.items()
+    )
+
+
+def _malformed(reason: str) -> ProfileError:
+    return ProfileError("MCPX-P10", f"The profile is malformed: {reason}.")

@@ -1,0 +1,186 @@
+"""`mcp-proxy profile`: sign, verify, install, list, show, remove; new and build join from beside."""
+
+import argparse
+import json
+from typing import Any
+
+from mcp_proxy.app import profiles, signing
+from mcp_proxy.app.client_entry import client_entry
+from mcp_proxy.app.first_call import first_call
+from mcp_proxy.app.missing import missing_credentials
+from mcp_proxy.app.profiles import Candidate, Checked, Installed
+from mcp_proxy.cli import render
+from mcp_proxy.cli.profile_build import add_build_commands
+from mcp_proxy.cli.profile_view import detail_lines, plain, summary_lines
+from mcp_proxy.edges.places import Home
+from mcp_proxy.errors import McpProxyError
+
+
+def add_commands(subparsers: Any) -> None:
+    """Registers the group."""
+    group = subparsers.add_parser("profile", help="make, sign, install and look at tool profiles")
+    actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
+    add_build_commands(actions)
+    _add_sign(actions)
+    verify = actions.add_parser("verify", help="check a signed file; exit 0 or 1")
+    verify.add_argument("file", metavar="FILE")
+    verify.add_argument("--json", action="store_true", help="as JSON")
+    verify.set_defaults(run=run_verify)
+    install = actions.add_parser("install", help="install a signed file for this user")
+    install.add_argument("file", metavar="FILE")
+    install.add_argument("--yes", action="store_true", help="do not ask (logged)")
+    install.set_defaults(run=run_install)
+    listing = actions.add_parser("list", help="what is installed, and whether it may be served")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    listing.set_defaults(run=run_list)
+    show = actions.add_parser("show", help="an installed profile: signer, tools, arguments")
+    show.add_argument("name", metavar="NAME")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    show.set_defaults(run=run_show)
+    remove = actions.add_parser("remove", help="take an installed profile away")
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(run=run_remove)
+
+
+def _add_sign(actions: Any) -> None:
+    parser = actions.add_parser("sign", help="sign a profile; builds it first from YAML")
+    parser.add_argument("source", metavar="SOURCE.yaml|PAYLOAD")
+    parser.add_argument("-o", dest="out", metavar="FILE", help="default: STEM.dsse.json beside it")
+    parser.add_argument(
+        "--key",
+        default="default",
+        metavar="NAME|env:VAR",
+        help="a key in the keychain, made at need (default: default), or a variable with one",
+    )
+    parser.set_defaults(run=run_sign)
+
+
+def run_sign(options: argparse.Namespace) -> int:
+    """`profile sign`: the key line is the last line of stdout."""
+    signed = signing.sign(options.source, options.out, options.key)
+    header = signed.profile.header
+    if signed.new_key:
+        render.say("A new signing key was made and is in the keychain.")
+    render.say(f"Signed {header.profile} version {header.version}.")
+    render.data(signed.path)
+    render.data(signed.key_line)
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """`profile verify`: 0 good, 1 anything else."""
+    try:
+        checked = profiles.verify(options.file)
+    except McpProxyError as error:
+        if options.json:
+            render.json_out({"valid": False, "id": error.id, "why": error.why, "next": error.next})
+        else:
+            render.fail(error)
+        return 1
+    if options.json:
+        render.json_out({"valid": True, **plain(checked)})
+    else:
+        for line in (*summary_lines(checked), *_checks(checked)):
+            render.data(line)
+    return 0
+
+
+def run_install(options: argparse.Namespace) -> int:
+    """`profile install`."""
+    candidate = profiles.prepare(options.file)
+    known = profiles.is_known(candidate)
+    if not known:
+        for line in (*summary_lines(candidate.checked), _change(candidate.checked)):
+            render.say(line)
+    name = candidate.checked.profile.header.profile
+    if not known and not render.confirm(f"Install profile {name}?", options.yes):
+        render.say("Nothing was changed.")
+        return 1
+    home = profiles.install(candidate, unasked=options.yes)
+    _show_next(home, candidate)
+    return 0
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """`profile list`."""
+    rows = profiles.list_profiles()
+    if options.json:
+        render.json_out([_plain_row(row) for row in rows])
+        return 0
+    columns = ["name", "version", "title", "tools", "state"]
+    render.table("Profiles", columns, [_cells(row) for row in rows])
+    for row in rows:
+        if row.problem is not None:
+            render.fail(row.problem)
+    return 0
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """`profile show`."""
+    checked = profiles.show(options.name)
+    if options.json:
+        render.json_out(plain(checked))
+        return 0
+    for line in detail_lines(checked):
+        render.data(line)
+    return 0
+
+
+def run_remove(options: argparse.Namespace) -> int:
+    """`profile remove`."""
+    profiles.remove(options.name)
+    render.say(f"{options.name} is removed. Its version record and its credentials stay.")
+    return 0
+
+
+def _show_next(home: Home, candidate: Candidate) -> None:
+    """What install ends with: what is missing, the client's entry, a dry run to try."""
+    profile, tools = candidate.checked.profile, candidate.checked.tools
+    name = profile.header.profile
+    render.say(f"Installed {name} version {profile.header.version}.")
+    for gap in missing_credentials(home, profile):
+        render.data(f"Still missing: {gap.why}\n  {gap.next}")
+    render.data("Add this to your client's configuration:")
+    render.data(json.dumps(client_entry(name), indent=2))
+    call = first_call(name, tools)
+    if call is not None:
+        render.data(f"Try, without sending anything:\n  {call}")
+
+
+def _checks(checked: Checked) -> list[str]:
+    header = checked.profile.header
+    return [
+        "checked: the signature fits these bytes, by a key trusted here for this name",
+        f"checked: the payload is a whole profile, and each of its {len(header.tools)} tools",
+        "checked: it has not expired",
+        f"checked: {_change(checked)}",
+    ]
+
+
+def _change(checked: Checked) -> str:
+    before, version = checked.before, checked.profile.header.version
+    if before is None:
+        return "No version of this profile was installed here before."
+    if before.digest == checked.profile.digest:
+        return "Exactly this version was installed here before."
+    return f"Version {version} follows version {before.version}, installed here before."
+
+
+def _cells(row: Installed) -> list[object]:
+    if row.profile is None:
+        return [row.name, "?", "?", "?", "refused" if row.problem is None else row.problem.id]
+    header = row.profile.header
+    return [row.name, header.version, header.title, len(header.tools), "ok"]
+
+
+def _plain_row(row: Installed) -> dict[str, Any]:
+    header = None if row.profile is None else row.profile.header
+    problem = row.problem
+    return {
+        "name": row.name,
+        "version": None if header is None else header.version,
+        "title": None if header is None else header.title,
+        "tools": None if header is None else len(header.tools),
+        "digest": None if row.profile is None else row.profile.digest,
+        "problem": None if problem is None else {"id": problem.id, "why": problem.why},
+    }
