@@ -1,0 +1,94 @@
+"""Whether a call needs a person: the profile's `approval` over the effective arguments.
+
+`never`, `always`, or a list of maps: any map asks where all of its conditions hold. A condition
+that cannot be judged (absent, null, another type, not comparable, unknown) asks by itself: a rule
+that an odd value could slip past would be none.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from mcp_proxy.core.pointer import find, parse_pointer
+from mcp_proxy.core.schema import SchemaRefused, compile_pattern
+
+Operator = Callable[[Any, Any], bool | None]
+
+
+def needed_approval(approval: Any, arguments: dict[str, Any]) -> str | None:
+    """The rule that asks ("approval.always", "approval.when"), or None where the call may go."""
+    if approval == "never":
+        return None
+    if approval == "always" or not isinstance(approval, list):
+        return "approval.always"
+    asks = any(_asks(conditions, arguments) for conditions in approval)
+    return "approval.when" if asks else None
+
+
+def _asks(conditions: dict[str, Any], arguments: dict[str, Any]) -> bool:
+    verdicts = [
+        _judge(where, operator, operand, arguments)
+        for where, tests in conditions.items()
+        for operator, operand in (tests.items() if isinstance(tests, dict) else [("", None)])
+    ]
+    return any(verdict is None for verdict in verdicts) or all(verdicts)
+
+
+def _judge(where: str, operator: str, operand: Any, arguments: dict[str, Any]) -> bool | None:
+    """Whether a condition holds; None where it cannot be judged."""
+    keys = parse_pointer(where) if where.startswith("/") else (where,)
+    is_there, value = find(arguments, keys)
+    if operator == "present" and isinstance(operand, bool) and value is not None:
+        return operand
+    if operator == "present" and isinstance(operand, bool) and not is_there:
+        return not operand
+    test = _OPERATORS.get(operator)
+    return None if value is None or test is None else test(value, operand)
+
+
+def _compared(test: Callable[[Any, Any], bool]) -> Operator:
+    def judge(value: Any, operand: Any) -> bool | None:
+        is_comparable = _kind(value) == _kind(operand) == "number"
+        return test(value, operand) if is_comparable else None
+
+    return judge
+
+
+def _is_in(value: Any, operand: Any) -> bool | None:
+    if not isinstance(operand, list) or _kind(value) == "other":
+        return None
+    if _kind(value) not in {_kind(item) for item in operand}:
+        return None
+    return any(_kind(item) == _kind(value) and item == value for item in operand)
+
+
+def _is_not_in(value: Any, operand: Any) -> bool | None:
+    found = _is_in(value, operand)
+    return None if found is None else not found
+
+
+def _matches(value: Any, operand: Any) -> bool | None:
+    if not isinstance(value, str) or not isinstance(operand, str):
+        return None
+    try:
+        return compile_pattern(operand).violation(value) is None
+    except SchemaRefused:
+        return None
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "text" if isinstance(value, str) else "other"
+
+
+_OPERATORS: dict[str, Operator] = {
+    "above": _compared(lambda value, bound: bool(value > bound)),
+    "at_least": _compared(lambda value, bound: bool(value >= bound)),
+    "below": _compared(lambda value, bound: bool(value < bound)),
+    "at_most": _compared(lambda value, bound: bool(value <= bound)),
+    "in": _is_in,
+    "not_in": _is_not_in,
+    "matches": _matches,
+}

@@ -1,0 +1,74 @@
+"""A gateway's tools/call result, block by block: kinds, order and unknown fields are kept.
+
+Under `pick` and `strip` the text blocks beside `structuredContent` are rewritten from it: they
+repeat it (MCP, "Structured Content") and would otherwise say what the profile leaves out.
+"""
+
+from typing import Any
+
+from mcp_proxy.core import strict_json
+from mcp_proxy.core.answer_json import parse_answer
+from mcp_proxy.core.http_results import Sized, clean_json
+from mcp_proxy.core.profile import ResultRules
+from mcp_proxy.core.schema import Schema
+from mcp_proxy.core.shape import Unfit, picked, shaped, wants_json
+
+Block = dict[str, Any]
+
+
+def result_of_mcp(result: dict[str, Any], rules: ResultRules, schema: Schema | None) -> Sized:
+    """The result and its size in bytes as compact JSON. Raises Unfit."""
+    if result.get("resultType", "complete") != "complete":
+        raise Unfit("MCPX-U05", "asks for more than the profile lets an upstream ask")
+    made = {**result, "content": _blocks(result)}
+    if made.pop("isError", False) is True:
+        made["isError"] = True
+        if "structuredContent" in made:
+            made["structuredContent"] = picked(made["structuredContent"], rules)
+    elif wants_json(rules, schema):
+        _shape(made, rules, schema)
+    value, data = clean_json(made)
+    return value, len(data)
+
+
+def _blocks(result: dict[str, Any]) -> list[Block]:
+    blocks = result.get("content", [])
+    is_list = isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)
+    if not is_list or not all(isinstance(block.get("type"), str) for block in blocks):
+        raise Unfit("MCPX-U05", "holds content that is no list of blocks")
+    return list(blocks)
+
+
+def _shape(made: dict[str, Any], rules: ResultRules, schema: Schema | None) -> None:
+    if "structuredContent" in made:
+        before = made["structuredContent"]
+        after = made["structuredContent"] = shaped(before, rules, schema)
+        if rules.pick or after != before:
+            made["content"] = _retold(made["content"], after)
+    elif rules.validate == "strict" and schema is not None:
+        raise Unfit("MCPX-R02", "has no structured content, where the profile's schema wants it")
+    else:
+        made["content"] = [_shaped_block(block, rules, schema) for block in made["content"]]
+
+
+def _retold(blocks: list[Block], value: Any) -> list[Block]:
+    """The blocks with the first text block telling the value, and no other text block."""
+    kept: list[Block] = []
+    is_told = False
+    for block in blocks:
+        if block["type"] != "text":
+            kept.append(block)
+        elif not is_told:
+            kept.append({**block, "text": strict_json.dumps(value).decode()})
+            is_told = True
+    return kept
+
+
+def _shaped_block(block: Block, rules: ResultRules, schema: Schema | None) -> Block:
+    if block["type"] != "text":
+        return block
+    try:
+        value = parse_answer(str(block.get("text", "")).encode(errors="replace"))
+    except strict_json.Refused:
+        raise Unfit("MCPX-R02", "is text, where the profile's rules want JSON") from None
+    return {**block, "text": strict_json.dumps(shaped(value, rules, schema)).decode()}

@@ -1,0 +1,197 @@
+"""The outgoing request of a call: effective arguments into the profile's template.
+
+Nothing of an argument decides where a request goes: origin, method, literal segments and segment
+count, header names and query names come from the template (security rule S11).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from mcp_proxy.core import strict_json
+from mcp_proxy.core.body import Misplaced, Part, build_document
+from mcp_proxy.core.mcp_headers import parameter_headers
+from mcp_proxy.core.path_template import PathValue, fault_of_url, fill_path, path_value
+from mcp_proxy.core.profile import ArgumentRule, McpTemplate, RestTemplate, Tool, UpstreamSpec
+from mcp_proxy.core.request_headers import is_header_value, is_refused_header
+from mcp_proxy.core.styles import Pairs, encoded, flat, query_pairs
+
+_URL_CHARS = 65_536
+
+
+class RestRequest(NamedTuple):
+    """An HTTP request without its credential. Headers are the arguments', and the body's type."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+    retry_safe: bool
+
+
+class McpRequest(NamedTuple):
+    """A tools/call for a gateway; `headers` are the encoded `Mcp-Param-*` pairs."""
+
+    tool: str
+    arguments: dict[str, Any]
+    headers: tuple[tuple[str, str], ...]
+    retry_safe: bool
+
+
+class Refusal(NamedTuple):
+    """Why no request can be built: the argument ("" for the whole), and words for the model."""
+
+    argument: str
+    text: str
+
+
+Outgoing = RestRequest | McpRequest
+Argument = tuple[str, ArgumentRule, Any]
+
+
+class _Refused(Exception):
+    """A Refusal on its way up to `build_request`."""
+
+    def __init__(self, argument: str, text: str) -> None:
+        super().__init__(text)
+        self.refusal = Refusal(argument, text)
+
+
+def build_request(
+    tool: Tool, upstream: UpstreamSpec, arguments: dict[str, Any]
+) -> Outgoing | Refusal:
+    """The request of a call with these effective arguments (defaults and constants applied)."""
+    try:
+        if isinstance(tool.template, McpTemplate):
+            return _mcp_request(tool, tool.template, arguments)
+        return _rest_request(tool, tool.template, upstream, arguments)
+    except _Refused as refused:
+        return refused.refusal
+    except Misplaced as misplaced:
+        return Refusal(misplaced.argument, str(misplaced))
+
+
+def _mcp_request(tool: Tool, template: McpTemplate, arguments: dict[str, Any]) -> McpRequest:
+    document = build_document(_parts(tool, arguments, "argument"))
+    if not isinstance(document, dict):
+        raise _Refused("", "the arguments must be an object")
+    try:
+        headers = parameter_headers(document, template.headers)
+    except ValueError as error:
+        raise _Refused("", str(error)) from None
+    return McpRequest(template.tool, document, headers, tool.retry == "safe")
+
+
+def _rest_request(
+    tool: Tool, template: RestTemplate, upstream: UpstreamSpec, arguments: dict[str, Any]
+) -> RestRequest:
+    values = {
+        rule.target: _told(name, path_value, value, rule)
+        for name, rule, value in _placed(tool, arguments, "path")
+    }
+    query = "&".join(f"{name}={value}" for name, value in _query(tool, arguments))
+    url = _url(template, upstream, values, query)
+    headers = [
+        _header(name, rule, value, upstream)
+        for name, rule, value in _placed(tool, arguments, "header")
+        if value not in ([], {})
+    ]
+    body = _body(tool, template, arguments)
+    if body is not None and template.body_type is not None:
+        headers.append(("Content-Type", template.body_type))
+    return RestRequest(template.method, url, tuple(headers), body, tool.retry == "safe")
+
+
+def _placed(tool: Tool, arguments: dict[str, Any], place: str) -> Iterator[Argument]:
+    for name, rule in tool.arguments.items():
+        if rule.place == place and name in arguments:
+            if arguments[name] is None and place not in ("body", "argument"):
+                raise _Refused(name, "must not be null")
+            yield name, rule, arguments[name]
+
+
+def _parts(tool: Tool, arguments: dict[str, Any], place: str) -> list[Part]:
+    return [
+        Part(name, rule.target, value, name in tool.constants)
+        for name, rule, value in _placed(tool, arguments, place)
+    ]
+
+
+def _told(
+    name: str, form: Callable[[Any, ArgumentRule], Any], value: Any, rule: ArgumentRule
+) -> Any:
+    try:
+        return form(value, rule)
+    except UnicodeEncodeError:
+        raise _Refused(name, "must be whole Unicode text") from None
+    except ValueError as error:
+        raise _Refused(name, str(error)) from None
+
+
+def _url(
+    template: RestTemplate, upstream: UpstreamSpec, values: dict[str, PathValue], query: str
+) -> str:
+    try:
+        url = upstream.url + fill_path(template.path, values)
+    except KeyError as missing:
+        raise _Refused(missing.args[0], "is required") from None
+    if query:
+        url = f"{url}?{query}"
+    if len(url) > _URL_CHARS:
+        raise _Refused("", f"the arguments make an address above {_URL_CHARS} characters")
+    fault = fault_of_url(url, upstream.url, template.path, values, query)
+    if fault is not None:
+        raise _Refused("", f"the arguments would change the request's {fault}")
+    return url
+
+
+def _query(tool: Tool, arguments: dict[str, Any]) -> Pairs:
+    pairs: Pairs = []
+    for name, rule, value in _placed(tool, arguments, "query"):
+        made: Pairs = _told(name, query_pairs, value, rule)
+        own = encoded(rule.target)
+        if any(key != own and _is_taken(key, tool, rule) for key, _ in made):
+            raise _Refused(name, "must not name another parameter of the request")
+        pairs.extend(made)
+    return pairs
+
+
+def _is_taken(key: str, tool: Tool, own: ArgumentRule) -> bool:
+    # An object brings its own names: none may be, hold, or reach into another parameter, whatever
+    # the server makes of case and brackets.
+    if not key.isascii() or "%20" in key or "%00" in key:
+        return True
+    mine = key.casefold()
+    for rule in tool.arguments.values():
+        other = encoded(rule.target).casefold()
+        if rule.place != "query" or rule is own:
+            continue
+        if mine == other or mine.startswith(other + "%5b") or other.startswith(mine + "%5b"):
+            return True
+    return False
+
+
+def _header(name: str, rule: ArgumentRule, value: Any, upstream: UpstreamSpec) -> tuple[str, str]:
+    own = "" if upstream.auth is None else upstream.auth.name.lower()
+    if is_refused_header(rule.target) or rule.target.lower() == own:
+        raise _Refused(name, "stands for a header that no argument may set")
+    items: list[list[str]] = _told(name, flat, value, rule)
+    texts = [text for item in items for text in item]
+    if len(texts) > 1 and any("," in text for text in texts):
+        raise _Refused(name, "must not hold a comma within an item")
+    joined = ",".join(("=" if rule.explode else ",").join(item) for item in items)
+    if not is_header_value(joined):
+        raise _Refused(name, "must be printable ASCII without blanks at the ends")
+    return rule.target, joined
+
+
+def _body(tool: Tool, template: RestTemplate, arguments: dict[str, Any]) -> bytes | None:
+    parts = _parts(tool, arguments, "body")
+    if not parts:
+        return None
+    kind = (template.body_type or "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise _Refused(parts[0].argument, "the profile sends no body of this type")
+    try:
+        return strict_json.dumps(build_document(parts))
+    except ValueError as error:
+        raise _Refused("", str(error)) from None
