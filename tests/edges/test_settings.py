@@ -1,0 +1,126 @@
+"""config/settings.toml: every key round-trips, and nothing unknown is passed over."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_proxy.core.binding import make_binding
+from mcp_proxy.edges.places import Home, init_home
+from mcp_proxy.edges.settings import (
+    Reference,
+    Settings,
+    dump_settings,
+    parse_reference,
+    parse_settings,
+    read_settings,
+    settings_path,
+    write_settings,
+)
+from mcp_proxy.errors import HomeError
+
+BINDING = make_binding(
+    "header",
+    "X-Key",
+    ["https://a.example", "http://127.0.0.1:8080"],
+    "/v1",
+    [("billing", "keys"), ("support", "keys")],
+)
+FULL = Settings(True, {"ci": Reference("CI_TOKEN", BINDING), "billing-api": None})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return init_home(str(tmp_path / "home"))
+
+
+def test_every_key_survives_the_file(home: Home) -> None:
+    write_settings(home, FULL)
+    assert read_settings(home) == FULL
+
+
+def test_a_missing_file_is_empty_settings(home: Home) -> None:
+    assert read_settings(home) == Settings(False, {})
+
+
+def test_the_written_form_is_fixed() -> None:
+    assert dump_settings(FULL).decode() == (
+        "# Written by mcp-proxy, which keeps no comments. Secrets are in the keychain.\n"
+        "\n[network]\nlocalhost = true\n"
+        '\n[credentials.billing-api]\nstore = "keychain"\n'
+        '\n[credentials.ci]\nfrom = "env:CI_TOKEN"\nkind = "header"\nheader = "X-Key"\n'
+        'origins = ["https://a.example", "http://127.0.0.1:8080"]\npath = "/v1"\n'
+        'profiles = [["billing", "keys"], ["support", "keys"]]\n'
+    )
+
+
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,63}", fullmatch=True)
+REFERENCES = st.builds(
+    Reference, st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.just(BINDING)
+)
+
+
+@given(st.booleans(), st.dictionaries(NAMES, st.none() | REFERENCES, max_size=5))
+def test_whatever_is_written_is_read_back(
+    localhost: bool, credentials: dict[str, Reference | None]
+) -> None:
+    settings = Settings(localhost, credentials)
+    assert parse_settings(dump_settings(settings)) == settings
+
+
+REFUSED = {
+    "not TOML": ("x = ", "not TOML"),
+    "not UTF-8": (b"\xff", "UTF-8"),
+    "unknown table": ("[colours]\n", "colours"),
+    "unknown key at the top": ("localhost = true", "localhost"),
+    "unknown network key": ("[network]\nproxy = 'x'", "[network] proxy"),
+    "localhost of another type": ("[network]\nlocalhost = 'yes'", "[network] localhost"),
+    "a table of a later version": ("[login]\nbrowser = 'x'", "[login]"),
+    "unknown key beside store": ("[credentials.a]\nstore = 'keychain'\nkind = 'x'", "kind"),
+    "another store": ("[credentials.a]\nstore = 'file'", "[credentials.a]"),
+    "no store": ("[credentials.a]\n", "[credentials.a]"),
+    "a secret in the file": ("[credentials.a]\nsecret = 'canary'", "[credentials.a]"),
+    "not a table": ("[credentials]\na = 'canary'", "[credentials.a]"),
+    "a name that cannot be": ("[credentials.'../a']\nstore = 'keychain'", "credentials"),
+    "a command": ("[credentials.a]\nfrom = 'cmd:sh'", "env:VAR"),
+    "a reference that is no text": ("[credentials.a]\nfrom = 1", "[credentials.a]"),
+    "unknown key beside from": ("[credentials.a]\nfrom = 'env:A'\nsecret = 'canary'", "secret"),
+    "a reference without its binding": ("[credentials.a]\nfrom = 'env:A'", "[credentials.a]"),
+}
+
+
+@pytest.mark.parametrize(("text", "named"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_hand_edited_mistake_is_named_with_its_file_and_key(
+    home: Home, text: str | bytes, named: str
+) -> None:
+    path = settings_path(home)
+    Path(path).write_bytes(text if isinstance(text, bytes) else text.encode())
+    os.chmod(path, 0o600)
+    with pytest.raises(HomeError) as caught:
+        read_settings(home)
+    assert caught.value.id == "MCPX-H03"
+    assert path in caught.value.why
+    assert named in caught.value.why
+    assert "canary" not in caught.value.why
+    assert caught.value.next == f"edit {path}"
+
+
+def test_empty_tables_of_later_versions_are_accepted() -> None:
+    empty = b"[commands]\n[login]\n[approval]\n[confirm]\n"
+    assert parse_settings(empty) == Settings(False, {})
+
+
+def test_s9_settings_may_not_bind_a_reference_to_plain_http() -> None:
+    text = dump_settings(FULL).decode().replace("https://a.example", "http://a.example")
+    with pytest.raises(ValueError, match="ci"):
+        parse_settings(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "env:", "A", "env:1A", "env:A B", "env:A\n", "cmd:x", "ENV:A"]
+)
+def test_only_a_named_variable_is_a_reference(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_reference(text)
