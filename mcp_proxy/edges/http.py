@@ -174,6 +174,8 @@ class Link:
         rows = [*_OWN_HEADERS, *headers, *own]
         if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in rows):
             raise _unwritable()
+        if own and any(name.lower() == own[0][0].lower() for name, _ in headers):
+            raise Broken("MCPX-I01", "The call holds the header that its credential belongs to.")
         return httpx2.Request(method, self._url, headers=rows, content=body, extensions=extensions)
 
     async def _exchange(self, request: httpx2.Request) -> httpx2.Response:
