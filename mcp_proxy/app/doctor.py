@@ -1,0 +1,178 @@
+"""`mcp-proxy doctor`: what works on this machine, what does not, and the command that mends it.
+
+Nothing is changed but for a probe item in the keychain, removed at once, and one entry in the log,
+which shows that the log can be written.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mcp_proxy.app import admin_log, profiles, trust, warmup
+from mcp_proxy.app.client_entry import launch_command
+from mcp_proxy.app.missing import missing_credentials
+from mcp_proxy.app.talk_env import talk_env
+from mcp_proxy.core.answer import Failure
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import Profile, UpstreamSpec
+from mcp_proxy.core.request import RestRequest
+from mcp_proxy.edges.authorizer import ProfileAuthorizer
+from mcp_proxy.edges.gateway_listing import list_tools
+from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
+from mcp_proxy.edges.places import Home, find_home
+from mcp_proxy.edges.upstream_rest import RestUpstream
+from mcp_proxy.errors import McpProxyError
+
+_REACH_DEADLINE_S = 10.0
+
+
+class Check(NamedTuple):
+    """One finding; `next` is the command that mends what is not `ok`."""
+
+    what: str
+    ok: bool
+    found: str
+    next: str | None = None
+
+
+def examine() -> Iterator[Check]:
+    """Every check in turn, the cheap and local ones first."""
+    try:
+        home = find_home()
+    except McpProxyError as error:
+        yield _bad("home", error)
+        return
+    yield Check("home", True, home.config if home.id else f"{home.config} (not made yet)")
+    yield _check_keychain()
+    if not home.id:
+        yield Check("key", False, "No key is trusted yet.", "mcp-proxy trust add KEY-LINE")
+        return
+    yield _check_log(home)
+    yield from _check_keys()
+    yield from _check_profiles(home)
+
+
+def _check_keychain() -> Check:
+    """A probe item written, read and removed, under a home id that exists only here."""
+    began = time.perf_counter()
+    try:
+        keychain = open_keychain(secrets.token_hex(16))
+        keychain.set("probe", "probe")
+        same = keychain.get("probe") == "probe"
+        keychain.delete("probe")
+    except McpProxyError as error:
+        mend = "unlock or install a keychain, or mcp-proxy credential set NAME --from env:VAR"
+        return Check("keychain", False, error.why, mend)
+    took = round((time.perf_counter() - began) * 1000)
+    if not same:
+        return Check("keychain", False, f"{KEYCHAIN_NAME} gives back another value.", None)
+    return Check("keychain", True, f"{KEYCHAIN_NAME}: write, read, remove in {took} ms")
+
+
+def _check_log(home: Home) -> Check:
+    try:
+        admin_log.record(home, "doctor")
+    except McpProxyError as error:
+        return Check("audit log", False, error.why, f"make {home.state} writable")
+    return Check("audit log", True, f"{home.state} takes entries")
+
+
+def _check_keys() -> Iterator[Check]:
+    try:
+        keys = trust.list_keys()
+    except McpProxyError as error:
+        yield _bad("key", error)
+        return
+    for key in keys:
+        yield Check(f"key {key.name}", True, f"trusted for {', '.join(key.profiles)}")
+    if not keys:
+        yield Check("key", False, "No key is trusted yet.", "mcp-proxy trust add KEY-LINE")
+
+
+def _check_profiles(home: Home) -> Iterator[Check]:
+    try:
+        installed = profiles.list_profiles()
+    except McpProxyError as error:
+        yield _bad("profile", error)
+        return
+    if not installed:
+        yield Check("profile", False, "None is installed.", "mcp-proxy profile install FILE")
+    for row in installed:
+        if row.problem is not None:
+            yield _bad(f"profile {row.name}", row.problem)
+        elif row.profile is not None:
+            header = row.profile.header
+            found = f"version {header.version}, {len(header.tools)} tools, signature good"
+            yield Check(f"profile {row.name}", True, found)
+            yield from _check_profile(home, row.profile)
+
+
+def _check_profile(home: Home, profile: Profile) -> Iterator[Check]:
+    name = profile.header.profile
+    yield _check_serve(name, profile)
+    lacking = _lacking(home, profile)
+    yield from lacking
+    if not lacking and any(spec.auth for spec in profile.header.upstreams.values()):
+        yield Check(f"credentials of {name}", True, "set, and bound to what the profile needs")
+    for upstream, spec in profile.header.upstreams.items():
+        yield asyncio.run(_check_upstream(home, name, upstream, spec, with_secret=not lacking))
+
+
+def _check_serve(name: str, profile: Profile) -> Check:
+    """What a client would see: the real command, talked to by the protocol's own client."""
+    talk = warmup.load(warmup.SDK_CLIENT).talk
+    seen = talk([*launch_command(), "--profile", name], talk_env(), "modern", deadline_s=20)
+    what = f"serving {name}"
+    if seen.problem is not None:
+        return Check(what, False, f"{seen.problem} {seen.stderr}".strip(), "mcp-proxy profile list")
+    if seen.tools != profile.header.tools:
+        return Check(what, False, "It lists other tools than the profile's.", None)
+    return Check(what, True, f"{len(seen.tools)} tools listed in {seen.list_ms} ms, {seen.version}")
+
+
+def _lacking(home: Home, profile: Profile) -> list[Check]:
+    what = f"credentials of {profile.header.profile}"
+    try:
+        found = missing_credentials(home, profile)
+    except McpProxyError as error:
+        return [_bad(what, error)]
+    return [Check(what, False, item.why, item.next) for item in found]
+
+
+async def _check_upstream(
+    home: Home, profile: str, name: str, spec: UpstreamSpec, *, with_secret: bool
+) -> Check:
+    """Any HTTP answer shows that an API is there; a gateway, given its secret, lists its tools."""
+    what = f"upstream {name}"
+    if spec.kind == "mcp" and with_secret:
+        authorizer = ProfileAuthorizer(home, profile, ("keys",))
+        try:
+            tools = await list_tools(spec._replace(deadline_ms=10_000), authorizer, LIMITS)
+        except McpProxyError as error:
+            return _bad(what, error)
+        return Check(what, True, f"{spec.url} lists {len(tools)} tools")
+    began = time.perf_counter()
+    upstream = RestUpstream(spec._replace(auth=None), _NoSecret(), LIMITS)
+    request = RestRequest("GET", spec.url, (), None, retry_safe=False)
+    answer = await upstream.call(request, lambda _event: None, _REACH_DEADLINE_S)
+    await upstream.close()
+    took = round((time.perf_counter() - began) * 1000)
+    if isinstance(answer, Failure) and answer.status is None:
+        return Check(what, False, answer.text, "check the address, the network and the certificate")
+    return Check(what, True, f"{spec.url} answers HTTP in {took} ms")
+
+
+class _NoSecret:
+    """An authorizer for a question that needs no authorization."""
+
+    async def authorization(self, spec: UpstreamSpec) -> tuple[str, str] | None:
+        return None
+
+    def forget(self) -> None:
+        """There is nothing to forget."""
+
+
+def _bad(what: str, error: McpProxyError) -> Check:
+    return Check(what, False, str(error), error.next)
