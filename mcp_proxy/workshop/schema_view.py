@@ -57,8 +57,9 @@ def type_of(value: Any) -> str:
         return "boolean"
     if isinstance(value, (int, float)):
         return "integer" if float(value).is_integer() else "number"
-    names = {str: "string", list: "array", dict: "object"}
-    return names[type(value)]
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
 
 
 def member(schema: Any, key: str, defs: Defs) -> tuple[Any, bool] | None:

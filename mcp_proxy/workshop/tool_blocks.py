@@ -1,0 +1,77 @@
+"""The tools of a source with `"*"` unfolded: a checked source in, one block for each tool out."""
+
+import re
+from functools import partial
+from typing import NamedTuple
+
+from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.problems import Problems
+from mcp_proxy.workshop.source_keys import (
+    TOOL_NAME,
+    AllTools,
+    McpSource,
+    ProfileSource,
+    RestSource,
+    ToolSource,
+)
+from mcp_proxy.workshop.tools_mcp import all_tools
+from mcp_proxy.workshop.upstreams import Files
+from mcp_proxy.workshop.yaml_reader import Path
+
+
+class Block(NamedTuple):
+    """One tool's block; `path` is where it stands, the `"*"` for those that it stands for."""
+
+    name: str
+    path: Path
+    source: ToolSource
+
+
+def tool_blocks(profile: ProfileSource, files: Files, problems: Problems) -> list[Block]:
+    """Every tool of the profile, in the source's order."""
+    blocks: list[Block] = []
+    for name, entry in profile.tools.items():
+        path: Path = ("tools", name)
+        if isinstance(entry, AllTools):
+            found = problems.attempt(path, partial(_unfold, name, entry, profile, files))
+            blocks.extend(Block(key, path, source) for key, source in (found or {}).items())
+        elif name == "*":
+            problems.add(path, 'stands for a whole gateway; write "*": {upstream: NAME}')
+        else:
+            blocks.append(Block(name, path, entry))
+    return blocks
+
+
+def find_upstream(name: str, profile: ProfileSource) -> RestSource | McpSource:
+    """The upstream of that name; raises Wrong where there is none."""
+    if name not in profile.upstreams:
+        known = ", ".join(profile.upstreams)
+        raise Wrong(("upstream",), f"{name} is not among the upstreams; there are {known}")
+    return profile.upstreams[name]
+
+
+def _unfold(
+    name: str, entry: AllTools, profile: ProfileSource, files: Files
+) -> dict[str, ToolSource]:
+    if name != "*":
+        raise Wrong((), "lacks operation and effect; add both")
+    upstream = find_upstream(entry.upstream, profile)
+    if not isinstance(upstream, McpSource):
+        raise Wrong(("upstream",), 'is no gateway; "*" allows all that a listing holds')
+    bound = {
+        block.operation
+        for block in profile.tools.values()
+        if isinstance(block, ToolSource) and block.upstream == entry.upstream
+    }
+    found = all_tools(entry.upstream, files.listing(upstream), bound)
+    for tool in found:
+        _check_name(tool, profile)
+    return found
+
+
+def _check_name(name: str, profile: ProfileSource) -> None:
+    fix = f"name it in the source: NAME: {{operation: {name}, ...}}"
+    if name in profile.tools:
+        raise Wrong((), f"the gateway's {name} has the name of another tool here; {fix}")
+    if not re.fullmatch(TOOL_NAME, name):
+        raise Wrong((), f"the gateway's {name!r} cannot be a tool's name here; {fix}")
