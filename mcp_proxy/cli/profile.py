@@ -1,4 +1,4 @@
-"""`mcp-proxy profile`: sign, verify, install, list, show, remove; new and build join from beside."""
+"""`mcp-proxy profile`: sign, verify, install, list, show, remove; new and build from beside."""
 
 import argparse
 import json

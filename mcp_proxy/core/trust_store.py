@@ -100,7 +100,7 @@ def dump_trust_store(keys: dict[str, TrustedKey]) -> bytes:
 
 def _parse_key(row: Any) -> TrustedKey:
     public = binascii.a2b_base64(row["public"], strict_mode=True)
-    scopes = tuple(row["profiles"])
+    scopes = tuple(row["profiles"]) if isinstance(row["profiles"], list) else ("",)
     if len(public) != 32 or row["keyid"] != key_id(public) or not all(map(is_scope, scopes)):
         raise ValueError
     return TrustedKey(row["keyid"], str(row["name"]), public, scopes)

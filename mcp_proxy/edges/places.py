@@ -40,20 +40,10 @@ def find_home() -> Home:
     named = os.environ.get(VARIABLE)
     folders = default_folders(sys.platform, os.environ) if named is None else _named(named)
     marker = _read_marker(folders.config)
-    if marker is None:
-        if named is not None:
-            raise HomeError(
-                "MCPX-H01",
-                f"{VARIABLE} names {named}, which is no home of mcp-proxy.",
-                f"mcp-proxy home init {named}",
-            )
+    if marker is None and named is None:
         return folders
-    if marker != _marker(folders._replace(id=str(marker.get("id")))):
-        raise HomeError(
-            "MCPX-H01",
-            f"The home in {folders.config} was made on another machine or in another place.",
-            f"move {folders.config} away, then mcp-proxy home init DIR for a home of its own",
-        )
+    if marker is None or marker != _marker(folders._replace(id=str(marker.get("id")))):
+        raise _foreign(folders, named)
     return folders._replace(id=marker["id"])
 
 
@@ -67,13 +57,10 @@ def ensure_home() -> Home:
     if home.id:
         return home
     for folder, names in zip((home.config, home.data), _AUTHORITY, strict=True):
-        for name in names:
-            if os.path.lexists(os.path.join(folder, name)):
-                raise HomeError(
-                    "MCPX-H01",
-                    f"{folder} holds {name}, but no home was ever made there.",
-                    f"move {os.path.join(folder, name)} away",
-                )
+        for path in (os.path.join(folder, name) for name in names):
+            if os.path.lexists(path):
+                why = f"{path} is there, but no home was ever made in its folder."
+                raise HomeError("MCPX-H01", why, f"move {path} away")
     return _make(home)
 
 
@@ -156,6 +143,14 @@ def _reread(home: Home) -> Home:
             "MCPX-H01", f"{home.config} was made in another place.", "choose a new folder"
         )
     return found
+
+
+def _foreign(home: Home, named: str | None) -> HomeError:
+    if named is None:
+        why = f"The home in {home.config} was made on another machine or in another place."
+        return HomeError("MCPX-H01", why, f"move {home.config} away, then repeat the command")
+    why = f"{VARIABLE} names {named}, where no home was made on this machine."
+    return HomeError("MCPX-H01", why, f"mcp-proxy home init DIR, then set {VARIABLE} to DIR")
 
 
 def _marker(home: Home) -> dict[str, Any]:
