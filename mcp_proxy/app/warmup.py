@@ -12,6 +12,7 @@ KEYCHAIN = "mcp_proxy.edges.keychain"
 WORLD = "mcp_proxy.app.world"
 ADMIN_LOG = "mcp_proxy.app.admin_log"
 COMMANDS = "mcp_proxy.cli.main"
+SDK_CLIENT = "mcp_proxy.app.sdk_client"
 
 
 def load(name: str) -> Any:
