@@ -23,6 +23,8 @@ from mcp_proxy.edges.single_flight import SingleFlight
 
 ASIDE_DEADLINE_S = 1.0
 _SESSION_ID_CHARS = 1024
+# A server that asks more than this at once is not waiting for answers.
+_ASIDES = 64
 _MODERN_CODES = frozenset({HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION})
 
 
@@ -110,6 +112,8 @@ class LegacyEra:
 
     def aside(self, message: dict[str, Any], headers: tuple[tuple[str, str], ...]) -> None:
         """POST a message beside the calls, with little patience and whatever comes of it."""
+        if len(self._asides) >= _ASIDES:
+            return
         trip = Trip(ASIDE_DEADLINE_S)
         post = _best_effort(notify(self._link, message, headers, trip))
         task = asyncio.create_task(post)

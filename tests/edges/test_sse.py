@@ -1,0 +1,58 @@
+"""The event stream parser: any cut of the bytes gives the same events."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.edges.sse import SseEvent, SseParser, SseRefused
+
+
+def parse(*pieces: bytes) -> list[SseEvent]:
+    parser = SseParser(LIMITS)
+    return [event for piece in pieces for event in parser.feed(piece)]
+
+
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (b"data: a\n\n", [("message", b"a")]),
+        (b"data:a\r\n\r\n", [("message", b"a")]),
+        (b"data:  a\r\r", [("message", b" a")]),
+        (b"\xef\xbb\xbfdata: a\n\n", [("message", b"a")]),
+        (b"data: a\ndata\ndata: b\n\n", [("message", b"a\n\nb")]),
+        (b"event: ping\ndata: x\n\ndata: y\n\n", [("ping", b"x"), ("message", b"y")]),
+        (b": comment\nid: 1\nretry: 5\nother: z\ndata: a\n\n", [("message", b"a")]),
+        (b"event: ping\n\n", []),
+        (b"data\n\n", [("message", b"")]),
+        (b"data: cut off", []),
+        (b"data: cut off\n", []),
+    ],
+)
+def test_events_are_read_as_the_standard_says(stream: bytes, events: list[tuple[str, bytes]]):
+    assert parse(stream) == [SseEvent(*event) for event in events]
+    assert parse(*(bytes([byte]) for byte in stream)) == [SseEvent(*event) for event in events]
+
+
+LINES = st.sampled_from([b"data: a", b"data", b":c", b"event: k", b"", b"id: 1", b"\xef\xbb\xbfx"])
+ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
+
+
+@given(st.lists(st.tuples(LINES, ENDS), max_size=12), st.lists(st.integers(0, 200), max_size=6))
+def test_the_cut_does_not_matter(lines: list[tuple[bytes, bytes]], cuts: list[int]):
+    stream = b"".join(line + end for line, end in lines)
+    at = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
+    pieces = [stream[start:stop] for start, stop in pairwise(at)]
+    assert parse(*pieces) == parse(stream)
+
+
+@pytest.mark.parametrize("flood", [b"x" * 64, b"data: x\n", b"data\n", b": c\n", b"\n"])
+def test_s25_a_flood_is_refused(flood: bytes):
+    parser = SseParser(LIMITS._replace(sse_event_bytes=10_000, sse_events=1_000))
+    with pytest.raises(SseRefused):
+        parser.feed(b"data: begun\n" + flood * 10_000)
+    pieces = SseParser(LIMITS._replace(sse_event_bytes=10_000, sse_events=1_000))
+    with pytest.raises(SseRefused):
+        all(pieces.feed(flood) is not None for _ in range(100_000))
