@@ -9,8 +9,19 @@ with "needs a newer mcp-proxy", so a rule this version does not know is never si
 import json
 from typing import Any, NamedTuple
 
+from mcp_proxy.core.fields import (
+    as_boolean,
+    as_integer,
+    as_json,
+    as_mapping,
+    as_object,
+    as_string,
+    as_strings,
+    malformed,
+    newer,
+    one_of,
+)
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.errors import ProfileError
 
 PAYLOAD_TYPE = "application/vnd.mcp-proxy.profile.v1+jsonl"
 
@@ -139,61 +150,61 @@ def parse_payload(payload: bytes, digest: str, signer: str) -> Profile:
     """
     lines = payload.split(b"\n")
     if len(lines) < 3 or lines[-1] != b"":
-        raise _malformed("it does not hold a header, a tool list and a line for each tool")
-    header = parse_header(_json(lines[0]))
+        raise malformed("it does not hold a header, a tool list and a line for each tool")
+    header = parse_header(as_json(lines[0]))
     tool_lines = lines[2:-1]
     if len(tool_lines) != len(header.tools):
-        raise _malformed("it does not hold one line for each tool")
+        raise malformed("it does not hold one line for each tool")
     if len(header.tools) > LIMITS.tools or len(set(header.tools)) != len(header.tools):
-        raise _malformed("it names too many tools, or one twice")
+        raise malformed("it names too many tools, or one twice")
     by_name = dict(zip(header.tools, tool_lines, strict=True))
     return Profile(header, digest, signer, lines[1], by_name)
 
 
 def parse_header(value: Any) -> Header:
     """Line 1 as a value. Raises ProfileError P09, P10."""
-    row = _object(value, Header._fields, "header")
-    unknown = sorted(set(_strings(row["requires"], "requires")) - KNOWN_REQUIREMENTS)
+    row = as_object(value, Header._fields, "header")
+    unknown = sorted(set(as_strings(row["requires"], "requires")) - KNOWN_REQUIREMENTS)
     if unknown:
-        raise _newer(f"it requires {', '.join(unknown)}")
-    upstreams = _mapping(row["upstreams"], "upstreams")
-    audit = _object(row["audit"], AuditRules._fields, "audit")
+        raise newer(f"it requires {', '.join(unknown)}")
+    upstreams = as_mapping(row["upstreams"], "upstreams")
+    audit = as_object(row["audit"], AuditRules._fields, "audit")
     return Header(
-        profile=_string(row["profile"], "profile"),
-        version=_integer(row["version"], "version"),
-        title=_string(row["title"], "title"),
-        instructions=_string(row["instructions"], "instructions"),
-        issued=_integer(row["issued"], "issued"),
-        expires=None if row["expires"] is None else _integer(row["expires"], "expires"),
-        timezone=_string(row["timezone"], "timezone"),
-        requires=_strings(row["requires"], "requires"),
+        profile=as_string(row["profile"], "profile"),
+        version=as_integer(row["version"], "version"),
+        title=as_string(row["title"], "title"),
+        instructions=as_string(row["instructions"], "instructions"),
+        issued=as_integer(row["issued"], "issued"),
+        expires=None if row["expires"] is None else as_integer(row["expires"], "expires"),
+        timezone=as_string(row["timezone"], "timezone"),
+        requires=as_strings(row["requires"], "requires"),
         upstreams={name: _parse_upstream(item, name) for name, item in upstreams.items()},
         audit=AuditRules(
-            _strings(audit["clear"], "audit.clear"),
-            _one_of(audit["on_failure"], ("deny",), "audit.on_failure"),
+            as_strings(audit["clear"], "audit.clear"),
+            one_of(audit["on_failure"], ("deny",), "audit.on_failure"),
         ),
-        tools=_strings(row["tools"], "tools"),
+        tools=as_strings(row["tools"], "tools"),
     )
 
 
 def parse_tool(line: bytes, name: str) -> Tool:
     """A tool's own line as a value. Raises ProfileError P09, P10."""
-    row = _object(_json(line), Tool._fields, f"tool {name}")
+    row = as_object(as_json(line), Tool._fields, f"tool {name}")
     if row["name"] != name:
-        raise _malformed(f"the line of tool {name} bears another name")
-    arguments = _mapping(row["arguments"], "arguments")
+        raise malformed(f"the line of tool {name} bears another name")
+    arguments = as_mapping(row["arguments"], "arguments")
     return Tool(
         name=name,
-        upstream=_string(row["upstream"], "upstream"),
-        effect=_one_of(row["effect"], ("read", "write", "destructive"), "effect"),
-        enforced=_mapping(row["enforced"], "enforced"),
+        upstream=as_string(row["upstream"], "upstream"),
+        effect=one_of(row["effect"], ("read", "write", "destructive"), "effect"),
+        enforced=as_mapping(row["enforced"], "enforced"),
         arguments={key: _parse_argument(item, key) for key, item in arguments.items()},
-        constants=_mapping(row["constants"], "constants"),
-        defaults=_mapping(row["defaults"], "defaults"),
+        constants=as_mapping(row["constants"], "constants"),
+        defaults=as_mapping(row["defaults"], "defaults"),
         template=_parse_template(row["template"]),
         result=_parse_result(row["result"]),
         approval=_parse_approval(row["approval"]),
-        retry=_one_of(row["retry"], ("never", "safe"), "retry"),
+        retry=one_of(row["retry"], ("never", "safe"), "retry"),
     )
 
 
@@ -215,67 +226,67 @@ def plain(value: Any) -> Any:
 
 
 def _parse_upstream(value: Any, name: str) -> UpstreamSpec:
-    row = _object(value, UpstreamSpec._fields, f"upstream {name}")
+    row = as_object(value, UpstreamSpec._fields, f"upstream {name}")
     auth = row["auth"]
     if auth is not None:
-        part = _object(auth, Auth._fields, f"auth of {name}")
+        part = as_object(auth, Auth._fields, f"auth of {name}")
         auth = Auth(
-            _one_of(part["kind"], ("bearer", "basic", "header"), "auth.kind"),
-            _string(part["credential"], "auth.credential"),
-            _string(part["name"], "auth.name"),
+            one_of(part["kind"], ("bearer", "basic", "header"), "auth.kind"),
+            as_string(part["credential"], "auth.credential"),
+            as_string(part["name"], "auth.name"),
         )
     return UpstreamSpec(
-        _one_of(row["kind"], ("rest", "mcp"), "upstream kind"),
-        _string(row["url"], "url"),
+        one_of(row["kind"], ("rest", "mcp"), "upstream kind"),
+        as_string(row["url"], "url"),
         auth,
-        _integer(row["deadline_ms"], "deadline_ms"),
+        as_integer(row["deadline_ms"], "deadline_ms"),
         tuple(
-            _one_of(item, ("progress", "logging"), "features")
-            for item in _strings(row["features"], "features")
+            one_of(item, ("progress", "logging"), "features")
+            for item in as_strings(row["features"], "features")
         ),
     )
 
 
 def _parse_argument(value: Any, name: str) -> ArgumentRule:
-    row = _object(value, ArgumentRule._fields, f"argument {name}")
+    row = as_object(value, ArgumentRule._fields, f"argument {name}")
     places = ("path", "query", "header", "body", "argument")
     styles = ("form", "simple", "spaceDelimited", "pipeDelimited", "deepObject", "json")
     return ArgumentRule(
-        _one_of(row["place"], places, "place"),
-        _string(row["target"], "target"),
-        _one_of(row["style"], styles, "style"),
-        _boolean(row["explode"], "explode"),
-        _one_of(row["segments"], ("one", "many"), "segments"),
+        one_of(row["place"], places, "place"),
+        as_string(row["target"], "target"),
+        one_of(row["style"], styles, "style"),
+        as_boolean(row["explode"], "explode"),
+        one_of(row["segments"], ("one", "many"), "segments"),
     )
 
 
 def _parse_template(value: Any) -> RestTemplate | McpTemplate:
     if isinstance(value, dict) and "tool" in value:
-        row = _object(value, McpTemplate._fields, "template")
-        headers = _mapping(row["headers"], "headers")
+        row = as_object(value, McpTemplate._fields, "template")
+        headers = as_mapping(row["headers"], "headers")
         return McpTemplate(
-            _string(row["tool"], "template.tool"),
-            _string(row["fingerprint"], "fingerprint"),
-            {key: _string(item, "header") for key, item in headers.items()},
+            as_string(row["tool"], "template.tool"),
+            as_string(row["fingerprint"], "fingerprint"),
+            {key: as_string(item, "header") for key, item in headers.items()},
         )
-    row = _object(value, RestTemplate._fields, "template")
+    row = as_object(value, RestTemplate._fields, "template")
     methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
     body_type = row["body_type"]
     return RestTemplate(
-        _one_of(row["method"], methods, "method"),
-        _string(row["path"], "path"),
-        None if body_type is None else _string(body_type, "body_type"),
+        one_of(row["method"], methods, "method"),
+        as_string(row["path"], "path"),
+        None if body_type is None else as_string(body_type, "body_type"),
     )
 
 
 def _parse_result(value: Any) -> ResultRules:
-    row = _object(value, ResultRules._fields, "result")
+    row = as_object(value, ResultRules._fields, "result")
     return ResultRules(
-        _one_of(row["validate"], ("off", "strip", "strict"), "validate"),
+        one_of(row["validate"], ("off", "strip", "strict"), "validate"),
         row["schema"],
-        _strings(row["pick"], "pick"),
-        _integer(row["max_bytes"], "max_bytes"),
-        _strings(row["types"], "types"),
+        as_strings(row["pick"], "pick"),
+        as_integer(row["max_bytes"], "max_bytes"),
+        as_strings(row["types"], "types"),
     )
 
 
@@ -284,71 +295,8 @@ def _parse_approval(value: Any) -> Any:
         return value
     if isinstance(value, list) and value and all(isinstance(item, dict) and item for item in value):
         return value
-    raise _malformed("approval is not one of its three forms")
-
-
-def _json(line: bytes) -> Any:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        raise _malformed("a line of it is not JSON") from None
-
-
-def _object(value: Any, keys: tuple[str, ...], what: str) -> dict[str, Any]:
-    row = _mapping(value, what)
-    extra = sorted(row.keys() - set(keys))
-    if extra:
-        raise _newer(f"{what} holds {', '.join(extra)}")
-    missing = sorted(set(keys) - row.keys())
-    if missing:
-        raise _malformed(f"{what} lacks {', '.join(missing)}")
-    return row
-
-
-def _mapping(value: Any, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _malformed(f"{what} is not an object")
-    return value
-
-
-def _string(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise _malformed(f"{what} is not a string")
-    return value
-
-
-def _strings(value: Any, what: str) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise _malformed(f"{what} is not a list")
-    return tuple(_string(item, what) for item in value)
-
-
-def _integer(value: Any, what: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 2**53 - 1:
-        raise _malformed(f"{what} is not a whole number")
-    return value
-
-
-def _boolean(value: Any, what: str) -> bool:
-    if not isinstance(value, bool):
-        raise _malformed(f"{what} is not true or false")
-    return value
-
-
-def _one_of(value: Any, known: tuple[str, ...], what: str) -> str:
-    text = _string(value, what)
-    if text not in known:
-        raise _newer(f"{what} is {text!r}")
-    return text
+    raise malformed("approval is not one of its three forms")
 
 
 def _compact(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _malformed(reason: str) -> ProfileError:
-    return ProfileError("MCPX-P10", f"The profile is malformed: {reason}.")
-
-
-def _newer(reason: str) -> ProfileError:
-    return ProfileError("MCPX-P09", f"The profile needs a newer mcp-proxy: {reason}.")
