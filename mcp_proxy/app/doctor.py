@@ -19,6 +19,7 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
+from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.gateway_listing import list_tools
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, find_home
@@ -45,7 +46,7 @@ def examine() -> Iterator[Check]:
         yield _bad("home", error)
         return
     yield Check("home", True, home.config if home.id else f"{home.config} (not made yet)")
-    yield _check_keychain()
+    yield _check_keychain(home)
     if not home.id:
         yield Check("key", False, "No key is trusted yet.", "mcp-proxy trust add KEY-LINE")
         return
@@ -54,7 +55,7 @@ def examine() -> Iterator[Check]:
     yield from _check_profiles(home)
 
 
-def _check_keychain() -> Check:
+def _check_keychain(home: Home) -> Check:
     """A probe item written, read and removed, under a home id that exists only here."""
     began = time.perf_counter()
     try:
@@ -63,12 +64,19 @@ def _check_keychain() -> Check:
         same = keychain.get("probe") == "probe"
         keychain.delete("probe")
     except McpProxyError as error:
+        if _only_references(home):
+            return Check("keychain", True, f"{error.why} No credential here needs it.")
         mend = "unlock or install a keychain, or mcp-proxy credential set NAME --from env:VAR"
         return Check("keychain", False, error.why, mend)
     took = round((time.perf_counter() - began) * 1000)
     if not same:
         return Check("keychain", False, f"{KEYCHAIN_NAME} gives back another value.", None)
     return Check("keychain", True, f"{KEYCHAIN_NAME}: write, read, remove in {took} ms")
+
+
+def _only_references(home: Home) -> bool:
+    references = CredentialStore(home).references()
+    return bool(references) and None not in references.values()
 
 
 def _check_log(home: Home) -> Check:

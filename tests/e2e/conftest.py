@@ -4,14 +4,15 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from e2e.stage import Stage, build_stage, servers
+from e2e.stage import Gate, Stage, build_stage, servers
 
 
 def raise_stage(folder: str) -> Iterator[Stage]:
     tokens = (f"canary-{secrets.token_hex(16)}", f"canary-{secrets.token_hex(16)}")
-    api, gateway = servers(tokens)
+    gate = Gate()
+    api, gateway = servers(tokens, gate)
     with api, gateway:
-        yield build_stage(folder, api, gateway, tokens)
+        yield build_stage(folder, api, gateway, tokens, gate)
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,58 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from e2e.client import RawClient
+from e2e.client import WAIT_S, RawClient
 
 from mcp_proxy.app.assets import asset_path
 from mcp_proxy.app.demo_api import BillingApi
 from mcp_proxy.app.demo_gateway import Gateway
-from mcp_proxy.app.demo_http import LoopbackServer
+from mcp_proxy.app.demo_http import LoopbackServer, Reply, Request
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), "mcp-proxy")
 PROFILE = "demo-billing"
 # What a test's processes inherit: no more than a client would give, and never the developer's home.
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
+
+
+class Gate:
+    """Holds up the API's answers while a test says so, and lets it wait for their arrival."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._closed = False
+        self._waiting = 0
+
+    def close(self) -> None:
+        """From now on no request is answered."""
+        self._closed = True
+
+    def open(self) -> None:
+        """Every request is answered again."""
+        with self._changed:
+            self._closed = False
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> bool:
+        """Whether `count` requests wait at the gate, within the bound of every wait."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._waiting >= count, WAIT_S)
+
+    def before(self, handle: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+        """`handle` behind this gate."""
+
+        def held(request: Request) -> Reply:
+            with self._changed:
+                self._waiting += 1
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: not self._closed, WAIT_S)
+                self._waiting -= 1
+            return handle(request)
+
+        return held
 
 
 class Stage(NamedTuple):
@@ -29,6 +68,7 @@ class Stage(NamedTuple):
     api: LoopbackServer
     gateway: LoopbackServer
     secrets: dict[str, str]
+    gate: Gate
 
     def run(self, *arguments: str, text: str = "", code: int | None = 0) -> str:
         """Runs the command; returns stdout. `code` is the exit code it must have, None any."""
@@ -93,14 +133,14 @@ def write_source(
 
 
 def build_stage(
-    folder: str, api: LoopbackServer, gateway: LoopbackServer, tokens: tuple[str, str]
+    folder: str, api: LoopbackServer, gateway: LoopbackServer, tokens: tuple[str, str], gate: Gate
 ) -> Stage:
     """Home, key, trust, profile and credentials, each by its own command."""
     seed = base64.b64encode(secrets.token_bytes(32)).decode()
     named = {"DEMO_API_TOKEN": tokens[0], "DEMO_GATEWAY_TOKEN": tokens[1], "DEMO_SIGNING_KEY": seed}
     env = {name: os.environ[name] for name in KEPT if name in os.environ} | named
     env["MCP_PROXY_HOME"] = os.path.join(folder, "home")
-    stage = Stage(folder, env, api, gateway, named)
+    stage = Stage(folder, env, api, gateway, named, gate)
     stage.run("home", "init", stage.path("home"))
     install_profile(stage)
     for name, origin, variable in (
@@ -122,6 +162,7 @@ def install_profile(stage: Stage, changes: dict[str, str] | None = None) -> None
     stage.run("profile", "install", envelope, "--yes")
 
 
-def servers(tokens: tuple[str, str]) -> tuple[LoopbackServer, LoopbackServer]:
-    """The demo's billing API and gateway, not yet started."""
-    return LoopbackServer(BillingApi(tokens[0]).handle), LoopbackServer(Gateway(tokens[1]).handle)
+def servers(tokens: tuple[str, str], gate: "Gate") -> tuple[LoopbackServer, LoopbackServer]:
+    """The demo's billing API, behind the gate, and its gateway; not yet started."""
+    api = gate.before(BillingApi(tokens[0]).handle)
+    return LoopbackServer(api), LoopbackServer(Gateway(tokens[1]).handle)
