@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.profile import Profile, parse_tool
 from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.core.trust_store import may_sign
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import load_profile, read_generation, read_keys
+from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import McpProxyError, ProfileError
 from mcp_proxy.relay import Ready
 
@@ -75,9 +77,19 @@ class ProfileContract:
         spec = header.upstreams.get(tool.upstream)
         if spec is None:
             raise ProfileError("MCPX-P10", f"Tool {name} names an upstream that is not there.")
+        self._check_address(spec.url)
         checks = tool.result.validate != "off"
         response = compile_schema(tool.result.schema) if checks else None
         return Ready(tool, compile_schema(tool.enforced), response, spec, header.expires)
+
+    def _check_address(self, url: str) -> None:
+        """S9 again, where it is enforced: the build may have run with other local settings."""
+        try:
+            parse_url(url, localhost=read_settings(self._home).localhost)
+        except ValueError as error:
+            raise ProfileError(
+                "MCPX-P10", f"The address of an upstream is refused: {error}"
+            ) from None
 
 
 def _deny(error: McpProxyError) -> Deny:

@@ -2,13 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from mcp_proxy import __version__
-from mcp_proxy.cli import audit, call, credential, demo, doctor, home, profile, render, trust
+from mcp_proxy.app import warmup
+from mcp_proxy.cli import render
 from mcp_proxy.errors import McpProxyError
 
-_GROUPS = (demo, doctor, profile, trust, credential, call, audit, home)
+_GROUPS = ("demo", "doctor", "profile", "trust", "credential", "call", "audit", "home")
 
 _DESCRIPTION = """\
 A local sidecar between an AI client and your APIs.
@@ -23,7 +25,8 @@ auditor     audit tail, show, verify
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
-    parser = build_parser()
+    asked = [name for name in arguments[:1] if name in _GROUPS]
+    parser = build_parser(asked or _GROUPS)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
@@ -37,8 +40,8 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def build_parser(groups: Iterable[str] = _GROUPS) -> argparse.ArgumentParser:
+    """The command line with these groups; each loads only what it needs."""
     parser = argparse.ArgumentParser(
         prog="mcp-proxy",
         description=_DESCRIPTION,
@@ -48,8 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", metavar="NAME", help="serve this installed profile on stdio")
     parser.set_defaults(run=lambda options: _misplaced(parser, options))
     commands: Any = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for group in _GROUPS:
-        group.add_commands(commands)
+    for group in groups:
+        warmup.load(f"mcp_proxy.cli.{group}").add_commands(commands)
     return parser
 
 

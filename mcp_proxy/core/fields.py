@@ -1,4 +1,4 @@
-"""Decoded JSON of a payload as typed values: what is missing is malformed, what is unknown is newer.
+"""Decoded JSON of a payload as typed values: a missing key is malformed, an unknown one newer.
 
 Each function takes a value and what it is called, and raises ProfileError P09 or P10.
 """

@@ -1,9 +1,9 @@
 """The payload of a signed profile: JSON Lines in, frozen values out.
 
 Line 1 is the header, line 2 the ready-made `tools` array of a tools/list answer (spliced by bytes,
-never parsed by serve), then one line per tool in the header's order. A tool's line is parsed at its
-first call. This module alone defines the format: every key is required, every other key is refused
-with "needs a newer mcp-proxy", so a rule this version does not know is never silently ignored.
+never parsed by serve), then one line per tool in the header's order, parsed at its first call. This
+module alone defines the format: every key is required and every other key is refused with "needs a
+newer mcp-proxy", so a rule that this version does not know is never silently ignored.
 """
 
 import json
@@ -32,7 +32,7 @@ NAME_PATTERN = r"[a-z0-9-]{1,16}"
 
 
 class Auth(NamedTuple):
-    """How an upstream is authorized. `kind` is bearer, basic or header; `name` the header's name."""
+    """How to authorize: `kind` is bearer, basic or header; `name` the header's name."""
 
     kind: str
     credential: str
@@ -88,7 +88,7 @@ class ArgumentRule(NamedTuple):
 
 
 class RestTemplate(NamedTuple):
-    """A REST request: `path` holds `{wire name}` slots; `body_type` is None where there is no body."""
+    """A REST request: `path` holds `{wire name}` slots; `body_type` is None for no body."""
 
     method: str
     path: str
@@ -107,7 +107,7 @@ class McpTemplate(NamedTuple):
 
 
 class ResultRules(NamedTuple):
-    """What happens to an answer. `validate` is off, strip or strict; empty `pick` keeps everything."""
+    """What happens to an answer. `validate`: off, strip or strict; empty `pick` keeps all."""
 
     validate: str
     schema: Any
