@@ -26,7 +26,7 @@ auditor     audit tail, show, verify
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
     asked = [name for name in arguments[:1] if name in _GROUPS]
-    parser = build_parser(asked or _GROUPS)
+    parser = build_parser(() if arguments == ["--version"] else asked or _GROUPS)
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
