@@ -53,9 +53,9 @@ def list_entry(
     return entry
 
 
-def schema_bytes(entry: dict[str, Any]) -> int:
-    """The size of an entry's inputSchema as compact JSON."""
-    return len(json.dumps(entry["inputSchema"], ensure_ascii=False, separators=(",", ":")).encode())
+def schema_bytes(entry: dict[str, Any], key: str = "inputSchema") -> int:
+    """The size of an entry's schema as compact JSON."""
+    return len(json.dumps(entry.get(key), ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def check_length(text: str, max_bytes: int, key: str) -> None:
@@ -75,11 +75,15 @@ def check_visible(value: Any) -> None:
 
 
 def _check_size(entry: dict[str, Any]) -> None:
+    bound = LIMITS.model_schema_bytes
     size = schema_bytes(entry)
-    if size > LIMITS.model_schema_bytes:
-        bound = LIMITS.model_schema_bytes
+    if size > bound:
         text = f"the model's schema has {size} bytes, more than {bound}; name fewer arguments"
         raise Wrong(("arguments",), text)
+    size = schema_bytes(entry, "outputSchema")
+    if size > bound:
+        text = f"the answer's schema has {size} bytes, more than {bound}; pick fewer fields"
+        raise Wrong(("result", "pick"), text)
 
 
 def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

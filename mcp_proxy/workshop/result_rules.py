@@ -8,7 +8,8 @@ from mcp_proxy.core.profile import ResultRules
 from mcp_proxy.core.projection import project_schema
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
 from mcp_proxy.workshop.argument_reference import Wrong
-from mcp_proxy.workshop.model_schema import reference_free
+from mcp_proxy.workshop.model_schema import model_facing
+from mcp_proxy.workshop.schema_view import possible_types
 from mcp_proxy.workshop.source_keys import ResultSource
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
@@ -74,5 +75,6 @@ def _projected(schema: dict[str, Any], paths: tuple[tuple[str, ...], ...]) -> di
 def _published(schema: dict[str, Any] | None) -> dict[str, Any] | None:
     # Before 2026-07-28 an outputSchema is of type object, and older clients refuse the whole list
     # over one that is not.
-    shown = {} if schema is None else reference_free(schema)
-    return shown if shown.get("type") == "object" else None
+    if schema is None or possible_types(schema, schema.get("$defs", {})) != {"object"}:
+        return None
+    return model_facing(schema)

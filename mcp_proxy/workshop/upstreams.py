@@ -5,6 +5,7 @@ import os
 from mcp_proxy.core.binding import is_fit
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import Auth, UpstreamSpec
+from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.listing import Listing, read_listing
@@ -24,6 +25,15 @@ def upstream_spec(source: RestSource | McpSource) -> UpstreamSpec:
     return UpstreamSpec(
         source.kind, origin.text + path, _auth(source.auth), source.deadline, features
     )
+
+
+def gateway_spec(url: str, auth: Auth | None) -> UpstreamSpec:
+    """A gateway that stands in no source yet; raises SourceError MCPX-B01 for its URL."""
+    try:
+        spec = upstream_spec(McpSource.model_validate({"kind": "mcp", "url": url, "listing": "-"}))
+    except Wrong as wrong:
+        raise SourceError("MCPX-B01", str(wrong), "mcp-proxy profile new NAME --mcp URL") from None
+    return spec._replace(auth=auth)
 
 
 def _auth(source: AuthSource | None) -> Auth | None:

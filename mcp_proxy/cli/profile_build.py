@@ -1,0 +1,47 @@
+"""`mcp-proxy profile new` and `profile build`: the publisher's first two steps."""
+
+import argparse
+from typing import Any
+
+from mcp_proxy.app.building import build_file, new_file
+from mcp_proxy.cli import render
+
+
+def add_build_commands(subparsers: Any) -> None:
+    """Registers `new` and `build` in the `profile` group."""
+    new = subparsers.add_parser("new", help="start a profile source: NAME.yaml in this folder")
+    new.add_argument("name", metavar="NAME")
+    kind = new.add_mutually_exclusive_group()
+    kind.add_argument("--openapi", metavar="FILE", help="an OpenAPI 3.0 or 3.1 document")
+    kind.add_argument("--mcp", metavar="URL", help="an MCP gateway; its tools are listed now")
+    new.add_argument("--url", metavar="URL", help="with --openapi: where the API is")
+    new.set_defaults(run=run_new)
+    build = subparsers.add_parser("build", help="build a source into a payload to sign")
+    build.add_argument("source", metavar="SOURCE.yaml")
+    build.add_argument("-o", dest="out", metavar="FILE", help="default: STEM.payload.jsonl")
+    build.add_argument("--refresh", action="store_true", help="capture gateways' listings anew")
+    build.set_defaults(run=run_build)
+
+
+def run_new(options: argparse.Namespace) -> int:
+    """`profile new`: prints the file's path."""
+    path, new = new_file(options.name, options.openapi, options.mcp, options.url)
+    if new.tools:
+        render.say(f"{new.tools} tools are written out, {new.commented} stand as comments.")
+        render.say("Read the file, check the url, then: mcp-proxy profile sign " + path)
+    else:
+        render.say("Fill it in, then: mcp-proxy profile sign " + path)
+    render.data(path)
+    return 0
+
+
+def run_build(options: argparse.Namespace) -> int:
+    """`profile build`: warnings as talk, the payload's path as data."""
+    built = build_file(options.source, options.out, refresh=options.refresh)
+    for path in built.captured:
+        render.say(f"Captured the gateway's tools into {path}; read it before you sign.")
+    for warning in built.warnings:
+        render.say(f"warning: {warning}")
+    render.say(f"Built {built.profile} version {built.version}.")
+    render.data(built.path)
+    return 0

@@ -1,0 +1,131 @@
+"""Drafts of tools in, the YAML text of a new source out: some written out, the rest as comments."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mcp_proxy.core.text import one_sentence
+from mcp_proxy.errors import SourceError
+from mcp_proxy.workshop.argument_reference import Wrong
+
+_TOOLS = 10
+_NAME_CHARS = 40
+_DESCRIPTION_CHARS = 400
+_COMMENT_CHARS = 70
+
+
+class Draft(NamedTuple):
+    """A tool that may be written out; `place` tells a reader what it is upstream."""
+
+    name: str
+    operation: str
+    effect: str
+    summary: str
+    place: str
+
+    @property
+    def description(self) -> str:
+        """One visible line; the place where the upstream says nothing of it."""
+        return one_sentence(self.summary, _DESCRIPTION_CHARS) or one_sentence(self.place, 100)
+
+
+class Page(NamedTuple):
+    """What a new source is written from; `lines` are the upstream's keys."""
+
+    name: str
+    title: str
+    lines: list[str]
+    drafts: list[Draft]
+    chosen: list[Draft]
+
+
+class New(NamedTuple):
+    """A source's text, how many tools it writes out, and how many stand in comments."""
+
+    text: str
+    tools: int
+    commented: int
+
+
+def choose_drafts(drafts: list[Draft], build: Callable[[Draft], None]) -> list[Draft]:
+    """Up to ten reading drafts that build; where none reads, the first that builds at all.
+
+    Raises:
+        SourceError: MCPX-B02, none can be built.
+    """
+    chosen: list[Draft] = []
+    reason = "it has none"
+    for draft in sorted(drafts, key=lambda item: item.effect != "read"):
+        if len(chosen) == _TOOLS or (chosen and draft.effect != "read"):
+            break
+        try:
+            build(draft)
+        except (Wrong, SourceError) as error:
+            reason = str(error)
+        else:
+            chosen.append(draft)
+    if not chosen:
+        raise SourceError("MCPX-B02", f"No operation can be made a tool: {reason}.")
+    return chosen
+
+
+def write_page(page: Page) -> New:
+    """The source as text."""
+    rest = [draft for draft in page.drafts if draft not in page.chosen]
+    parts = [_head(page), *(_tool(draft, page.name) for draft in page.chosen)]
+    if rest:
+        parts.append(
+            "  # Everything else; take the # away and check the effect: read, write, destructive.\n"
+        )
+        parts.extend(_comment(draft, page.name) for draft in rest)
+    return New("".join(parts), len(page.chosen), len(rest))
+
+
+def tool_name(text: str, taken: set[str]) -> str:
+    """A name of a-z, 0-9 and _ that is not taken yet, and now is."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text)
+    name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:_NAME_CHARS].strip("_") or "tool"
+    candidate, count = name, 2
+    while candidate in taken:
+        candidate = f"{name[: _NAME_CHARS - 4]}_{count}"
+        count += 1
+    taken.add(candidate)
+    return candidate
+
+
+def quoted(text: str) -> str:
+    """A text as a YAML double-quoted scalar; JSON's form is one."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _head(page: Page) -> str:
+    upstream = "".join(f"    {line}\n" for line in page.lines)
+    return (
+        f"# Made by `mcp-proxy profile new {page.name}`. A model may do what stands here, nothing else.\n"
+        f"# Next: mcp-proxy profile sign {page.name}.yaml\n"
+        f"profile: {page.name}\n"
+        "version: 1  # raise it with every release\n"
+        f"title: {quoted(one_sentence(page.title, 100))}\n"
+        'instructions: ""  # what the model should know of these tools, at most 2 KB\n'
+        f"upstreams:\n  {page.name}:\n{upstream}tools:\n"
+    )
+
+
+def _tool(draft: Draft, upstream: str) -> str:
+    lines = [
+        f"  {draft.name}:",
+        f"    upstream: {upstream}",
+        f"    operation: {quoted(draft.operation)}",
+        f"    effect: {draft.effect}",
+        f"    description: {quoted(draft.description)}",
+    ]
+    if draft.effect != "read":
+        lines.append("    approval: always  # it changes something")
+    return "\n".join(lines) + "\n"
+
+
+def _comment(draft: Draft, upstream: str) -> str:
+    keys = f"upstream: {upstream}, operation: {quoted(draft.operation)}, effect: {draft.effect}"
+    text = one_sentence(f"{draft.place} {draft.summary}", _COMMENT_CHARS)
+    return f"  # {draft.name}: {{{keys}}}  # {text}\n"

@@ -1,0 +1,140 @@
+"""A new profile source: an API document or a gateway's listing in, commented YAML text out.
+
+Reading comes first: up to ten tools that only read are written out, everything else stands below as
+comments, so that whatever changes something is a publisher's own decision.
+"""
+
+import os
+from functools import partial
+
+from mcp_proxy.core.origin import parse_url
+from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.errors import SourceError
+from mcp_proxy.workshop.document import Document, read_document
+from mcp_proxy.workshop.document_auth import Guess, guess_auth
+from mcp_proxy.workshop.draft import Draft, New, Page, choose_drafts, quoted, tool_name, write_page
+from mcp_proxy.workshop.listing import Listing
+from mcp_proxy.workshop.references import References
+from mcp_proxy.workshop.source_keys import ToolSource
+from mcp_proxy.workshop.tools_mcp import all_tools, mcp_tool
+from mcp_proxy.workshop.tools_rest import rest_tool
+
+_EFFECTS = {"GET": "read", "HEAD": "read", "DELETE": "destructive"}
+
+_SKELETON = """\
+# The source of an mcp-proxy profile. Fill it in, then: mcp-proxy profile build {name}.yaml
+# Quicker: take this file away and run mcp-proxy profile new {name} --openapi FILE, or --mcp URL.
+profile: {name}
+version: 1        # raise it with every release
+title: {name}
+instructions: ""  # what the model should know of these tools, at most 2 KB
+upstreams:
+  {name}:
+    kind: rest    # or mcp, with listing: in place of openapi:
+    url: https://api.example.com
+    openapi: {name}.openapi.yaml
+    auth: {{kind: bearer, credential: {name}}}
+tools:
+  read_something:
+    upstream: {name}
+    operation: operationId of the document, or "GET /path"
+    effect: read  # or write, or destructive
+    description: What the tool does, and what it needs.
+"""
+
+
+def source_from_document(name: str, openapi: str, folder: str, url: str | None) -> New:
+    """The source of profile `name` for the document at `openapi`, to stand in `folder`.
+
+    Raises:
+        SourceError: MCPX-B02 the document cannot be read or no operation of it can be built;
+            MCPX-B01 it names no server that can be used, and no `url` is given.
+    """
+    path = os.path.join(folder, openapi)
+    document = read_document(path, folder)
+    address, origin = _address(document, url)
+    lines = [
+        "kind: rest",
+        f"url: {quoted(address)}  # {origin}",
+        f"openapi: {quoted(os.path.relpath(path, folder))}",
+        _auth_line(guess_auth(References(path, folder), name), name),
+    ]
+    drafts = _document_drafts(document)
+    chosen = choose_drafts(drafts, partial(_build_rest, name, document))
+    return write_page(Page(name, document.title or name, lines, drafts, chosen))
+
+
+def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listing) -> New:
+    """The source of profile `name` for a gateway whose listing is in `file`.
+
+    Raises:
+        SourceError: MCPX-B02, no listed tool can be built.
+    """
+    lines = ["kind: mcp", f"url: {quoted(spec.url)}", f"listing: {quoted(file)}"]
+    if spec.auth is not None:
+        lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {spec.auth.credential}}}")
+    taken: set[str] = set()
+    drafts = [
+        Draft(tool_name(tool, taken), tool, block.effect, _text(listing[tool]), tool)
+        for tool, block in all_tools(name, listing, set()).items()
+    ]
+    chosen = choose_drafts(drafts, partial(_build_mcp, name, listing))
+    return write_page(Page(name, name, lines, drafts, chosen))
+
+
+def source_from_nothing(name: str) -> New:
+    """The source's form, to be filled in by hand."""
+    return New(_SKELETON.format(name=name), 0, 0)
+
+
+def _address(document: Document, url: str | None) -> tuple[str, str]:
+    """The upstream's address, and where it is from: never silently from the document (S12)."""
+    given = url or next(iter(document.servers), "")
+    try:
+        origin, path = parse_url(given)
+    except ValueError as error:
+        where = "--url" if url else "the document's `servers`"
+        why = f"No address of the API can be taken from {where}. {error}"
+        next_step = "mcp-proxy profile new NAME --openapi FILE --url https://HOST"
+        raise SourceError("MCPX-B01", why, next_step) from None
+    note = "as given" if url else "from the document's `servers`: CHECK that it is the API you mean"
+    return origin.text + path, note
+
+
+def _auth_line(guess: Guess, credential: str) -> str:
+    if not guess.kind:
+        return f"# auth: {{kind: bearer, credential: {credential}}}  # {guess.note}"
+    header = f", name: {quoted(guess.name)}" if guess.name else ""
+    return f"auth: {{kind: {guess.kind}, credential: {credential}{header}}}  # {guess.note}"
+
+
+def _document_drafts(document: Document) -> list[Draft]:
+    drafts = []
+    taken: set[str] = set()
+    operations = [one for one in document.operations() if not one.deprecated]
+    ids = [one.id for one in operations]
+    for one in operations:
+        place = f"{one.method} {one.path}"
+        selector = one.id if one.id and ids.count(one.id) == 1 else place
+        effect = _EFFECTS.get(one.method, "write")
+        name = tool_name(one.id or place, taken)
+        drafts.append(Draft(name, selector, effect, one.summary, place))
+    return drafts
+
+
+def _build_rest(upstream: str, document: Document, draft: Draft) -> None:
+    rest_tool(draft.name, _block(upstream, draft), document.operation(draft.operation))
+
+
+def _build_mcp(upstream: str, listing: Listing, draft: Draft) -> None:
+    mcp_tool(draft.name, _block(upstream, draft), listing)
+
+
+def _block(upstream: str, draft: Draft) -> ToolSource:
+    row = {"upstream": upstream, "operation": draft.operation, "effect": draft.effect}
+    return ToolSource.model_validate({**row, "description": draft.description})
+
+
+def _text(tool: dict[str, object]) -> str:
+    text = tool.get("description") or tool.get("title")
+    return text if isinstance(text, str) else ""
