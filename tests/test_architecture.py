@@ -43,6 +43,19 @@ def test_core_opens_prints_and_executes_nothing(module: str) -> None:
     assert [name.id for name in calls if isinstance(name, ast.Name) and name.id in banned] == []
 
 
+@pytest.mark.parametrize("module", modules(os.path.join(PACKAGE, "core")))
+def test_core_reads_no_clock(module: str) -> None:
+    pure = {"gmtime", "strftime"}
+    used = [
+        node.attr
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("time", "datetime", "date")
+    ]
+    assert set(used) <= pure | {"fromisoformat", "UTC", "timezone", "fromtimestamp"}
+
+
 @pytest.mark.parametrize("module", modules())
 def test_a_module_is_short_or_says_why_not(module: str) -> None:
     text = read(os.path.join(ROOT, module))
@@ -57,15 +70,15 @@ def test_a_module_is_named_after_a_noun_and_documented(module: str) -> None:
     assert name == "__init__" or ast.get_docstring(tree_of(module))
 
 
-@pytest.mark.parametrize("module", modules())
+@pytest.mark.parametrize("module", [name for name in modules() if "__main__" not in name])
 def test_imports_stand_at_the_top(module: str) -> None:
-    if module.startswith(("mcp_proxy/app/", "mcp_proxy/__main__")):
-        pytest.skip("heavy imports happen here, from one table")
     tree = tree_of(module)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     functions += [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)]  # type: ignore[misc]
     inside = [item for function in functions for item in ast.walk(function)]
-    assert [item.lineno for item in inside if isinstance(item, ast.Import | ast.ImportFrom)] == []
+    late = [item for item in inside if isinstance(item, ast.Import | ast.ImportFrom)]
+    # A module that exists on one system alone cannot stand at the top.
+    assert [item.lineno for item in late if item.names[0].name not in ("msvcrt", "winreg")] == []
     assert "TYPE_CHECKING" not in read(os.path.join(ROOT, module))
 
 

@@ -7,11 +7,12 @@ came of it is what must come of it.
 
 import json
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mcp_proxy.app import audit_log, profiles, signing, trust, warmup
 from mcp_proxy.app.client_entry import client_entry, launch_command
+from mcp_proxy.app.demo_calls import CALLS, Call
 from mcp_proxy.app.demo_stage import PROFILE, SCOPE, Stage, raised_stage
 from mcp_proxy.edges.profile_store import profile_path
 from mcp_proxy.errors import ProfileError
@@ -24,13 +25,6 @@ class Step(NamedTuple):
     tried: str
     came: str
     ok: bool
-
-
-class _Call(NamedTuple):
-    tool: str
-    arguments: dict[str, Any]
-    meant: str
-    check: Callable[[Any], bool]
 
 
 def perform(keep: bool) -> Generator[Step]:
@@ -87,8 +81,7 @@ def _develop(stage: Stage, path: str) -> Iterator[Step]:
 
 
 def _use(stage: Stage) -> Iterator[Step]:
-    calls = _calls()
-    for era, some in (("modern", calls), ("legacy", calls[:1])):
+    for era, some in (("modern", CALLS), ("legacy", CALLS[:1])):
         talk = _launch(stage, era, some)
         act = f"A client of the {era} era: mcp-proxy --profile {PROFILE}"
         if talk.problem is not None:
@@ -107,63 +100,6 @@ def _use(stage: Stage) -> Iterator[Step]:
     yield Step(
         "What the API saw", "tenant, a constant", ", ".join(map(str, tenants)), tenants == {"acme"}
     )
-
-
-def _calls() -> list[_Call]:
-    return [
-        _Call(
-            "find_invoices",
-            {"customer": "cus_0001"},
-            "allowed; picked fields only, escape codes and invisible characters cleaned",
-            lambda told: (
-                not told.is_error
-                and "Rush order, call first" in told.text
-                and not any(word in told.text for word in ("internal", "customer_id", "\\u001b"))
-            ),
-        ),
-        _Call(
-            "refund_invoice",
-            {"invoice_id": "inv_1001", "amount": 500},
-            "allowed; the tenant is added by the profile",
-            lambda told: not told.is_error and "re_1" in told.text,
-        ),
-        _Call(
-            "refund_invoice",
-            {"invoice_id": "inv_1003", "amount": 25_000},
-            "denied by policy: needs a person's approval",
-            lambda told: told.is_error and "MCPX-D03" in told.text,
-        ),
-        _Call(
-            "refund_invoice",
-            {"invoice_id": "inv_1003", "amount": 60_000},
-            "refused by schema: above the profile's maximum",
-            lambda told: told.is_error and "MCPX-D01" in told.text,
-        ),
-        _Call(
-            "find_invoices",
-            {"customer": "cus_0001", "tenant": "other"},
-            "refused: a constant cannot be chosen",
-            lambda told: told.is_error and "MCPX-D0" in told.text,
-        ),
-        _Call(
-            "delete_account",
-            {"account": "cus_0001"},
-            "refused: the gateway has it, the profile does not name it",
-            lambda told: told.is_error,
-        ),
-        _Call(
-            "exchange_rate",
-            {"from": "EUR", "to": "USD"},
-            "allowed; over the MCP gateway",
-            lambda told: not told.is_error and "1.08" in told.text,
-        ),
-        _Call(
-            "export_statement",
-            {"month": "2026-05"},
-            "allowed; three steps of progress passed through",
-            lambda told: not told.is_error and told.progress == 3,
-        ),
-    ]
 
 
 def _defend(stage: Stage, first: str) -> Iterator[Step]:
@@ -199,7 +135,7 @@ def _audit(stage: Stage) -> Iterator[Step]:
     yield Step(act, "secrets in any file of the home", ", ".join(leaks) or "none", not leaks)
 
 
-def _launch(stage: Stage, era: str, calls: list[_Call]) -> Any:
+def _launch(stage: Stage, era: str, calls: Sequence[Call]) -> Any:
     client = warmup.load(warmup.SDK_CLIENT)
     asked = [client.Asked(call.tool, call.arguments) for call in calls]
     command = [*launch_command(), "--profile", PROFILE]
