@@ -49,7 +49,7 @@ def clean_json(value: Any) -> tuple[Any, bytes]:
     """A JSON value with clean strings, and its compact text. Raises Unfit."""
     try:
         data = strict_json.dumps(value)
-        if is_clean_json(data.decode()):
+        if is_clean_json(data):
             return value, data
         value = clean_value(value)
         return value, strict_json.dumps(value)

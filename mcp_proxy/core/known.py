@@ -14,9 +14,60 @@ from mcp_proxy.core.schema import Schema, SchemaRefused, compile_pattern
 APPLICATORS = ("allOf", "anyOf", "oneOf")
 OTHERS = ("additionalProperties", "unevaluatedProperties")
 _CONDITIONS = ("if", "then", "else")
+_NESTED = (dict, list)
 
 
-class _View(NamedTuple):
+class Known:
+    """What some schemas, taken together, declare of one value; deeper ones are made at need."""
+
+    __slots__ = ("_children", "_items", "_parts", "_root", "_views")
+
+    def __init__(
+        self, root: Any, schemas: list[Any], views: dict[tuple[int, ...], "Known"]
+    ) -> None:
+        """`root` is what references refer to; `views` is shared by all of one root."""
+        self._root = root
+        self._views = views
+        self._parts = _combine(leaves_of(root, schemas))
+        self._children: dict[str, Known | None] = {}
+        self._items: Known | None = None
+
+    def strip(self, value: Any) -> Any:
+        """A copy of a JSON value without unknown properties."""
+        if isinstance(value, dict):
+            stripped = {}
+            for name, item in value.items():
+                child = self._child(name)
+                if child is not None:
+                    stripped[name] = child.strip(item) if isinstance(item, _NESTED) else item
+            return stripped
+        if isinstance(value, list):
+            if self._items is None:
+                self._items = self._view(self._parts.items)
+            strip = self._items.strip
+            return [strip(item) if isinstance(item, _NESTED) else item for item in value]
+        return value
+
+    def _child(self, name: str) -> "Known | None":
+        child = self._children.get(name, self)
+        if child is not self:
+            return child
+        schemas = self._parts.known(name)
+        child = None if schemas is None else self._view(schemas)
+        # Names that an upstream makes up are not kept: only those that the schema spells out.
+        if name in self._parts.properties:
+            self._children[name] = child
+        return child
+
+    def _view(self, schemas: list[Any]) -> "Known":
+        key = tuple(map(id, schemas))
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = Known(self._root, schemas, self._views)
+        return view
+
+
+class _Parts(NamedTuple):
     """The parts of a schema that bear on one value; `others` is None where none is allowed."""
 
     properties: dict[str, list[Any]]
@@ -31,44 +82,10 @@ class _View(NamedTuple):
         return found or self.others
 
 
-class Known:
-    """The declared shape of one schema; views are made at first use and kept."""
-
-    __slots__ = ("_root", "_views")
-
-    def __init__(self, schema: Any) -> None:
-        self._root = schema
-        self._views: dict[tuple[int, ...], _View] = {}
-
-    def strip(self, value: Any) -> Any:
-        """A copy of a JSON value without unknown properties."""
-        return self._strip(value, [self._root])
-
-    def _strip(self, value: Any, schemas: list[Any]) -> Any:
-        if isinstance(value, dict):
-            view = self._view(schemas)
-            return {
-                name: self._strip(item, known)
-                for name, item in value.items()
-                if (known := view.known(name)) is not None
-            }
-        if isinstance(value, list):
-            items = self._view(schemas).items
-            return [self._strip(item, items) for item in value]
-        return value
-
-    def _view(self, schemas: list[Any]) -> _View:
-        key = tuple(map(id, schemas))
-        view = self._views.get(key)
-        if view is None:
-            view = self._views[key] = _combine(leaves_of(self._root, schemas))
-        return view
-
-
 @lru_cache(maxsize=512)
 def known(schema: Schema) -> Known:
     """What a compiled schema declares; kept, since a tool's schema serves many answers."""
-    return Known(schema.source)
+    return Known(schema.source, [schema.source], {})
 
 
 def leaves_of(root: Any, schemas: list[Any]) -> list[dict[str, Any]]:
@@ -88,19 +105,19 @@ def leaves_of(root: Any, schemas: list[Any]) -> list[dict[str, Any]]:
     return list(leaves.values())
 
 
-def _combine(leaves: list[dict[str, Any]]) -> _View:
-    view = _View({}, [], [], [])
+def _combine(leaves: list[dict[str, Any]]) -> _Parts:
+    parts = _Parts({}, [], [], [])
     others: list[Any] = []
     for leaf in leaves:
         for name, schema in leaf.get("properties", {}).items():
-            view.properties.setdefault(name, []).append(schema)
-        view.patterns.extend(_patterns(leaf))
+            parts.properties.setdefault(name, []).append(schema)
+        parts.patterns.extend(_patterns(leaf))
         others.extend(leaf[key] for key in OTHERS if key in leaf)
-        view.items.extend(leaf[key] for key in ("items", "unevaluatedItems") if key in leaf)
-        view.items.extend(leaf.get("prefixItems", ()))
+        parts.items.extend(leaf[key] for key in ("items", "unevaluatedItems") if key in leaf)
+        parts.items.extend(leaf.get("prefixItems", ()))
     allowed = [schema for schema in others if schema is not False]
-    is_map = not (view.properties or view.patterns or others)
-    return view._replace(others=allowed if allowed or is_map else None)
+    is_map = not (parts.properties or parts.patterns or others)
+    return parts._replace(others=allowed if allowed or is_map else None)
 
 
 def _patterns(leaf: dict[str, Any]) -> list[tuple[Schema, Any]]:

@@ -6,6 +6,7 @@ with the template (security rule S11).
 """
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -42,10 +43,10 @@ def path_value(value: Any, rule: ArgumentRule) -> PathValue:
 
 def fill_path(path: str, values: dict[str, PathValue]) -> str:
     """The template's path with its slots filled. Raises KeyError for a slot without a value."""
-    parts = _SLOT.split(path)
-    for index, part in enumerate(parts):
-        parts[index] = values[part].text if index % 2 else quote(part, safe=_LITERAL_SAFE)
-    return "".join(parts)
+    return "/".join(
+        "".join(values[part].text if index % 2 else part for index, part in enumerate(segment))
+        for segment in _segments(path)
+    )
 
 
 def fault_of_url(
@@ -58,16 +59,28 @@ def fault_of_url(
     if "#" in url or got.query != query or not url.isascii() or not url.isprintable():
         return "query"
     segments = got.path.split("/")
-    for piece in (want.path + path).split("/"):
-        span = 1 + sum(values[slot].more_segments for slot in _SLOT.findall(piece))
-        if not _fits(segments[:span], span, piece):
+    for segment in _segments(want.path + path):
+        span = 1 + sum(values[slot].more_segments for slot in segment[1::2])
+        if not _fits(segments[:span], span, segment[::2]):
             return "segments"
         segments = segments[span:]
     return "segments" if segments else None
 
 
-def _fits(segments: list[str], span: int, piece: str) -> bool:
-    literals = [quote(text, safe=_LITERAL_SAFE) for text in _SLOT.split(piece)[::2]]
+@lru_cache(maxsize=512)
+def _segments(path: str) -> tuple[tuple[str, ...], ...]:
+    """A template's segments: encoded literals at even places, names of slots at odd ones."""
+    split = (_SLOT.split(segment) for segment in path.split("/"))
+    return tuple(
+        tuple(
+            part if index % 2 else quote(part, safe=_LITERAL_SAFE)
+            for index, part in enumerate(parts)
+        )
+        for parts in split
+    )
+
+
+def _fits(segments: list[str], span: int, literals: tuple[str, ...]) -> bool:
     text = "/".join(segments)
     if len(segments) != span:
         return False

@@ -88,9 +88,10 @@ def _pick(value: Any, mask: Mask) -> Any:
         return [item for item in items if item is not _NOTHING]
     if not isinstance(value, dict):
         return _NOTHING
+    has_star = "*" in mask
     picked = {}
     for key, item in value.items():
-        deeper = below(mask, key)
+        deeper = below(mask, key) if has_star else mask.get(key)
         if deeper is not None and (part := _pick(item, deeper)) is not _NOTHING:
             picked[key] = part
     return picked

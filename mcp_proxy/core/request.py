@@ -4,6 +4,7 @@ Nothing of an argument decides where a request goes: origin, method, literal seg
 count, header names and query names come from the template (security rule S11).
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from mcp_proxy.core.request_headers import is_header_value, is_refused_header
 from mcp_proxy.core.styles import Pairs, encoded, flat, query_pairs
 
 _URL_CHARS = 65_536
+_BLANK = re.compile("%[01][0-9A-F]|%20|%7F")
 
 
 class RestRequest(NamedTuple):
@@ -158,7 +160,7 @@ def _query(tool: Tool, arguments: dict[str, Any]) -> Pairs:
 def _is_taken(key: str, tool: Tool, own: ArgumentRule) -> bool:
     # An object brings its own names: none may be, hold, or reach into another parameter, whatever
     # the server makes of case and brackets.
-    if not key.isascii() or "%20" in key or "%00" in key:
+    if _BLANK.search(key):
         return True
     mine = key.casefold()
     for rule in tool.arguments.values():
@@ -191,7 +193,8 @@ def _body(tool: Tool, template: RestTemplate, arguments: dict[str, Any]) -> byte
     kind = (template.body_type or "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise _Refused(parts[0].argument, "the profile sends no body of this type")
+    document = build_document(parts)
     try:
-        return strict_json.dumps(build_document(parts))
+        return strict_json.dumps(document)
     except ValueError as error:
         raise _Refused("", str(error)) from None

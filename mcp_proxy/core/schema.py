@@ -13,6 +13,7 @@ import jsonschema_rs
 from mcp_proxy.core.text import one_sentence
 
 _SHOWN_CHARS = 200
+_OTHERS = "additionalProperties"
 
 # What each keyword says; {} is the bound or name that stands in the schema.
 _WORDS = {
@@ -117,9 +118,12 @@ def _told(error: jsonschema_rs.ValidationError) -> Violation:
     path = list(error.instance_path)
     if kind.name == "required":
         path.append(facts["property"])
-    elif kind.name in ("additionalProperties", "unevaluatedProperties"):
+    elif kind.name in (_OTHERS, "unevaluatedProperties"):
         path.extend(facts["unexpected"][:1])
-    return Violation(_pointer(path), kind.name, _message(kind.name, facts))
+    # What the library calls a false schema where it is the schema of all additional properties.
+    is_closed = kind.name == "falseSchema" and list(error.schema_path)[-1:] == [_OTHERS]
+    keyword = "maxProperties" if is_closed else kind.name
+    return Violation(_pointer(path), keyword, _message(keyword, {"limit": 0} if is_closed else facts))
 
 
 def _message(keyword: str, facts: dict[str, Any]) -> str:

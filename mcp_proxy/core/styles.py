@@ -7,12 +7,15 @@ model where a value has no such form.
 """
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
 from mcp_proxy.core.profile import ArgumentRule
 
 Pairs = list[tuple[str, str]]
+
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 
 # Encoded delimiters. A comma within an item is told from the delimiter by its own encoding; a blank
 # or a bar is not, so an item that holds one is refused.
@@ -22,6 +25,8 @@ _RAW_DELIMITERS = {"spaceDelimited": " ", "pipeDelimited": "|"}
 
 def encoded(text: str) -> str:
     """Percent-encoded UTF-8. Raises ValueError for half characters (lone surrogates)."""
+    if _UNRESERVED.fullmatch(text):
+        return text
     return quote(text, safe="", errors="strict")
 
 
@@ -40,10 +45,7 @@ def json_text(value: Any) -> str:
 
 
 def flat(value: Any, rule: ArgumentRule) -> list[list[str]]:
-    """What a path or header parameter is made of: items, each of one text, or of key and value.
-
-    `explode` of an object keeps key and value together as `key=value` later on.
-    """
+    """What a path or header parameter is made of: items, each of one text, or of key and value."""
     if rule.style == "json":
         return [[json_text(value)]]
     if isinstance(value, list):
