@@ -42,7 +42,7 @@ def placeholder(schema: dict[str, Any]) -> Any:
 
 def _of_kind(kind: str, schema: dict[str, Any]) -> Any:
     if kind in ("integer", "number"):
-        return max(schema.get("minimum", 1), min(1, schema.get("maximum", 1)))
+        return schema.get("minimum", min(1, schema.get("maximum", 1)))
     if kind == "array":
         item = schema.get("items")
         count = schema.get("minItems", 1)

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
-from mcp_proxy.app.building import build
+from mcp_proxy.app.building import build_file
 from mcp_proxy.app.profile_check import check_tools
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
@@ -25,12 +25,13 @@ _SEED_BYTES = 32
 
 
 class Signed(NamedTuple):
-    """A signed file, what it holds, the line for `trust add`, and whether the key was made now."""
+    """A signed file, what it holds, the line for `trust add`; `warnings` are the build's."""
 
     path: str
     profile: Profile
     key_line: str
     new_key: bool
+    warnings: tuple[str, ...]
 
 
 def sign(source: str, out: str | None, key: str) -> Signed:
@@ -44,14 +45,19 @@ def sign(source: str, out: str | None, key: str) -> Signed:
         CredentialError: C01 the variable holds no key, C02 the keychain does not answer.
         UsageError: W01 a file cannot be read or written, or the key's name is none.
     """
-    payload_path = build(source, None) if source.endswith(_SOURCES) else source
+    warnings: tuple[str, ...] = ()
+    payload_path = source
+    if source.endswith(_SOURCES):
+        built = build_file(source, None)
+        payload_path, warnings = built.path, built.warnings
     payload = read_given(payload_path, LIMITS.envelope_bytes)
     profile = parse_payload(payload, sha256_hex(payload), "")
     check_tools(profile)
     seed, name, new_key = _seed(key)
     path = f"{_stem(source)}.dsse.json" if out is None else out
     write_given(path, sign_payload(payload, seed))
-    return Signed(path, profile, format_key_line(public_key(seed), name), new_key)
+    key_line = format_key_line(public_key(seed), name)
+    return Signed(path, profile, key_line, new_key, warnings)
 
 
 def _stem(source: str) -> str:

@@ -59,6 +59,8 @@ def run_sign(options: argparse.Namespace) -> int:
     """`profile sign`: the key line is the last line of stdout."""
     signed = signing.sign(options.source, options.out, options.key)
     header = signed.profile.header
+    for warning in signed.warnings:
+        render.say(f"warning: {warning}")
     if signed.new_key:
         render.say("A new signing key was made and is in the keychain.")
     render.say(f"Signed {header.profile} version {header.version}.")

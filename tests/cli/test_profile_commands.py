@@ -1,0 +1,159 @@
+"""What `profile sign`, `verify`, `install`, `list`, `show`, `remove` print, ask and return."""
+
+import argparse
+import base64
+import json
+import os
+
+import pytest
+from trust_samples import OTHER_SEED, SEED, keys, payload, trusted
+
+from mcp_proxy.app import profiles
+from mcp_proxy.cli import profile, render
+from mcp_proxy.core.signing import public_key, sign_payload
+from mcp_proxy.core.trust_store import dump_trust_store, format_key_line
+from mcp_proxy.edges.files import write_file, write_given
+from mcp_proxy.edges.places import VARIABLE, init_home
+from mcp_proxy.edges.profile_store import trust_path
+from mcp_proxy.errors import UsageError
+
+
+@pytest.fixture
+def folder(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder with billing.dsse.json, and a home that trusts its signer."""
+    path = os.fspath(tmp_path)
+    monkeypatch.setenv(VARIABLE, os.path.join(path, "home"))
+    monkeypatch.setattr(render, "_TERMINAL", os.path.join(path, "no-terminal"))
+    home = init_home(os.path.join(path, "home"))
+    write_file(trust_path(home), dump_trust_store(keys()))
+    write_given(os.path.join(path, "billing.dsse.json"), sign_payload(payload(), SEED))
+    return path
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    profile.add_commands(parser.add_subparsers())
+    options = parser.parse_args(["profile", *words])
+    return int(options.run(options))
+
+
+def test_key_line_is_the_last_line_of_sign(
+    folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEY", base64.b64encode(SEED).decode())
+    source, out = os.path.join(folder, "billing.payload.jsonl"), os.path.join(folder, "out.json")
+    write_given(source, payload())
+    assert run("sign", source, "-o", out, "--key", "env:KEY") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [out, format_key_line(public_key(SEED), "KEY")]
+
+
+def test_verify_says_what_it_checked(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", os.path.join(folder, "billing.dsse.json")) == 0
+    out = capsys.readouterr().out
+    assert trusted().keyid in out
+    assert out.count("checked: ") == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (payload(), "MCPX-P01"),
+        (sign_payload(payload(), OTHER_SEED), "MCPX-P03"),
+        (sign_payload(payload(expires=1), SEED), "MCPX-P06"),
+        (b"rubbish", "MCPX-P10"),
+        (None, "MCPX-W01"),
+    ],
+)
+def test_verify_is_0_or_1(
+    folder: str, capsys: pytest.CaptureFixture[str], data: bytes | None, error: str
+) -> None:
+    path = os.path.join(folder, "bad.json")
+    if data is not None:
+        write_given(path, data)
+    assert run("verify", path) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert error in captured.err
+    assert run("verify", path, "--json") == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["valid"], said["id"]) == (False, error)
+
+
+def test_install_ends_with_what_is_missing_the_entry_and_a_dry_run(
+    folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("install", os.path.join(folder, "billing.dsse.json"), "--yes") == 0
+    captured = capsys.readouterr()
+    for shown in (trusted().keyid, "https://api.example.com", "find_invoices: read"):
+        assert shown in captured.err
+    missing = captured.out.index(
+        "mcp-proxy credential set billing-api --origin https://api.example.com"
+    )
+    start, end = captured.out.index("{\n"), captured.out.index("\n}\n") + 2
+    entry = json.loads(captured.out[start:end])["mcpServers"]["billing"]
+    assert entry["env"] == {VARIABLE: os.environ[VARIABLE]}
+    dry_run = captured.out.index('mcp-proxy call billing find_invoices \'{"customer": "xxx"}\'')
+    assert missing < start < dry_run
+
+
+def test_s1_install_asks_for_what_was_never_installed(folder: str) -> None:
+    path = os.path.join(folder, "billing.dsse.json")
+    with pytest.raises(UsageError):
+        run("install", path)
+    assert profiles.list_profiles() == []
+    assert run("install", path, "--yes") == 0
+    assert run("install", path) == 0
+
+
+def test_s1_install_that_is_declined_changes_nothing(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = os.path.join(folder, "terminal")
+    write_given(terminal, b"n\n")
+    monkeypatch.setattr(render, "_TERMINAL", terminal)
+    assert run("install", os.path.join(folder, "billing.dsse.json")) == 1
+    assert profiles.list_profiles() == []
+
+
+def test_list_and_show_are_data(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run("install", os.path.join(folder, "billing.dsse.json"), "--yes")
+    capsys.readouterr()
+    assert run("list", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["name"], row["version"], row["tools"], row["problem"]) == ("billing", 3, 1, None)
+    assert run("list") == 0
+    assert "Billing support" in capsys.readouterr().out
+    assert run("show", "billing") == 0
+    assert "customer (required)" in capsys.readouterr().out
+    assert run("show", "billing", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["tools"][0]["arguments"][0]["name"] == "customer"
+    assert shown["upstreams"]["billing-api"]["auth"]["credential"] == "billing-api"
+
+
+def test_list_says_what_is_refused(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run("install", os.path.join(folder, "billing.dsse.json"), "--yes")
+    os.unlink(os.path.join(folder, "home", "data", "seen.json"))
+    assert run("list", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["problem"]["id"] == "MCPX-P13"
+    assert run("list") == 0
+    assert "MCPX-P13" in capsys.readouterr().out
+
+
+def test_remove_takes_it_away(folder: str) -> None:
+    run("install", os.path.join(folder, "billing.dsse.json"), "--yes")
+    assert run("remove", "billing") == 0
+    assert profiles.list_profiles() == []
+
+
+def test_s25_text_of_a_signed_profile_cannot_move_the_terminal(
+    folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = os.path.join(folder, "odd.json")
+    write_given(path, sign_payload(payload(title="\x1b[2J\u202eAll good[bold]"), SEED))
+    run("install", path, "--yes")
+    captured = capsys.readouterr()
+    assert "All good[bold]" in captured.err
+    assert "\x1b[2J" not in captured.err + captured.out
+    assert "\u202e" not in captured.err + captured.out
