@@ -135,6 +135,7 @@ def test_list_and_show_are_data(folder: str, capsys: pytest.CaptureFixture[str])
 def test_list_says_what_is_refused(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     run("install", os.path.join(folder, "billing.dsse.json"), "--yes")
     os.unlink(os.path.join(folder, "home", "data", "seen.json"))
+    capsys.readouterr()
     assert run("list", "--json") == 0
     assert json.loads(capsys.readouterr().out)[0]["problem"]["id"] == "MCPX-P13"
     assert run("list") == 0
