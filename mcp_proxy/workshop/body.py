@@ -111,8 +111,7 @@ def _property_slots(parts: list[Node], translator: Translator) -> list[Slot]:
     found: dict[str, list[Node]] = {}
     needed: set[str] = set()
     for part in parts:
-        properties = part.get("properties")
-        for name, node in properties.items() if properties is not None else ():
+        for name, node in translator.references.properties(part).items():
             found.setdefault(name, []).append(node)
         names = part.get("required")
         needed.update(str(name.value) for name in (names.elements() if names is not None else ()))

@@ -103,7 +103,7 @@ class Translator:
         apart = inner._replace(hidden=frozenset())
         for key in node.value:
             if key == "properties":
-                schema[key] = self._properties(node.child(key), apart)
+                schema[key] = self._properties(node, apart)
             elif key in MAPS_OF_SCHEMAS:
                 schema[key] = {name: self._schema(n, apart) for name, n in node.child(key).items()}
             elif key in LISTS_OF_SCHEMAS:
@@ -121,7 +121,7 @@ class Translator:
 
     def _properties(self, node: Node, place: _Place) -> dict[str, Any]:
         properties: dict[str, Any] = {}
-        for name, part in node.items():
+        for name, part in self.references.properties(node).items():
             if not self.is_hidden(part, place.direction):
                 properties[name] = self._schema(part, place)
             elif place.direction == REQUEST:
@@ -142,10 +142,8 @@ class Translator:
     def _hidden_names(self, node: Node, direction: str, hops: int = _LOOK_THROUGH) -> set[str]:
         if not isinstance(node.value, dict) or hops == 0:
             return set()
-        names: set[str] = set()
-        properties = node.get("properties")
-        if properties is not None:
-            names = {name for name, part in properties.items() if self.is_hidden(part, direction)}
+        properties = self.references.properties(node)
+        names = {name for name, part in properties.items() if self.is_hidden(part, direction)}
         parts = node.get("allOf")
         for part in parts.elements() if parts is not None else ():
             target = self.references.follow(part)
@@ -156,7 +154,7 @@ class Translator:
         target = self.references.target(node)
         key = (target.file, target.pointer, direction)
         if key not in self._names:
-            last = target.pointer.rpartition("/")[2] or target.name
+            last = re.split(r"[\\/]", target.pointer or target.name)[-1]
             stem = re.sub(r"[^A-Za-z0-9_.-]", "_", last)[:64]
             name, number = stem, 1
             while name in self.defs:
@@ -177,28 +175,6 @@ class Translator:
     def warn(self, node: Node, text: str) -> None:
         """Keeps a sentence about a place for the publisher."""
         self.warnings.append(f"{node.name}#{node.pointer}: {text}")
-
-
-def embed(schema: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
-    """`schema` with a `$defs` of exactly what it reaches, so that it stands alone."""
-    reached: dict[str, Any] = {}
-    level: list[Any] = [schema]
-    while level:
-        item = level.pop()
-        if isinstance(item, dict):
-            reference = item.get("$ref")
-            name = reference.removeprefix("#/$defs/") if isinstance(reference, str) else ""
-            if name in defs and name not in reached:
-                reached[name] = defs[name]
-                level.append(defs[name])
-            level.extend(item.values())
-        elif isinstance(item, list):
-            level.extend(item)
-    return (
-        {**schema, "$defs": {name: reached[name] for name in sorted(reached)}}
-        if reached
-        else schema
-    )
 
 
 def _with_null(schema: dict[str, Any]) -> dict[str, Any]:

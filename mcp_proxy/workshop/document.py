@@ -21,8 +21,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
 _VERSION = re.compile(r"3\.[01](\.[0-9]+(-.*)?)?")
 _SELECTOR = re.compile(r"([A-Za-z]+) +(/.*)")
-# Printable ASCII without what would end, escape or leave a path.
-_PATH = re.compile(r"/[!$&-.0-~/]*")
+# RFC 3986, 3.3: pchar without percent-encoding, and the braces of slots.
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@{}/-]*")
 _DIALECTS = frozenset(
     {
         "https://json-schema.org/draft/2020-12/schema",
@@ -59,7 +59,7 @@ class Document:
 
     def operations(self) -> list[OperationName]:
         """Every operation, in the document's order. Raises SourceError where it is malformed."""
-        return [name for name, _, _ in self._entries()]
+        return list(self._entries())
 
     def operation(self, selector: str) -> Operation:
         """One operation by its operationId, or as "GET /path".
@@ -70,21 +70,24 @@ class Document:
         """
         method, path = self._find(selector)
         item = self._item(path)
-        return self._build(method, path, item, item.child(method))
+        # Bundlers take a reference to an operation too, and published documents use it.
+        # A fragment only tells two operations of one path apart; it is never sent.
+        sent = path.partition("#")[0]
+        return self._build(method, sent, item, self._references.follow(item.child(method)))
 
     def _item(self, path: str) -> Node:
         node = self._paths.get(path)
         return self._paths._replace(value={}) if node is None else self._references.follow(node)
 
-    def _entries(self) -> Iterator[tuple[OperationName, Node, Node]]:
+    def _entries(self) -> Iterator[OperationName]:
         for path, node in self._paths.items():
             if not path.startswith("/"):
                 continue
             item = self._references.follow(node)
             for method in METHODS:
                 if method in item.mapping():
-                    entry = item.child(method)
-                    yield _name(method, path, entry), item, entry
+                    entry = self._references.follow(item.child(method))
+                    yield _name(method, path, entry)
 
     def _find(self, selector: str) -> tuple[str, str]:
         start = self._references.start

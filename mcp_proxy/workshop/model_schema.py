@@ -56,12 +56,6 @@ def model_facing(enforced: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": {}, **_tidy(as_object(_Inliner(enforced).whole()))}
 
 
-def reference_free(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same for a value of any type, such as an answer. Raises as `model_facing`."""
-    plain = _Inliner(schema).whole()
-    return _tidy(plain) if isinstance(plain, dict) else ({} if plain else {"not": {}})
-
-
 class _Inliner:
     """Inlines one schema's references into itself; counts what it makes."""
 

@@ -96,6 +96,14 @@ class References:
             node = self.target(node)
         raise node.error("the reference leads back to itself")
 
+    def properties(self, schema: Node) -> dict[str, Node]:
+        """The members of a schema's `properties`; raises as `follow`.
+
+        A `$ref` with text in their place is followed: bundlers do, and no property is text.
+        """
+        found = schema.get("properties")
+        return {} if found is None else dict(self.follow(found).items())
+
     def target(self, node: Node) -> Node:
         """What the `$ref` of `node` names, one step on. Raises SourceError as `follow`."""
         if self._nested >= _HOPS:

@@ -122,8 +122,9 @@ def _type_set(named: Any) -> set[str]:
 def _both_types(one: Any, other: Any) -> Any:
     first, second = _type_set(one), _type_set(other)
     kept = first & second
-    if "integer" in first ^ second and "number" in first ^ second:
-        kept.add("integer")
+    for ints, numbers in ((first, second), (second, first)):
+        if "integer" in ints and "number" in numbers:
+            kept.add("integer")
     return next(iter(kept)) if len(kept) == 1 else sorted(kept)
 
 
