@@ -71,6 +71,8 @@ def new_file(name: str, openapi: str | None, mcp: str | None, url: str | None) -
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise UsageError("MCPX-W01", "A profile's name is 1 to 16 of a-z, 0-9 and -.")
+    if url is not None and openapi is None:
+        raise UsageError("MCPX-W01", "--url goes with --openapi.")
     path = f"{name}.yaml"
     _refuse_existing(path)
     if openapi is not None:

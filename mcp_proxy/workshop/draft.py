@@ -102,7 +102,7 @@ def quoted(text: str) -> str:
 def _head(page: Page) -> str:
     upstream = "".join(f"    {line}\n" for line in page.lines)
     return (
-        f"# Made by `mcp-proxy profile new {page.name}`. A model may do what stands here, nothing else.\n"
+        f"# Made by `mcp-proxy profile new {page.name}`. What stands here is all a model may do.\n"
         f"# Next: mcp-proxy profile sign {page.name}.yaml\n"
         f"profile: {page.name}\n"
         "version: 1  # raise it with every release\n"

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
 from pydantic import ValidationError
@@ -12,6 +13,9 @@ from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.scalars import NOT_ENFORCED
 from mcp_proxy.workshop.source_keys import ProfileSource
 from mcp_proxy.workshop.yaml_reader import Path, Positioned, Problem, parse_yaml, source_error
+
+# Below these stand JSON values, and null is one.
+_MAY_BE_NULL = frozenset({"constant", "default", "const", "enum", "is", "in", "not_in"})
 
 # What pydantic would say in terms of its own classes.
 _WORDS = {
@@ -52,6 +56,9 @@ def parse_source(data: bytes, path: str) -> Source:
     text = parse_yaml(data, path)
     if not isinstance(text.value, dict):
         raise source_error(path, [Problem(1, "holds no keys; start it with `profile: NAME`")])
+    empty = [Problem(text.line(keys), _empty_words(keys)) for keys in _empty_keys(text)]
+    if empty:
+        raise source_error(path, empty)
     try:
         profile = ProfileSource.model_validate(text.value)
     except ValidationError as error:
@@ -63,6 +70,20 @@ def editor_schema() -> dict[str, Any]:
     """The JSON Schema that editors check a source with; shipped as `profile.schema.json`."""
     schema = ProfileSource.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _empty_keys(text: Positioned) -> Iterator[Path]:
+    """Keys without a value: an unfinished line must not read as a choice."""
+    for path in text.lines:
+        value = text.value
+        for step in path:
+            value = value[step]
+        if value is None and not _MAY_BE_NULL.intersection(path):
+            yield path
+
+
+def _empty_words(path: Path) -> str:
+    return f"{'.'.join(map(str, path))}: is empty; write a value, {{}} for none, or take it out"
 
 
 def _read_bounded(path: str) -> bytes:

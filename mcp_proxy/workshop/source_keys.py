@@ -129,7 +129,11 @@ class ApprovalSource(BaseModel):
     """When a person is asked: one map (all hold) or a list of maps (any holds)."""
 
     model_config = STRICT
-    when: Annotated[list[Conditions], Field(min_length=1), BeforeValidator(_as_list)]
+    when: Annotated[
+        list[Conditions],
+        Field(min_length=1),
+        BeforeValidator(_as_list, json_schema_input_type=Conditions | list[Conditions]),
+    ]
     by: NotEnforced = None
 
 
