@@ -6,8 +6,8 @@ from typing import Any
 
 from mcp_proxy.edges.places import VARIABLE
 
-# Clients start servers with few variables of the user's; these decide where the home lies.
-_PLACES = (VARIABLE, "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+# Clients start servers with few variables of the user's; these decide where the default home lies.
+_XDG = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
 
 
 def launch_command() -> list[str]:
@@ -26,7 +26,8 @@ def client_entry(name: str) -> dict[str, Any]:
     """`{"mcpServers": {NAME: {command, args[, env]}}}`, as Claude Desktop and others read it."""
     command, *arguments = launch_command()
     entry: dict[str, Any] = {"command": command, "args": [*arguments, "--profile", name]}
-    places = {key: os.environ[key] for key in _PLACES if os.environ.get(key)}
+    deciding = (VARIABLE,) if VARIABLE in os.environ else _XDG
+    places = {key: os.environ[key] for key in deciding if os.environ.get(key)}
     if places:
         entry["env"] = places
     return {"mcpServers": {name: entry}}

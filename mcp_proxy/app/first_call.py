@@ -4,6 +4,7 @@ import json
 import shlex
 from typing import Any
 
+from mcp_proxy.app.pattern_sample import pattern_sample
 from mcp_proxy.app.profile_check import ToolSummary
 
 _BY_FORMAT = {
@@ -52,6 +53,8 @@ def _of_kind(kind: str, schema: dict[str, Any]) -> Any:
         return {name: placeholder(parts.get(name, {})) for name in schema.get("required", [])}
     if kind in ("boolean", "null"):
         return False if kind == "boolean" else None
+    if "pattern" in schema and (sample := pattern_sample(schema["pattern"])) is not None:
+        return sample
     return _BY_FORMAT.get(schema.get("format", ""), "x" * max(1, schema.get("minLength", 1)))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from mcp_proxy.app.client_entry import client_entry, launch_command
 from mcp_proxy.app.first_call import first_call, placeholder
+from mcp_proxy.app.pattern_sample import pattern_sample
 from mcp_proxy.app.profile_check import Argument, ToolSummary
 from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.edges.places import VARIABLE
@@ -41,6 +42,10 @@ def test_the_most_harmless_tool_is_tried() -> None:
         {"type": "string", "format": "date-time"},
         {"type": "string", "format": "uuid"},
         {"type": "string", "enum": ["open", "closed"]},
+        {"type": "string", "pattern": "^cus_[0-9]{4}$"},
+        {"type": "string", "pattern": "^[A-Z]{3}$"},
+        {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
+        {"type": "string", "pattern": r"^v\d+\.\d*x?[a-f]{2,8}.$"},
         {"type": ["integer", "null"], "minimum": 10},
         {"type": "integer", "maximum": 0},
         {"type": "number", "default": 2.5},
@@ -58,6 +63,11 @@ def test_the_most_harmless_tool_is_tried() -> None:
 )
 def test_placeholders_fit_the_usual_schemas(schema: dict[str, object]) -> None:
     assert compile_schema(schema).violation(placeholder(schema)) is None
+
+
+@pytest.mark.parametrize("pattern", ["(a|b)", "[^a]", "a|b", "(?=a)", "[[:alpha:]]", "\\p{L}"])
+def test_patterns_beyond_the_simple_ones_have_no_sample(pattern: str) -> None:
+    assert pattern_sample(pattern) is None
 
 
 def test_entry_names_the_absolute_command(monkeypatch: pytest.MonkeyPatch) -> None:
