@@ -73,7 +73,7 @@ async def settle(work: Callable[[Trip], Awaitable[Answer]], deadline_s: float) -
     except McpProxyError as error:
         return Failure(error.id, error.why, trip.sent)
     except TimeoutError:
-        text = f"The upstream did not answer within {deadline_s:g} seconds."
+        text = f"The upstream did not answer within {deadline_s:.3g} seconds."
         return Failure("MCPX-U02", text, trip.sent)
     except Exception as error:  # noqa: BLE001 - whatever breaks, the caller is owed an answer
         text = f"The call broke inside mcp-proxy ({type(error).__name__})."

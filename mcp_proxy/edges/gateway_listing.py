@@ -22,7 +22,7 @@ async def list_tools(
         async with asyncio.timeout(deadline_s):
             return await _pages(gateway, Trip(deadline_s), limits)
     except TimeoutError:
-        text = f"The upstream did not list its tools within {deadline_s:g} seconds."
+        text = f"The upstream did not list its tools within {deadline_s:.3g} seconds."
         raise Broken("MCPX-U02", text) from None
     finally:
         await gateway.close()

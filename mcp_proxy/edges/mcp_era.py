@@ -62,7 +62,9 @@ class Gateway:
             async with asyncio.timeout(deadline_s):
                 modern = await probe(self._link, self._ids, Trip(deadline_s))
         except TimeoutError:
-            text = f"The upstream did not tell its protocol version within {deadline_s:g} seconds."
+            text = (
+                f"The upstream did not tell its protocol version within {deadline_s:.3g} seconds."
+            )
             raise Broken("MCPX-U02", text) from None
         return ModernEra(self._link, self._ids) if modern else LegacyEra(self._link, self._ids)
 
