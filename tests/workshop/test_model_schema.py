@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_proxy.core.schema import compile_schema
+from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.model_schema import model_facing
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -89,3 +91,173 @@ def test_whatever_the_enforced_schema_accepts_the_model_facing_one_accepts(
     for value in values:
         if strict.violation(value) is None:
             assert wide.violation(value) is None, (schema, shown, value)
+
+
+def shown(schema: dict[str, Any]) -> dict[str, Any]:
+    return model_facing({"type": "object", "properties": {"a": schema}, **DEFS})["properties"]["a"]
+
+
+DEFS: dict[str, Any] = {
+    "$defs": {
+        "Money": {"type": "integer", "minimum": 0, "description": "Cents."},
+        "Tree": {
+            "type": "object",
+            "description": "A tree.",
+            "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/Tree"}}},
+        },
+        **{
+            f"Deep{n}": {
+                "properties": {"d": {"$ref": f"#/$defs/Deep{n + 1}"}},
+                "description": f"{n}",
+            }
+            for n in range(9)
+        },
+        "Deep9": {"type": "string", "description": "9"},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"$ref": "#/$defs/Money"}, {"type": "integer", "minimum": 0, "description": "Cents."}),
+        (
+            {"$ref": "#/$defs/Money", "description": "Total."},
+            {"type": "integer", "minimum": 0, "description": "Total."},
+        ),
+        (
+            {"allOf": [{"$ref": "#/$defs/Money"}, {"minimum": 1, "maximum": 9}]},
+            {"type": "integer", "minimum": 1, "maximum": 9, "description": "Cents."},
+        ),
+        (
+            {"$ref": "#/$defs/Tree"},
+            {
+                "type": "object",
+                "description": "A tree.",
+                "properties": {"kids": {"type": "array", "items": {"description": "A tree."}}},
+            },
+        ),
+        (
+            {"oneOf": [{"type": "string"}, False, {"type": "null"}]},
+            {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        ),
+        ({"anyOf": [{"type": "string"}, {}]}, {}),
+        (
+            {
+                "type": "string",
+                "not": {"const": "x"},
+                "if": {},
+                "then": {},
+                "else": {},
+                "examples": ["x"],
+                "$comment": "c",
+                "xml": {},
+                "discriminator": {},
+                "x-y": 1,
+            },
+            {"type": "string"},
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {"no": False, "yes": True},
+                "additionalProperties": False,
+            },
+            {"type": "object", "properties": {"yes": {}}, "additionalProperties": False},
+        ),
+        (
+            {"allOf": [{"type": ["string", "integer"]}, {"type": ["number", "null"]}]},
+            {"type": "integer"},
+        ),
+        (
+            {"allOf": [{"enum": [1, "a", True]}, {"enum": [1.0, "a", "b"]}]},
+            {"enum": [1, "a"]},
+        ),
+        (
+            {"allOf": [{"pattern": "^a"}, {"pattern": "b$"}]},
+            {"pattern": "^a", "allOf": [{"pattern": "b$"}]},
+        ),
+    ],
+)
+def test_a_schema_reads_plainly(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert shown(schema) == expected
+
+
+def test_references_below_the_eighth_become_their_description() -> None:
+    found = shown({"$ref": "#/$defs/Deep0"})
+    for _ in range(8):
+        found = found["properties"]["d"]
+    assert found == {"description": "8"}
+
+
+def test_a_narrowed_operation_is_one_object_with_properties() -> None:
+    enforced = {
+        "allOf": [
+            {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string", "description": "Id."},
+                    "n": {"type": "integer"},
+                },
+                "required": ["id"],
+            },
+            {"properties": {"n": {"minimum": 1, "maximum": 5, "default": 2}}, "required": ["n"]},
+        ],
+        "properties": {"id": True, "n": True},
+        "additionalProperties": False,
+    }
+    assert model_facing(enforced) == {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "description": "Id."},
+            "n": {"type": "integer", "minimum": 1, "maximum": 5, "default": 2},
+        },
+        "required": ["id", "n"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_union_at_the_top_is_one_object_of_what_is_common() -> None:
+    card = {
+        "properties": {"kind": {"const": "card"}, "number": {"type": "string"}},
+        "required": ["kind", "number"],
+        "additionalProperties": False,
+    }
+    cash = {
+        "properties": {"kind": {"const": "cash"}},
+        "required": ["kind"],
+        "additionalProperties": False,
+    }
+    assert model_facing({"oneOf": [card, cash, {"type": "string"}]}) == {
+        "type": "object",
+        "properties": {
+            "kind": {"anyOf": [{"const": "card"}, {"const": "cash"}]},
+            "number": {"type": "string"},
+        },
+        "required": ["kind"],
+        "additionalProperties": False,
+    }
+
+
+def test_a_union_of_open_objects_keeps_names_and_descriptions() -> None:
+    one = {"properties": {"a": {"type": "string", "description": "A."}}, "required": ["a"]}
+    two = {"properties": {"b": {"type": "integer"}}, "required": ["b"]}
+    assert model_facing({"anyOf": [one, two]}) == {
+        "type": "object",
+        "properties": {"a": {"description": "A."}, "b": {}},
+    }
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"not": {}}, {"type": "string"}])
+def test_the_top_is_always_an_object_with_properties(schema: dict[str, Any]) -> None:
+    found = model_facing(schema)
+    assert (found["type"], found["properties"]) == ("object", {})
+
+
+def test_a_schema_that_explodes_when_inlined_is_refused() -> None:
+    defs: dict[str, Any] = {"D0": {"type": "string"}}
+    for n in range(1, 8):
+        part = {"$ref": f"#/$defs/D{n - 1}"}
+        defs[f"D{n}"] = {"properties": {f"p{k}": part for k in range(10)}}
+    with pytest.raises(SourceError, match="too large for a model once inlined"):
+        model_facing({"type": "object", "properties": {"a": {"$ref": "#/$defs/D7"}}, "$defs": defs})
