@@ -45,7 +45,8 @@ def worded(result: dict[str, Any], version: str) -> dict[str, Any]:
 
     structuredContent exists since 2025-06-18 and was an object until 2025-11-25.
     """
-    meta = {k: v for k, v in (result.get("_meta") or {}).items() if k != SERVER_KEY}
+    given = result.get("_meta")
+    meta = {k: v for k, v in given.items() if k != SERVER_KEY} if isinstance(given, dict) else {}
     if is_modern(version):
         body = {**result, "resultType": "complete"}
         return {**body, "_meta": {**meta, SERVER_KEY: SERVER_INFO}}

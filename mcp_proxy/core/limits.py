@@ -24,6 +24,7 @@ class Limits(NamedTuple):
     progress_every_ms: int = 15_000
     keychain_deadline_ms: int = 10_000
     calls_in_flight: int = 128
+    batch_messages: int = 128
     upstream_message_chars: int = 300
     client_name_chars: int = 128
     clear_value_chars: int = 256

@@ -8,6 +8,20 @@ from typing import Any, NamedTuple
 from mcp_proxy.core import eras, jsonrpc
 from mcp_proxy.core.eras import Asked
 
+# Methods of MCP that a profile of this version never offers; clients ask for them out of habit.
+NEVER_OFFERED = frozenset(
+    (
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "prompts/list",
+        "prompts/get",
+        "completion/complete",
+    )
+)
+
 
 class Offer(NamedTuple):
     """The parts of a profile that the handshake and the list need."""

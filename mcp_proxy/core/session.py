@@ -5,6 +5,7 @@ is modern, whatever came before it; all others follow the handshake. So a client
 timed out may still say initialize to the same process.
 """
 
+import math
 from typing import Any, NamedTuple
 
 from mcp_proxy.core import eras, jsonrpc, offer
@@ -67,6 +68,9 @@ class Session:
             return self._frame(frame, now_s)
         if self._version != "2025-03-26":
             return self._bad(Bad(None, jsonrpc.INVALID_REQUEST, "Batches are not part of MCP"))
+        if len(frame.items) > LIMITS.batch_messages:
+            text = f"A batch holds at most {LIMITS.batch_messages} messages"
+            return self._bad(Bad(None, jsonrpc.INVALID_REQUEST, text))
         parsed = [jsonrpc.parse_message(item) for item in frame.items]
         return [outcome for item in parsed for outcome in self._frame(item, now_s)]
 
@@ -103,7 +107,8 @@ class Session:
     def beat(self, call: Asked) -> bytes | None:
         """A sign of life of our own, a hair above the progress told last."""
         last = self._progress.get(call.id, 0.0)
-        return self.progress(call, Progress(last + 1e-6, None, "waiting for the upstream"))
+        above = max(last + 1e-6, math.nextafter(last, math.inf))
+        return self.progress(call, Progress(above, None, "waiting for the upstream"))
 
     def log(self, call: Asked, event: Log) -> bytes | None:
         """A log message, where the client's level lets it through."""
@@ -181,18 +186,15 @@ class Session:
         methods = _MODERN_METHODS if modern else _LEGACY_METHODS
         handler = methods.get(message.method)
         if handler is None:
-            known = message.method in _OFFERED_BY_OTHERS
+            known = message.method in offer.NEVER_OFFERED
             text = f"Method not found: {message.method[:80]}"
             reply = Reply(jsonrpc.error_line(request_id, jsonrpc.METHOD_NOT_FOUND, text))
             return [reply] if known else [Note("unknown method"), reply]
         level = _log_level(message.params) if modern else None
         if level is not None and level not in eras.LEVELS:
             return self._bad(Bad(request_id, jsonrpc.INVALID_PARAMS, "Unknown log level"))
-        token = (message.params.get("_meta") or {}).get("progressToken")
-        token = token if isinstance(token, (str, int)) and not isinstance(token, bool) else None
-        outcome: list[Outcome] = handler(
-            self, Asked(request_id, version, token, level), message.params, now_s
-        )
+        asked = Asked(request_id, version, _progress_token(message.params), level)
+        outcome: list[Outcome] = handler(self, asked, message.params, now_s)
         return outcome
 
     def _initialize(self, asked: Asked, params: dict[str, Any], _now_s: float) -> list[Outcome]:
@@ -224,6 +226,8 @@ class Session:
         return [Call(asked, name, {} if arguments is None else arguments)]
 
     def _listen(self, asked: Asked, _params: dict[str, Any], _now_s: float) -> list[Outcome]:
+        if len(self._listening) >= LIMITS.calls_in_flight:
+            return self._bad(Bad(asked.id, jsonrpc.INVALID_REQUEST, "Too many subscriptions"))
         self._listening.add(asked.id)  # acknowledged with nothing: a profile's list never changes
         params = {"notifications": {}, "_meta": {eras.SUBSCRIPTION_KEY: asked.id}}
         method = "notifications/subscriptions/acknowledged"
@@ -272,6 +276,12 @@ def _log_level(params: dict[str, Any]) -> Any:
     return params["_meta"].get(eras.LOG_LEVEL_KEY)
 
 
+def _progress_token(params: dict[str, Any]) -> Id | None:
+    meta = params.get("_meta")
+    token = meta.get("progressToken") if isinstance(meta, dict) else None
+    return token if isinstance(token, (str, int)) and not isinstance(token, bool) else None
+
+
 _MODERN_METHODS = {
     "server/discover": Session._discover,
     "tools/list": Session._list_tools,
@@ -285,16 +295,3 @@ _LEGACY_METHODS = {
     "tools/call": Session._call_tool,
     "logging/setLevel": Session._set_level,
 }
-# Methods of MCP that a profile of this version never offers; clients ask for them out of habit.
-_OFFERED_BY_OTHERS = frozenset(
-    (
-        "resources/list",
-        "resources/templates/list",
-        "resources/read",
-        "resources/subscribe",
-        "resources/unsubscribe",
-        "prompts/list",
-        "prompts/get",
-        "completion/complete",
-    )
-)
