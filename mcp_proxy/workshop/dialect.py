@@ -174,7 +174,7 @@ class Translator:
 
     def warn(self, node: Node, text: str) -> None:
         """Keeps a sentence about a place for the publisher."""
-        self.warnings.append(f"{node.name}#{node.pointer}: {text}")
+        self.warnings.append(node.told(text))
 
 
 def _with_null(schema: dict[str, Any]) -> dict[str, Any]:

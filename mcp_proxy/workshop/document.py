@@ -17,7 +17,7 @@ from mcp_proxy.workshop.references import Node, References
 from mcp_proxy.workshop.responses import success_response
 
 # TRACE is not among them: it answers with the request's own headers, credential included.
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
 _VERSION = re.compile(r"3\.[01](\.[0-9]+(-.*)?)?")
 _SELECTOR = re.compile(r"([A-Za-z]+) +(/.*)")
@@ -84,7 +84,7 @@ class Document:
             if not path.startswith("/"):
                 continue
             item = self._references.follow(node)
-            for method in METHODS:
+            for method in _METHODS:
                 if method in item.mapping():
                     entry = self._references.follow(item.child(method))
                     yield _name(method, path, entry)
@@ -94,7 +94,7 @@ class Document:
         match = _SELECTOR.fullmatch(selector)
         if match is not None:
             method, path = match[1].lower(), match[2]
-            if method in METHODS and method in self._item(path).mapping():
+            if method in _METHODS and method in self._item(path).mapping():
                 return method, path
         found = self._ids().get(selector, [])
         if len(found) > 1:

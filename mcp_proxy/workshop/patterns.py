@@ -27,17 +27,6 @@ def without_unreadable(
     return kept, {name: _widened(schema, weak)[0] for name, schema in defs.items()}, warnings
 
 
-def subschemas(schema: Any) -> Iterator[Any]:
-    """The schemas directly inside a translated schema."""
-    for key, value in schema.items() if isinstance(schema, dict) else ():
-        if key in MAPS_OF_SCHEMAS:
-            yield from value.values()
-        elif key in LISTS_OF_SCHEMAS:
-            yield from value
-        elif key in SCHEMAS or key == "items":
-            yield value
-
-
 def _unreadable(schemas: dict[str, Any]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for name, schema in schemas.items():
@@ -47,7 +36,7 @@ def _unreadable(schemas: dict[str, Any]) -> tuple[str, ...]:
             for pattern in _bad_patterns(item):
                 text = f"the pattern {pattern!r} in {name} needs backtracking: left to the upstream"
                 found[text] = None
-            level.extend(subschemas(item))
+            level.extend(_subschemas(item))
     return tuple(found)
 
 
@@ -56,6 +45,17 @@ def _bad_patterns(schema: Any) -> list[str]:
         return []
     patterns = [schema["pattern"]] if "pattern" in schema else []
     return [item for item in [*patterns, *schema.get("patternProperties", ())] if not _reads(item)]
+
+
+def _subschemas(schema: Any) -> Iterator[Any]:
+    """The schemas directly inside a translated schema."""
+    for key, value in schema.items() if isinstance(schema, dict) else ():
+        if key in MAPS_OF_SCHEMAS:
+            yield from value.values()
+        elif key in LISTS_OF_SCHEMAS:
+            yield from value
+        elif key in SCHEMAS or key == "items":
+            yield value
 
 
 def _reads(pattern: str) -> bool:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import SourceError
-from mcp_proxy.workshop.spec_file import parse_spec, read_bounded
+from mcp_proxy.workshop.spec_file import TOLD_CHARS, parse_spec, read_bounded
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HOPS = 32
@@ -69,8 +70,12 @@ class Node(NamedTuple):
 
     def error(self, text: str, id: str = "MCPX-B02") -> SourceError:  # noqa: A002
         """A sentence about this place."""
-        where = f"{self.name}#{self.pointer}"
-        return SourceError(id, f"{where}: {text}", "correct the document, then build again")
+        return SourceError(id, self.told(text), "correct the document, then build again")
+
+    def told(self, text: str) -> str:
+        """`text` with its place before it, cleaned (S25) and bounded."""
+        place = one_sentence(f"{self.name}#{self.pointer}", TOLD_CHARS)
+        return f"{place}: {one_sentence(text, TOLD_CHARS)}"
 
 
 class References:

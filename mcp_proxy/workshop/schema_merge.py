@@ -35,21 +35,20 @@ def merge(first: Plain, second: Plain) -> Plain:
             merged[key] = value
         elif key in _PAIRS:
             merged[key] = _PAIRS[key](first[key], value)
-        elif key not in _LISTED and not same(first[key], value):
+        elif key not in _LISTED and not _same(first[key], value):
             left[key] = value
     if left:
         merged["allOf"] = [*merged.get("allOf", ()), left]
     return False if _is_empty(merged) else merged
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equality of JSON values: 1 is 1.0 and not true."""
-    return json_key(one) == json_key(other)
-
-
 def json_key(value: Any) -> str:
     """A text that two JSON values share exactly when they are equal."""
     return json.dumps(_integral(value), sort_keys=True)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return json_key(one) == json_key(other)
 
 
 def _integral(value: Any) -> Any:

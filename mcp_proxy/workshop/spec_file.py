@@ -3,9 +3,11 @@
 import json
 import math
 import os
+import re
 import stat
 from typing import Any
 
+from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.spec_yaml import NotYaml, parse_spec_yaml
 
@@ -35,6 +37,12 @@ def read_bounded(real_path: str, name: str, max_bytes: int) -> bytes:
     return data
 
 
+# An escape that may stand for half a character.
+_HALF = re.compile(r"\\[uU][0-9a-fA-F]*[dD][89a-fA-F]")
+# What a sentence about a document may quote of it.
+TOLD_CHARS = 400
+
+
 def parse_spec(data: bytes, name: str) -> Any:
     """JSON or YAML bytes as values, told apart by their first character and the file's ending.
 
@@ -45,6 +53,13 @@ def parse_spec(data: bytes, name: str) -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _wrong(name, "is not UTF-8 text") from None
+    value = _parse(text, name)
+    if _HALF.search(text) and not _is_text(value):
+        raise _wrong(name, "holds half a character (a lone surrogate)")
+    return value
+
+
+def _parse(text: str, name: str) -> Any:
     json_only = name.lower().endswith(".json")
     if json_only or text.lstrip()[:1] in {"{", "["}:
         try:
@@ -61,6 +76,14 @@ def parse_spec(data: bytes, name: str) -> Any:
         return parse_spec_yaml(text)
     except NotYaml as error:
         raise _wrong(name, str(error)) from None
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -95,4 +118,5 @@ _DECODER = json.JSONDecoder(
 
 
 def _wrong(name: str, text: str) -> SourceError:
-    return SourceError("MCPX-B02", f"{name}: {text}", "correct the document, then build again")
+    why = one_sentence(f"{name}: {text}", TOLD_CHARS)
+    return SourceError("MCPX-B02", why, "correct the document, then build again")

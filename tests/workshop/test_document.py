@@ -151,6 +151,8 @@ def test_yaml_reads_as_json_does(tmp_path: Any) -> None:
         ("a.json", b'{"a": ' + b"1" * 50 + b"}", "more than 40 digits"),
         ("a.json", b"[" * 200_000, "nested too deeply"),
         ("a.json", b'{\n"a": }', "line 2: not JSON"),
+        ("a.json", b'{"a": "\\ud83d"}', "half a character"),
+        ("a.yaml", b'a: "\\uD83D"', "half a character"),
         ("a.yaml", b"a: \xff", "is not UTF-8 text"),
         ("a.yaml", b"a: 1\na: 2", "line 2: the key a stands here a second time"),
         ("a.yaml", b"{a: 1", "not YAML"),
@@ -176,3 +178,18 @@ def test_a_document_of_thousands_costs_its_parsing_alone(tmp_path: Any) -> None:
     paths: dict[str, Any] = {f"/p{n}": broken for n in range(3000)}
     document = open_document(tmp_path, spec(paths={**paths, **PATHS}))
     assert document.operation("listInvoices").id == "listInvoices"
+
+
+def test_s25_a_sentence_about_a_document_shows_no_hidden_text(tmp_path: Any) -> None:
+    path = "/a\x1b[2J\u202e" + "x" * 5000
+    document = open_document(tmp_path, spec(paths={path: {"get": {"operationId": "x"}}}))
+    with pytest.raises(SourceError) as caught:
+        document.operation("x")
+    assert len(caught.value.why) <= 802
+    assert caught.value.why.isprintable()
+
+
+def test_a_whole_character_written_as_two_escapes_is_read(tmp_path: Any) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"openapi": "3.1.0", "info": {"title": "\\ud83d\\ude00"}}')
+    assert read_document(str(path), str(tmp_path)).title == "\U0001f600"
