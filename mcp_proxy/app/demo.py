@@ -127,7 +127,7 @@ def _audit(stage: Stage) -> Iterator[Step]:
     for entry in audit_log.read_entries(audit_log.Filter(kind="decided")):
         came = f"{entry['decision']} by {entry['rule']} {entry['error'] or ''}"
         values = " ".join(f"{key}={value}" for key, value in entry.get("values", {}).items())
-        yield Step(act, f"{entry['time'][11:23]} {entry['tool']} {values}", came, True)
+        yield Step(act, f"{entry['time'][11:23]} {entry['tool'] or '(unknown)'} {values}", came, True)
     log = audit_log.verify_log()
     came = f"{log.entries} entries in {log.segments} segments, every chain whole"
     yield Step(act, "mcp-proxy audit verify", came if log.good else str(log.findings), log.good)

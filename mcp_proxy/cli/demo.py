@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from mcp_proxy.app.demo import Step, perform
@@ -27,7 +27,7 @@ def add_commands(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Plays it; 1 where a step came out otherwise."""
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False)
     began, act, failed, count = time.monotonic(), "", 0, 0
     with contextlib.closing(perform(options.keep)) as steps:
         for step in steps:
@@ -47,8 +47,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _show(console: Console, step: Step) -> None:
     tried, _, meant = step.tried.partition("\n")
-    mark = Text(" ok  ", "green") if step.ok else Text(" BAD ", "bold red")
-    console.print(mark + Text(clean(tried), "bold"))
-    for text, style in ((meant, "italic"), (step.came, "")):
-        if text:
-            console.print(Padding(Text(clean(text), style), (0, 0, 0, 6)))
+    mark = Text(" ok", "green") if step.ok else Text("BAD", "bold red")
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(width=4)
+    grid.add_column(ratio=2, overflow="fold")
+    grid.add_column(ratio=3, overflow="fold")
+    # What is meant to be copied keeps its lines.
+    whole = "\n" in step.came
+    grid.add_row(mark, _told(tried, "bold", meant), Text("" if whole else clean(step.came)))
+    console.print(grid)
+    if whole:
+        console.print(Text(clean(step.came)), soft_wrap=True)
+
+
+def _told(tried: str, style: str, meant: str) -> Text:
+    text = Text(clean(tried), style)
+    return text.append(f"\n{clean(meant)}", "not bold italic") if meant else text

@@ -23,6 +23,23 @@ PROFILE = "demo-billing"
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
 
 
+# Several commands in one process, for their imports are most of their time. LAST stands for the
+# last line that the command before wrote to stdout.
+LAST = "@last"
+_BATCH = """
+import contextlib, io, json, sys
+from mcp_proxy.cli.main import main
+last = ""
+for command in json.loads(sys.argv[1]):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        code = main([last if word == "@last" else word for word in command])
+    if code:
+        sys.exit(f"{command}: exit code {code}")
+    last = ([""] + out.getvalue().split("\\n"))[-2]
+"""
+
+
 class Gate:
     """Holds up the API's answers while a test says so, and lets it wait for their arrival."""
 
@@ -75,6 +92,18 @@ class Stage(NamedTuple):
         done = self.complete(*arguments, text=text)
         assert code is None or done.returncode == code, done.stdout + done.stderr
         return done.stdout
+
+    def batch(self, *commands: tuple[str, ...]) -> None:
+        """Runs the commands in order; each must end with 0."""
+        done = subprocess.run(
+            [sys.executable, "-c", _BATCH, json.dumps(commands)],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
     def complete(self, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
         """Runs the command; returns all there is to see of it."""
@@ -141,25 +170,31 @@ def build_stage(
     env = {name: os.environ[name] for name in KEPT if name in os.environ} | named
     env["MCP_PROXY_HOME"] = os.path.join(folder, "home")
     stage = Stage(folder, env, api, gateway, named, gate)
-    stage.run("home", "init", stage.path("home"))
-    install_profile(stage)
-    for name, origin, variable in (
-        ("demo-billing-api", api.origin, "DEMO_API_TOKEN"),
-        ("demo-gateway", gateway.origin, "DEMO_GATEWAY_TOKEN"),
-    ):
-        options = ("--origin", origin, "--profile", PROFILE, "--from", f"env:{variable}")
-        stage.run("credential", "set", name, *options)
+    stage.batch(
+        ("home", "init", stage.path("home")),
+        *install_commands(stage),
+        *(
+            ("credential", "set", name, "--origin", origin, "--profile", PROFILE, "--from", source)
+            for name, origin, source in (
+                ("demo-billing-api", api.origin, "env:DEMO_API_TOKEN"),
+                ("demo-gateway", gateway.origin, "env:DEMO_GATEWAY_TOKEN"),
+            )
+        ),
+    )
     return stage
 
 
-def install_profile(stage: Stage, changes: dict[str, str] | None = None) -> None:
-    """Signs, trusts and installs the example profile."""
+def install_commands(
+    stage: Stage, changes: dict[str, str] | None = None
+) -> tuple[tuple[str, ...], ...]:
+    """What signs, trusts and installs the example profile, its texts changed."""
     source = write_source(stage.folder, stage.api.origin, stage.gateway.origin, changes)
     envelope = stage.path("demo-billing.dsse.json")
-    signed = stage.run("profile", "sign", source, "-o", envelope, "--key", "env:DEMO_SIGNING_KEY")
-    key_line = signed.strip().splitlines()[-1]
-    stage.run("trust", "add", key_line, "--profiles", "demo-*", "--yes")
-    stage.run("profile", "install", envelope, "--yes")
+    return (
+        ("profile", "sign", source, "-o", envelope, "--key", "env:DEMO_SIGNING_KEY"),
+        ("trust", "add", LAST, "--profiles", "demo-*", "--yes"),
+        ("profile", "install", envelope, "--yes"),
+    )
 
 
 def servers(tokens: tuple[str, str], gate: "Gate") -> tuple[LoopbackServer, LoopbackServer]:

@@ -128,7 +128,7 @@ def test_an_upstream_s_error_is_told_in_one_sentence(stage: Stage) -> None:
         (b"42", -32600),
         (b'{"jsonrpc":"2.0","id":1}', -32600),
         (b'{"jsonrpc":"2.0","id":1,"method":"no/such"}', -32601),
-        (b"[" * 200_000, -32700),
+        (b"[" * 200_000, -32602),
     ],
 )
 def test_a_bad_line_is_answered_and_does_not_end_the_process(

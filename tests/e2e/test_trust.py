@@ -4,7 +4,7 @@ import os
 
 import pytest
 from e2e.client import RawClient
-from e2e.stage import PROFILE, Stage, install_profile
+from e2e.stage import PROFILE, Stage, install_commands
 
 
 def installed(stage: Stage) -> str:
@@ -36,7 +36,7 @@ def test_s4_a_tampered_profile_is_refused_and_says_so_in_the_client(own_stage: S
 def test_s3_a_replayed_older_profile_is_refused(own_stage: Stage) -> None:
     with open(installed(own_stage), "rb") as file:
         old = file.read()
-    install_profile(own_stage, {"version: 1\n": "version: 2\n"})
+    own_stage.batch(*install_commands(own_stage, {"version: 1\n": "version: 2\n"}))
     with open(installed(own_stage), "r+b") as file:
         file.truncate()
         file.write(old)
