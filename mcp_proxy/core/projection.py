@@ -121,12 +121,12 @@ def _with_items(root: Any, schemas: list[Any]) -> list[dict[str, Any]]:
     leaves: list[dict[str, Any]] = []
     waiting = schemas
     while waiting:
+        if any(schema is True for schema in waiting):
+            leaves.append({})
         fresh = [leaf for leaf in leaves_of(root, waiting) if not _is_among(leaf, leaves)]
         leaves.extend(fresh)
         items = [leaf["items"] for leaf in fresh if "items" in leaf]
         waiting = [*items, *(part for leaf in fresh for part in leaf.get("prefixItems", ()))]
-        if any(schema is True for schema in waiting):
-            leaves.append({})
     return leaves
 
 

@@ -123,7 +123,9 @@ def _told(error: jsonschema_rs.ValidationError) -> Violation:
     # What the library calls a false schema where it is the schema of all additional properties.
     is_closed = kind.name == "falseSchema" and list(error.schema_path)[-1:] == [_OTHERS]
     keyword = "maxProperties" if is_closed else kind.name
-    return Violation(_pointer(path), keyword, _message(keyword, {"limit": 0} if is_closed else facts))
+    return Violation(
+        _pointer(path), keyword, _message(keyword, {"limit": 0} if is_closed else facts)
+    )
 
 
 def _message(keyword: str, facts: dict[str, Any]) -> str:
