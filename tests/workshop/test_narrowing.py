@@ -85,9 +85,10 @@ def test_bounds_that_pass_never_accept_what_the_operation_refuses(
     original_schema = {"type": "integer", **original}
     if narrowing_problems(original_schema, narrowing, {}):
         return
-    own_bounds = [key for key in narrowing if "inimum" in key], [
-        key for key in narrowing if "aximum" in key
-    ]
+    own_bounds = (
+        [key for key in narrowing if "inimum" in key],
+        [key for key in narrowing if "aximum" in key],
+    )
     accepts = compile_schema({"type": "integer", **narrowing}).violation(value) is None
     if accepts and all(own_bounds):
         assert compile_schema(original_schema).violation(value) is None
