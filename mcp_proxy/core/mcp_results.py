@@ -40,6 +40,8 @@ def _blocks(result: dict[str, Any]) -> list[Block]:
 
 
 def _shape(made: dict[str, Any], rules: ResultRules, schema: Schema | None) -> None:
+    if rules.pick and any(block["type"] == "resource" for block in made["content"]):
+        raise Unfit("MCPX-R02", "holds an embedded resource, of which no field can be picked")
     if "structuredContent" in made:
         before = made["structuredContent"]
         after = made["structuredContent"] = shaped(before, rules, schema)

@@ -299,6 +299,13 @@ def test_text_that_is_json_is_picked_where_nothing_is_structured() -> None:
     assert rejected(mcp(text("free text")), PICK).id == "MCPX-R02"
 
 
+def test_an_embedded_resource_does_not_slip_past_a_pick() -> None:
+    resource = {"type": "resource", "resource": {"uri": "a:b", "text": "secret"}}
+    answer = mcp(resource, structuredContent=ANSWER)
+    assert rejected(answer, PICK).id == "MCPX-R02"
+    assert resource in admitted(answer)["content"]
+
+
 def test_strict_wants_structured_content_of_a_gateway() -> None:
     fitting = {"data": [{"id": "a"}]}
     assert rejected(mcp(text(fitting)), STRICT).id == "MCPX-R02"
