@@ -83,11 +83,16 @@ def _kind(value: Any) -> str:
     return "text" if isinstance(value, str) else "other"
 
 
+def _is(value: Any, operand: Any) -> bool | None:
+    return _is_in(value, [operand])
+
+
 _OPERATORS: dict[str, Operator] = {
     "above": _compared(lambda value, bound: bool(value > bound)),
     "at_least": _compared(lambda value, bound: bool(value >= bound)),
     "below": _compared(lambda value, bound: bool(value < bound)),
     "at_most": _compared(lambda value, bound: bool(value <= bound)),
+    "is": _is,
     "in": _is_in,
     "not_in": _is_not_in,
     "matches": _matches,
