@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.audit_check import check_clear, check_segment, parse_clear
+from mcp_proxy.core.audit_check import check_clear, check_segment, clear_values_of, parse_clear
 from mcp_proxy.edges.audit_reader import read_segments, segment_paths
 from mcp_proxy.edges.places import find_home
 
@@ -85,7 +85,7 @@ def _entries(path: str) -> Iterator[dict[str, Any]]:
         clear = parse_clear(item.clear)
         segment = os.path.basename(path).removesuffix(".jsonl")
         for entry in check_segment(item.data).entries:
-            values = clear.get(entry["seq"], {}).get("clear", {})
+            values = clear_values_of(entry, clear)
             yield {**entry, "segment": segment} | ({"values": values} if values else {})
 
 

@@ -6,7 +6,7 @@ Sent = Literal["no", "maybe", "yes"]
 
 
 class HttpAnswer(NamedTuple):
-    """A 2xx answer of a REST upstream, decoded and within the body bound; header names in lower case."""
+    """A 2xx answer of a REST upstream, decoded and within the body bound."""
 
     status: int
     content_type: str

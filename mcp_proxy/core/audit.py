@@ -1,8 +1,8 @@
 """Audit entries, format version 1: fields in, chained lines out. Pure.
 
 An entry is one line of compact JSON that ends in `,"prev":"HEX","hash":"HEX"}`; `hash` is the
-SHA-256 of the line's bytes before `,"hash":`, and `prev` the hash of the entry before, zeros for the
-first of a segment. A segment is one process's file: `open`, then `decided`, `answered`, `cancelled`
+SHA-256 of the line's bytes before `,"hash":`, and `prev` the hash of the entry before, zeros for
+the first of a segment. A segment is one process's file: `open`, then `decided`, `answered`, `cancelled`
 and `note` entries, then `close`. The chained line holds enumerations, numbers, names from the
 profile and digests alone; arguments appear as an HMAC-SHA256 over their canonical JSON (keys
 sorted, compact) under a random key per call, which stands in the `.clear.jsonl` file beside the
@@ -19,7 +19,6 @@ from mcp_proxy.core.limits import LIMITS
 
 VERSION = 1
 GENESIS = "0" * 64
-KINDS = ("open", "decided", "answered", "cancelled", "note", "close")
 
 
 class Chained(NamedTuple):
@@ -49,6 +48,17 @@ class Answered(NamedTuple):
     status: int | None
     bytes: int
     ms: int
+
+
+# What each kind of entry holds beside seq, time, kind, prev and hash; a note tells more in its own.
+FIELDS: dict[str, tuple[str, ...]] = {
+    "open": ("v", "pid", "client", "profile", "version", "digest", "ledger"),
+    "decided": (*Decided._fields, "args", "clear"),
+    "answered": ("call", *Answered._fields),
+    "cancelled": ("call", "sent"),
+    "note": ("what",),
+    "close": ("reason",),
+}
 
 
 def chain(seq: int, time_ns: int, kind: str, fields: dict[str, Any], prev: str) -> Chained:

@@ -312,8 +312,10 @@ def test_s4_a_refused_profile_still_answers_ping_and_names_faults() -> None:
 
 
 METHODS = st.sampled_from(
-    ["initialize", "ping", "tools/list", "tools/call", "server/discover", "subscriptions/listen"]
-    + ["logging/setLevel", "notifications/cancelled", "resources/list", "x"]
+    [
+        *("initialize", "ping", "tools/list", "tools/call", "server/discover", "x"),
+        *("logging/setLevel", "notifications/cancelled", "subscriptions/listen", "resources/list"),
+    ]
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

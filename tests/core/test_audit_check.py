@@ -1,0 +1,255 @@
+"""What verification finds: every flipped bit, every edit; and what a torn tail may be."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from core.audit_samples import KEYS, asset, clear_file, segment
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_proxy.core import audit
+from mcp_proxy.core.audit_check import (
+    Clear,
+    check_clear,
+    check_segment,
+    clear_values_of,
+    parse_clear,
+)
+
+WHOLE = segment()
+ENDS = [at + 1 for at, byte in enumerate(WHOLE) if byte == ord("\n")]
+
+
+def chained(*items: tuple[str, dict[str, Any]], seqs: list[Any] | None = None) -> bytes:
+    data, prev = b"", audit.GENESIS
+    for at, (kind, fields) in enumerate(items):
+        seq = at if seqs is None else seqs[at]
+        line, prev = audit.chain(seq, 0, kind, fields, prev)
+        data += line
+    return data
+
+
+OPEN = ("open", audit.open_fields(1, {}, None, None, None))
+NOTE = ("note", {"what": "x"})
+CLOSE = ("close", {"reason": "done"})
+
+
+def damage(data: bytes) -> tuple[int, str]:
+    found = check_segment(data).damage
+    assert found is not None
+    return found
+
+
+def test_a_whole_segment_is_good_and_closed() -> None:
+    found = check_segment(WHOLE)
+    assert (found.damage, found.torn_bytes, found.closed) == (None, 0, True)
+    assert [entry["kind"] for entry in found.entries] == [
+        "open",
+        "decided",
+        "answered",
+        "decided",
+        "cancelled",
+        "note",
+        "decided",
+        "close",
+    ]
+
+
+def test_every_single_flipped_bit_is_reported() -> None:
+    for at in range(len(WHOLE)):
+        for bit in range(8):
+            flipped = bytearray(WHOLE)
+            flipped[at] ^= 1 << bit
+            assert check_segment(bytes(flipped)).damage is not None, (at, bit)
+
+
+@pytest.mark.slow
+def test_every_single_changed_byte_is_reported() -> None:
+    data = chained(OPEN, NOTE, CLOSE)
+    for at, old in enumerate(data):
+        for new in range(256):
+            if new != old:
+                changed = data[:at] + bytes((new,)) + data[at + 1 :]
+                assert check_segment(changed).damage is not None, (at, new)
+
+
+def test_every_removed_and_every_doubled_byte_is_reported() -> None:
+    for at in range(len(WHOLE) - 1):
+        assert check_segment(WHOLE[:at] + WHOLE[at + 1 :]).damage is not None, at
+        assert check_segment(WHOLE[:at] + WHOLE[at : at + 1] + WHOLE[at:]).damage is not None, at
+
+
+def test_every_truncation_is_a_torn_tail_or_at_a_lines_end_a_segment_without_close() -> None:
+    """The stated window: whole last entries of one segment can go unseen until there is a ledger,
+    but never a close entry without the segment being counted as one that has none."""
+    for length in range(1, len(WHOLE)):
+        found = check_segment(WHOLE[:length])
+        assert found.damage is None, length
+        assert not found.closed, length
+        start = max((end for end in ENDS if end <= length), default=0)
+        assert found.torn_bytes == length - start, length
+        assert len(found.entries) == sum(end <= length for end in ENDS), length
+
+
+def test_an_emptied_segment_is_damage() -> None:
+    assert damage(b"") == (1, "the segment is empty")
+
+
+def test_bytes_after_a_close_entry_are_no_torn_tail() -> None:
+    assert damage(WHOLE + b"{") == (9, "bytes after the last entry")
+    assert damage(WHOLE + WHOLE)[0] == 9
+    assert damage(chained(OPEN, CLOSE, NOTE)) == (3, "it stands after the close entry")
+
+
+@pytest.mark.parametrize("at", range(len(ENDS) - 1))
+def test_a_removed_line_is_reported_where_the_chain_breaks(at: int) -> None:
+    lines = WHOLE.splitlines(keepends=True)
+    assert damage(b"".join(lines[:at] + lines[at + 1 :]))[0] == at + 1
+
+
+def test_lines_that_changed_places_are_reported() -> None:
+    lines = WHOLE.splitlines(keepends=True)
+    lines[2], lines[3] = lines[3], lines[2]
+    assert damage(b"".join(lines))[0] == 3
+
+
+def test_an_entry_of_another_segment_does_not_fit() -> None:
+    other = chained(OPEN, ("note", {"what": "y"}), NOTE).splitlines(keepends=True)
+    mine = chained(OPEN, NOTE).splitlines(keepends=True)
+    assert damage(b"".join(mine) + other[2]) == (3, "it does not follow the entry before")
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (chained(NOTE), 1),
+        (chained(OPEN, OPEN), 2),
+        (chained(OPEN, ("other", {"what": "x"})), 2),
+        (chained(OPEN, NOTE, seqs=[0, 2]), 2),
+        (chained(OPEN, NOTE, seqs=[0, None]), 2),
+        (chained(OPEN, ("decided", {"tool": "x"})), 2),
+        (chained(OPEN, ("note", {"what": "x", "time": 5})), 2),
+        (chained(("open", {**OPEN[1], "client": "x"})), 1),
+        (b"\n", 1),
+        (b"[]\n", 1),
+    ],
+)
+def test_a_chain_that_fits_but_is_not_our_format_is_reported(data: bytes, line: int) -> None:
+    assert damage(data)[0] == line
+
+
+def test_a_line_nested_beyond_the_stack_is_damage_not_a_crash() -> None:
+    deep = b'{"a":' + b"[" * 100_000
+    digest = hashlib.sha256(deep).hexdigest().encode()
+    assert damage(deep + b',"hash":"' + digest + b'"}\n')[0] == 1
+
+
+def test_what_stands_before_the_damage_is_still_told() -> None:
+    found = check_segment(WHOLE[: ENDS[2]] + b"x" + WHOLE[ENDS[2] :])
+    assert len(found.entries) == 3
+    assert found.damage is not None
+    assert found.damage[0] == 4
+
+
+@given(st.binary())
+def test_any_bytes_are_checked_without_an_exception(data: bytes) -> None:
+    check_segment(data)
+    parse_clear(data)
+
+
+@given(st.binary(max_size=200))
+def test_bytes_written_into_a_segment_are_found(data: bytes) -> None:
+    changed = WHOLE[: ENDS[1]] + data + b"\n" + WHOLE[ENDS[1] :]
+    assert check_segment(changed).damage is not None
+
+
+# --- the file beside it
+
+
+def faults(clear: bytes) -> list[str]:
+    return check_clear(check_segment(WHOLE).entries, parse_clear(clear))
+
+
+def values(clear: bytes) -> list[dict[str, Any]]:
+    rows = parse_clear(clear)
+    return [clear_values_of(entry, rows) for entry in check_segment(WHOLE).entries]
+
+
+def rewritten(number: int, **changes: Any) -> bytes:
+    rows = [json.loads(line) for line in clear_file().splitlines()]
+    changed = [{**row, **changes} if row["seq"] == number else row for row in rows]
+    return b"".join(json.dumps(row).encode() + b"\n" for row in changed)
+
+
+def test_clear_values_fit_their_digests() -> None:
+    assert faults(asset("segment.clear.jsonl")) == []
+    assert values(clear_file())[1] == {"customer": "cus_1"}
+    assert values(clear_file())[3] == {"customer": "cus_2"}
+
+
+def test_an_erased_call_leaves_the_rest_good() -> None:
+    first, second = clear_file().splitlines(keepends=True)
+    assert faults(first) == faults(second) == faults(b"") == []
+    assert values(second)[1] == {}
+    assert values(second)[3] == {"customer": "cus_2"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clear": {"customer": "cus_9"}},
+        {"clear": {}},
+        {"clear": {"customer": "cus_2", "amount": 1}},
+        {"clear": {"Customer": "cus_2"}},
+        {"clear": ["cus_2"]},
+        {"clear": None},
+        {"key": KEYS[0].hex()},
+        {"key": "no hex"},
+        {"key": 5},
+    ],
+)
+def test_a_modified_clear_value_or_key_is_found_and_never_shown(changes: dict[str, Any]) -> None:
+    changed = rewritten(3, **changes)
+    assert faults(changed) == ["entry 3: a clear value does not fit its digest"]
+    assert values(changed)[3] == {}
+    assert values(changed)[1] == {"customer": "cus_1"}
+
+
+def test_a_call_given_the_clear_values_of_another_is_found() -> None:
+    assert faults(rewritten(3, seq=1)) == ["entry 1: a clear value does not fit its digest"]
+
+
+def test_values_beside_an_entry_that_decided_nothing_are_not_shown() -> None:
+    assert values(rewritten(3, seq=5))[5] == {}
+
+
+@pytest.mark.parametrize("line", [b"x", b"[]", b"{}", b'{"seq":"1"}', b'{"seq":Infinity}', b""])
+def test_a_line_that_is_no_row_is_found(line: bytes) -> None:
+    assert faults(clear_file() + line + b"\n") == ["line 3 of its clear file is not readable"]
+    assert values(clear_file() + line + b"\n")[1] == {"customer": "cus_1"}
+
+
+def test_a_torn_last_row_is_passed_over() -> None:
+    assert faults(clear_file()[:-1]) == faults(clear_file() + b'{"seq":5,') == []
+
+
+def test_the_last_row_of_a_number_counts() -> None:
+    """An entry that could not be written leaves its clear line behind and its number free."""
+    failed = audit.clear_line(3, KEYS[0], {"customer": "lost"})
+    assert faults(failed + clear_file()) == []
+
+
+def test_every_changed_byte_of_a_value_is_found() -> None:
+    data = clear_file()
+    at = data.index(b"cus_2")
+    for position in range(at, at + 5):
+        for bit in range(7):
+            flipped = bytearray(data)
+            flipped[position] ^= 1 << bit
+            assert faults(bytes(flipped)) != [], (position, bit)
+
+
+def test_nothing_is_kept_of_an_empty_file() -> None:
+    assert parse_clear(b"") == Clear({}, ())
