@@ -18,7 +18,7 @@ SCALARS = st.one_of(
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3)
 )
-OBJECTS = st.dictionaries(NAMES, VALUES, max_size=3)
+OBJECTS = st.fixed_dictionaries({}, optional={"a": VALUES, "b": VALUES, "c": VALUES})
 TYPES = st.sampled_from(["null", "boolean", "integer", "number", "string", "array", "object"])
 REFERENCES = st.sampled_from([{"$ref": "#/$defs/x"}, {"$ref": "#/$defs/y"}, {"$ref": "#"}])
 
@@ -71,11 +71,26 @@ DICTS = SCHEMAS.filter(lambda schema: isinstance(schema, dict))
 
 @st.composite
 def enforced(draw: st.DrawFn) -> dict[str, Any]:
-    """What the build makes, and any other schema a listing may hold."""
+    """What the build makes of an operation, and any other schema that a listing may hold."""
     schema = draw(DICTS)
     if draw(st.booleans()):
-        schema = {"type": "object", "allOf": [schema, draw(DICTS)], **draw(st.just({}))}
+        built = {"type": "object", "properties": {"a": draw(SCHEMAS), "b": draw(SCHEMAS)}}
+        narrowed = [built, {"properties": {"a": schema}}]
+        names = {"a": True, "b": True}
+        schema = {"allOf": narrowed, "properties": names, "additionalProperties": False}
     return {**schema, "$defs": {"x": draw(SCHEMAS), "y": draw(SCHEMAS)}}
+
+
+def check_law(schema: dict[str, Any], values: list[Any]) -> int:
+    """How many of `values` the enforced schema accepts; the model-facing one must accept those."""
+    shown = model_facing(schema)
+    assert shown["type"] == "object"
+    assert "$ref" not in json.dumps(shown)
+    strict, wide = compile_schema(schema), compile_schema(shown)
+    accepted = [value for value in values if strict.violation(value) is None]
+    for value in accepted:
+        assert wide.violation(value) is None, (schema, shown, value)
+    return len(accepted)
 
 
 @settings(max_examples=150, deadline=None)
@@ -83,14 +98,96 @@ def enforced(draw: st.DrawFn) -> dict[str, Any]:
 def test_whatever_the_enforced_schema_accepts_the_model_facing_one_accepts(
     schema: dict[str, Any], values: list[Any]
 ) -> None:
-    strict = compile_schema(schema)
-    shown = model_facing(schema)
-    wide = compile_schema(shown)
-    assert shown["type"] == "object"
-    assert "$ref" not in json.dumps(shown)
-    for value in values:
-        if strict.violation(value) is None:
-            assert wide.violation(value) is None, (schema, shown, value)
+    check_law(schema, values)
+
+
+TEXT = {"type": "string"}
+SHORT = {"if": TEXT, "then": {"maxLength": 1}}
+RECURSIVE = {"properties": {"b": {"$ref": "#/$defs/x"}}, "required": ["c"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"not": SHORT}, "ab"),
+        ({"not": {"not": TEXT}}, "ab"),
+        ({"not": {"oneOf": [TEXT, {"minLength": 2}]}}, "ab"),
+        ({"oneOf": [{"not": TEXT}, TEXT]}, "a"),
+        ({"oneOf": [SHORT, TEXT]}, "ab"),
+        ({"oneOf": [{"unevaluatedProperties": False}, {"minProperties": 1}]}, {"b": 1}),
+        ({"contains": {"not": TEXT}, "maxContains": 1}, [1, "a", "b"]),
+        ({"contains": SHORT, "minContains": 0, "maxContains": 0}, ["ab"]),
+        ({"if": SHORT, "then": False}, "ab"),
+        ({"dependentSchemas": {"b": {"not": {"required": ["c"]}}}}, {"b": 1}),
+        ({"not": {"$ref": "#/$defs/x"}}, {"c": 1, "b": {"b": {}}}),
+        ({"$ref": "#/$defs/x"}, {"c": 1, "b": {"c": 1, "b": {"c": 1}}}),
+        (
+            {"allOf": [{"properties": {"b": TEXT}}, {"additionalProperties": {"minLength": 2}}]},
+            {"b": "ab", "c": "ab"},
+        ),
+        (
+            {
+                "allOf": [
+                    {"patternProperties": {"^b": {}}, "additionalProperties": False},
+                    {"properties": {"b": TEXT}},
+                ]
+            },
+            {"b": "a"},
+        ),
+        ({"allOf": [{"prefixItems": [TEXT]}, {"items": {"maxLength": 3}}]}, ["ab", "c"]),
+        ({"allOf": [{"prefixItems": [TEXT], "items": False}, {"prefixItems": [{}, TEXT]}]}, ["a"]),
+        (
+            {"allOf": [{"contains": TEXT, "minContains": 2}, {"contains": {"const": 1}}]},
+            ["a", "b", 1],
+        ),
+        ({"allOf": [{"multipleOf": 2}, {"multipleOf": 3}]}, 6),
+        ({"allOf": [{"anyOf": [TEXT, {"const": 1}]}, {"anyOf": [TEXT, {"const": 2}]}]}, "a"),
+        ({"allOf": [{"type": ["integer", "null"]}, {"type": "number"}]}, 1.0),
+        ({"allOf": [{"enum": [1, True]}, {"enum": [1.0]}]}, 1),
+        ({"allOf": [{"const": 1}, {"const": 1.0}]}, 1),
+        ({"properties": {"b": False}, "additionalProperties": TEXT}, {"c": "a"}),
+        ({"prefixItems": [False], "type": "array"}, []),
+        ({"anyOf": [False, {"anyOf": [TEXT, False]}]}, "a"),
+    ],
+)
+def test_where_wider_inside_is_narrower_outside_the_keyword_gives_way(
+    schema: dict[str, Any], value: Any
+) -> None:
+    nested = {"properties": {"a": schema}, "$defs": {"x": RECURSIVE}}
+    assert check_law(nested, [{"a": value}]) == 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (
+            {"anyOf": [{"properties": {"a": TEXT}, "required": ["a"]}, {"required": ["b"]}]},
+            {"a": 1, "b": 1},
+        ),
+        ({"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, {"a": 1}),
+        (
+            {"allOf": [{"anyOf": [{"required": ["a"]}, {}]}, {"anyOf": [{"required": ["b"]}]}]},
+            {"b": 1},
+        ),
+        (
+            {
+                "anyOf": [
+                    {"properties": {"a": TEXT}, "additionalProperties": False},
+                    {"patternProperties": {"^b": TEXT}, "additionalProperties": False},
+                ]
+            },
+            {"b": "x"},
+        ),
+        ({"enum": [{"a": 1}]}, {"a": 1}),
+        ({"minProperties": 1, "maxProperties": 1, "propertyNames": {"enum": ["a"]}}, {"a": 1}),
+        ({"if": {"required": ["a"]}, "then": {"required": ["b"]}}, {"b": 1}),
+        ({"dependentRequired": {"a": ["b"]}, "unevaluatedProperties": TEXT}, {"c": "x"}),
+    ],
+)
+def test_a_union_at_the_top_refuses_no_object_that_a_branch_accepts(
+    schema: dict[str, Any], value: Any
+) -> None:
+    assert check_law(schema, [value]) == 1
 
 
 def shown(schema: dict[str, Any]) -> dict[str, Any]:
