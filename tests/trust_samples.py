@@ -3,6 +3,7 @@
 import os
 
 from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.payload import dump_lines
 from mcp_proxy.core.profile import (
     ArgumentRule,
     AuditRules,
@@ -12,7 +13,6 @@ from mcp_proxy.core.profile import (
     ResultRules,
     Tool,
     UpstreamSpec,
-    dump_lines,
 )
 from mcp_proxy.core.seen import PINNED_KEYS, Seen, dump_seen
 from mcp_proxy.core.signing import public_key, sign_payload

@@ -18,15 +18,15 @@ def parse_answer(body: bytes) -> Any:
     """A JSON answer as a value: a byte order mark is ignored, half characters become U+FFFD.
 
     Raises:
-        strict_json.Refused: no JSON, duplicate keys, too deep, a number that is not exact.
+        strict_json.Refused: no JSON, duplicate keys, too deep, a number beyond what a double holds.
     """
     body = body.removeprefix(_BOM)
     try:
-        return strict_json.loads(body)
+        return strict_json.loads(body, wide_integers=True)
     except strict_json.Refused as refused:
         if refused.reason != "text":
             raise
-    return strict_json.loads(_ESCAPES.sub(_mended, body))
+    return strict_json.loads(_ESCAPES.sub(_mended, body), wide_integers=True)
 
 
 def _mended(match: re.Match[bytes]) -> bytes:

@@ -6,7 +6,6 @@ module alone defines the format: every key is required and every other key is re
 newer mcp-proxy", so a rule that this version does not know is never silently ignored.
 """
 
-import json
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.fields import (
@@ -88,11 +87,15 @@ class ArgumentRule(NamedTuple):
 
 
 class RestTemplate(NamedTuple):
-    """A REST request: `path` holds `{wire name}` slots; `body_type` is None for no body."""
+    """A REST request: `path` holds `{wire name}` slots; `body_type` is None for no body.
+
+    A required body without a single value is sent as an empty object.
+    """
 
     method: str
     path: str
     body_type: str | None
+    body_required: bool = False
 
 
 class McpTemplate(NamedTuple):
@@ -117,7 +120,11 @@ class ResultRules(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """One tool, ready to decide and to send. `approval` is never, always, or a list of maps."""
+    """One tool, ready to decide and to send. `approval` is never, always, or a list of maps.
+
+    `channels` may give an approval (page, terminal, client; empty is the effect's default); this
+    version has none of them, so it denies every call that asks.
+    """
 
     name: str
     upstream: str
@@ -130,6 +137,7 @@ class Tool(NamedTuple):
     result: ResultRules
     approval: Any
     retry: str
+    channels: tuple[str, ...] = ()
 
 
 class Profile(NamedTuple):
@@ -205,24 +213,11 @@ def parse_tool(line: bytes, name: str) -> Tool:
         result=_parse_result(row["result"]),
         approval=_parse_approval(row["approval"]),
         retry=one_of(row["retry"], ("never", "safe"), "retry"),
+        channels=tuple(
+            one_of(item, ("page", "terminal", "client"), "channels")
+            for item in as_strings(row["channels"], "channels")
+        ),
     )
-
-
-def dump_lines(header: Header, tools_json: bytes, tools: list[Tool]) -> bytes:
-    """The payload's bytes; the inverse of `parse_payload` and `parse_tool`."""
-    rows = [_compact(plain(header)), tools_json, *(_compact(plain(tool)) for tool in tools)]
-    return b"\n".join(rows) + b"\n"
-
-
-def plain(value: Any) -> Any:
-    """NamedTuples as objects, tuples as lists: what stands in the payload."""
-    if isinstance(value, tuple):
-        if hasattr(value, "_fields"):
-            return {key: plain(item) for key, item in zip(value._fields, value, strict=True)}
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return value
 
 
 def _parse_upstream(value: Any, name: str) -> UpstreamSpec:
@@ -276,6 +271,7 @@ def _parse_template(value: Any) -> RestTemplate | McpTemplate:
         one_of(row["method"], methods, "method"),
         as_string(row["path"], "path"),
         None if body_type is None else as_string(body_type, "body_type"),
+        as_boolean(row["body_required"], "body_required"),
     )
 
 
@@ -296,7 +292,3 @@ def _parse_approval(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(item, dict) and item for item in value):
         return value
     raise malformed("approval is not one of its three forms")
-
-
-def _compact(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

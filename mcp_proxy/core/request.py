@@ -189,7 +189,7 @@ def _header(name: str, rule: ArgumentRule, value: Any, upstream: UpstreamSpec) -
 def _body(tool: Tool, template: RestTemplate, arguments: dict[str, Any]) -> bytes | None:
     parts = _parts(tool, arguments, "body")
     if not parts:
-        return None
+        return b"{}" if template.body_required else None
     kind = (template.body_type or "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise _Refused(parts[0].argument, "the profile sends no body of this type")

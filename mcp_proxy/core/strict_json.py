@@ -10,6 +10,8 @@ from typing import Any
 
 from mcp_proxy.core.limits import LIMITS
 
+_WIDE_DIGITS = 1000
+
 
 class Refused(ValueError):
     """The text is not acceptable. `reason` is parse, duplicate, depth, number or text."""
@@ -19,11 +21,11 @@ class Refused(ValueError):
         self.reason = reason
 
 
-def loads(data: bytes) -> Any:
-    """One JSON text as a value. Raises Refused."""
+def loads(data: bytes, *, wide_integers: bool = False) -> Any:
+    """One JSON text as a value; integers beyond 2^63 only where `wide_integers`. Raises Refused."""
     try:
         text = data.decode()
-        value = _DECODER.decode(text)
+        value = (_WIDE_DECODER if wide_integers else _DECODER).decode(text)
     except Refused:
         raise
     except RecursionError:
@@ -60,6 +62,12 @@ def _integer(digits: str) -> int:
     return value
 
 
+def _wide_integer(digits: str) -> int:
+    if len(digits) > _WIDE_DIGITS:
+        raise Refused("number", f"an integer has more than {_WIDE_DIGITS} digits")
+    return int(digits)
+
+
 def _float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
@@ -68,19 +76,17 @@ def _float(digits: str) -> float:
 
 
 def _check_depth(value: Any) -> None:
-    level = [value]
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(LIMITS.json_depth):
         level = [child for item in level for child in _children(item)]
         if not level:
             return
-    if any(isinstance(item, (dict, list)) for item in level):
-        raise Refused("depth", f"nested deeper than {LIMITS.json_depth} levels")
+    raise Refused("depth", f"nested deeper than {LIMITS.json_depth} levels")
 
 
-def _children(item: Any) -> Any:
-    if isinstance(item, dict):
-        return item.values()
-    return item if isinstance(item, list) else ()
+def _children(item: Any) -> list[Any]:
+    inside = item.values() if isinstance(item, dict) else item
+    return [child for child in inside if isinstance(child, (dict, list))]
 
 
 def _check_text(value: Any) -> None:
@@ -92,5 +98,11 @@ def _check_text(value: Any) -> None:
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float
+)
+_WIDE_DECODER = json.JSONDecoder(
+    object_pairs_hook=_pairs,
+    parse_constant=_constant,
+    parse_int=_wide_integer,
+    parse_float=_float,
 )
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -23,6 +23,11 @@ def approval_rules(source: ApprovalSource | str, arguments: dict[str, ArgumentRu
     ]
 
 
+def approval_channels(source: ApprovalSource | str) -> tuple[str, ...]:
+    """The channels that the source names; empty leaves the choice to the effect's default."""
+    return () if isinstance(source, str) else tuple(source.by)
+
+
 def _condition(
     where: str, condition: Condition, arguments: dict[str, ArgumentRule]
 ) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from typing import NamedTuple
 from mcp_proxy.core import strict_json
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.payload import dump_lines
 from mcp_proxy.core.profile import (
     AuditRules,
     Header,
     Tool,
     UpstreamSpec,
-    dump_lines,
     parse_payload,
     parse_tool,
 )

@@ -134,7 +134,9 @@ class ApprovalSource(BaseModel):
         Field(min_length=1),
         BeforeValidator(_as_list, json_schema_input_type=Conditions | list[Conditions]),
     ]
-    by: NotEnforced = None
+    by: list[Literal["page", "terminal", "client"]] = Field(
+        default_factory=list, description="Channels that may approve; this version has none yet."
+    )
 
 
 def _approval_form(value: Any) -> str:

@@ -8,7 +8,7 @@ does not enforce.
 from mcp_proxy.core.fingerprint import fingerprint
 from mcp_proxy.core.pointer import parse_pointer
 from mcp_proxy.core.profile import McpTemplate, Tool
-from mcp_proxy.workshop.approval_rules import approval_rules
+from mcp_proxy.workshop.approval_rules import approval_channels, approval_rules
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.arguments import Chosen, choose_arguments
 from mcp_proxy.workshop.enforced import build_arguments
@@ -53,6 +53,7 @@ def mcp_tool(name: str, source: ToolSource, listing: Listing) -> BuiltTool:
         template=McpTemplate(listed.name, fingerprint(raw), listed.headers),
         result=results.rules,
         approval=approval_rules(source.approval, arguments.rules),
+        channels=approval_channels(source.approval),
         retry="never",
     )
     title, text = source.title or listed.title, source.description or listed.description

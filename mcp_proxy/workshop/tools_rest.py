@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import RestTemplate, Tool
-from mcp_proxy.workshop.approval_rules import approval_rules
+from mcp_proxy.workshop.approval_rules import approval_channels, approval_rules
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.arguments import choose_arguments
 from mcp_proxy.workshop.enforced import build_arguments
@@ -48,9 +48,12 @@ def rest_tool(name: str, source: ToolSource, operation: Operation) -> BuiltTool:
         arguments=arguments.rules,
         constants=arguments.constants,
         defaults=arguments.defaults,
-        template=RestTemplate(operation.method, operation.path, operation.body_type),
+        template=RestTemplate(
+            operation.method, operation.path, operation.body_type, operation.body_required
+        ),
         result=results.rules,
         approval=approval_rules(source.approval, arguments.rules),
+        channels=approval_channels(source.approval),
         retry="safe" if operation.method in _IDEMPOTENT else "never",
     )
     entry = list_entry(shown, source.effect, arguments.enforced, results.output)

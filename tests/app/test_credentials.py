@@ -20,7 +20,8 @@ from mcp_proxy.app.credentials import (
     set_credential,
 )
 from mcp_proxy.cli import credential
-from mcp_proxy.core.profile import AuditRules, Auth, Header, UpstreamSpec, dump_lines
+from mcp_proxy.core.payload import dump_lines
+from mcp_proxy.core.profile import AuditRules, Auth, Header, UpstreamSpec
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import TrustedKey, dump_trust_store, key_id
 from mcp_proxy.edges.credentials import CredentialStore

@@ -129,7 +129,9 @@ def test_s11_an_object_brings_no_parameter_that_the_profile_fixed(
         assert names.count("ab") == 1
 
 
-@pytest.mark.parametrize("key", ["tenant", "TENANT", "tenant[]", "tenant[0]", " tenant", "tenant\x00"])
+@pytest.mark.parametrize(
+    "key", ["tenant", "TENANT", "tenant[]", "tenant[0]", " tenant", "tenant\x00"]
+)
 def test_s11_a_constant_cannot_be_repeated_by_an_object_of_the_model(key: str) -> None:
     tool = rest_tool(
         {"filter": rule("query", "filter"), "tenant": rule("query", "tenant")},
@@ -313,3 +315,14 @@ def test_a_gateway_call_without_arguments_sends_an_empty_object() -> None:
 def test_what_no_parameter_header_can_carry_is_refused(value: Any) -> None:
     tool = mcp_tool({"a": rule("argument", "/a")}, {"/a": "A"})
     assert isinstance(build_request(tool, MCP, {"a": value}), Refusal)
+
+
+@pytest.mark.parametrize(("required", "sent"), [(True, b"{}"), (False, None)])
+def test_a_required_body_without_values_is_an_empty_object(
+    required: bool, sent: bytes | None
+) -> None:
+    tool = rest_tool({"note": rule("body", "/note")})
+    template = tool.template._replace(body_required=required)
+    request = build_request(tool._replace(template=template), REST, {})
+    assert isinstance(request, RestRequest)
+    assert request.body == sent

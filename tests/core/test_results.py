@@ -355,3 +355,11 @@ def test_a_large_answer_is_admitted_in_a_fraction_of_a_second() -> None:
     began = time.perf_counter()
     assert isinstance(judged(http(body), rules), Admitted)
     assert time.perf_counter() - began < 2.0
+
+
+def test_integers_of_any_size_arrive_exact() -> None:
+    digits = "18446744073709551617"
+    body = f'{{"id":{digits},"rate":1.5}}'.encode()
+    admitted = admit(HttpAnswer(200, "application/json", body), PLAIN, None)
+    assert isinstance(admitted, Admitted)
+    assert admitted.result["content"][0]["text"] == body.decode()

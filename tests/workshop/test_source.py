@@ -100,7 +100,6 @@ def test_a_wrong_key_is_told_with_line_and_fix(old: str, new: str, told: str) ->
         ("kind: bearer", "kind: mtls", "auth.kind: mtls"),
         ("kind: bearer", "kind: sigv4", "auth.kind: sigv4"),
         ("kind: rest", "kind: stdio", "kind stdio"),
-        ("10}}}", "10}}, by: [page]}", "approval.by"),
     ],
 )
 def test_what_this_version_does_not_enforce_is_refused(old: str, new: str, key: str) -> None:
