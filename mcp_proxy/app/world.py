@@ -90,6 +90,8 @@ async def _serve(start: Start) -> int:
             ended.set_result(reason)
 
     def on_data(data: bytes) -> None:
+        if ended.done():
+            return  # a call taken now would outlive the log
         if not data:
             end("client ended")
         for line in start.lines.feed(data):

@@ -2,11 +2,11 @@
 
 An entry is one line of compact JSON that ends in `,"prev":"HEX","hash":"HEX"}`; `hash` is the
 SHA-256 of the line's bytes before `,"hash":`, and `prev` the hash of the entry before, zeros for
-the first of a segment. A segment is one process's file: `open`, then `decided`, `answered`, `cancelled`
-and `note` entries, then `close`. The chained line holds enumerations, numbers, names from the
-profile and digests alone; arguments appear as an HMAC-SHA256 over their canonical JSON (keys
-sorted, compact) under a random key per call, which stands in the `.clear.jsonl` file beside the
-segment, so that erasing a call's line there leaves the chain valid.
+the first of a segment. A segment is one process's file: `open`, then `decided`, `answered`,
+`cancelled` and `note` entries, then `close`. The chained line holds enumerations, numbers, names
+from the profile and digests alone; arguments appear as an HMAC-SHA256 over their canonical JSON
+(keys sorted, compact) under a random key per call, which stands in the `.clear.jsonl` file beside
+the segment, so that erasing a call's line there leaves the chain valid.
 """
 
 import hashlib

@@ -6,6 +6,8 @@ writes nothing. Keys and clear values stand in `ULID.clear.jsonl`. S20: entries 
 unlinked file, so that a disk that fills up meanwhile still takes them.
 """
 
+import contextlib
+import errno
 import os
 import sys
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ from typing import Any, NamedTuple
 from mcp_proxy.core import audit
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import ensure_folder
+from mcp_proxy.edges.folders import sync_folder
 from mcp_proxy.errors import AuditError, McpProxyError
 
 if sys.platform == "darwin":
@@ -20,7 +23,7 @@ if sys.platform == "darwin":
 
 _ROOM_BYTES = 128 << 10  # answers of LIMITS.calls_in_flight calls, below 1 KiB each
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-_APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Subject(NamedTuple):
@@ -38,25 +41,31 @@ class AuditSegment:
     """
 
     def __init__(self, state: str, subject: Subject, client: dict[str, Any]) -> None:
+        """Opens the file and writes its open entry; leaves no file behind where it cannot."""
         self.path = ""
-        self._seq, self._prev, self._size = 0, audit.GENESIS, 0
-        self._ended = self._torn = False
-        self._clear_fd = -1
+        self._seq, self._prev = 0, audit.GENESIS
+        self._ended, self._is_new = False, True
+        self._file: _Appended | None = None
+        self._clear: _Appended | None = None
         self._room_fd = -1
         try:
-            self._fd = self._create(state)
+            self._create(state)
+            self.append("open", audit.open_fields(os.getpid(), client, *subject))
+            self._room_fd = _reserve(self.path + ".room")
+        except AuditError:
+            self._discard()
+            raise
         except (OSError, McpProxyError) as error:
+            self._discard()
             raise _cannot(error) from error
-        fields = audit.open_fields(os.getpid(), client, *subject)
-        self.append("open", fields)
 
     def append(self, kind: str, fields: dict[str, Any]) -> int:
         """Write one entry; returns its sequence number."""
-        if self._ended or self._torn:
+        if self._ended or self._file is None:
             raise _cannot("an earlier entry could not be written")
         chained = audit.chain(self._seq, clock.now_ns(), kind, fields, self._prev)
         try:
-            self._write(chained.line)
+            self._file.append(chained.line)
         except OSError as error:
             raise _cannot(error) from error
         seq, self._prev = self._seq, chained.hash
@@ -77,22 +86,29 @@ class AuditSegment:
 
     def append_clear(self, key: bytes, clear: dict[str, Any]) -> None:
         """Keep the next entry's key and clear values, in the file beside the segment."""
-        line = audit.clear_line(self._seq, key, clear)
         try:
-            if self._clear_fd < 0:
-                self._clear_fd = os.open(
-                    self.path.replace(".jsonl", ".clear.jsonl"), _APPEND, 0o600
-                )
-            if os.write(self._clear_fd, line) != len(line):
-                raise _cannot("the disk is full")
+            if self._clear is None:
+                self._clear = _Appended(self.path.removesuffix(".jsonl") + ".clear.jsonl")
+                self._is_new = True
+            self._clear.append(audit.clear_line(self._seq, key, clear))
         except OSError as error:
             raise _cannot(error) from error
 
     def sync(self) -> None:
-        """Bring everything appended so far to the disk (S20)."""
+        """Bring everything appended so far to the disk, new names included (S20).
+
+        A failure ends the log: the system may have dropped what it could not write, and would call
+        the next attempt a success.
+        """
+        is_new, self._is_new = self._is_new, False
         try:
-            _sync(self._fd)
+            for file in (self._file, self._clear):
+                if file is not None:
+                    file.sync()
+            if is_new:
+                sync_folder(os.path.dirname(self.path))
         except OSError as error:
+            self._ended = True
             raise _cannot(error) from error
 
     def close(self, reason: str) -> None:
@@ -101,40 +117,72 @@ class AuditSegment:
             self.append_last("close", {"reason": reason})
             self.sync()
         finally:
-            for fd in (self._fd, self._clear_fd, self._room_fd):
-                if fd >= 0:
-                    os.close(fd)
-            self._fd = self._clear_fd = self._room_fd = -1
+            self._let_go()
 
-    def _create(self, state: str) -> int:
+    def _create(self, state: str) -> None:
         day = audit.timestamp(clock.now_ns())[:10]
         folder = os.path.join(state, "audit", day)
         ensure_folder(folder)
         self.path = os.path.join(folder, clock.new_ulid() + ".jsonl")
-        fd = os.open(self.path, _APPEND, 0o600)
-        self._room_fd = _reserve(self.path + ".room")
-        _sync_folder(folder)
-        return fd
+        self._file = _Appended(self.path)
 
-    def _write(self, line: bytes) -> None:
-        written = os.write(self._fd, line)
-        if written == len(line):
-            self._size += written
-            return
-        self._take_back()
-        raise OSError("the disk is full")
+    def _discard(self) -> None:
+        made = self._file is not None
+        self._let_go()
+        if made:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
 
-    def _take_back(self) -> None:
-        """Cut a half-written entry off again, so that the chain stays whole."""
-        try:
-            os.ftruncate(self._fd, self._size)
-        except OSError:
-            self._torn = True
+    def _let_go(self) -> None:
+        for file in (self._file, self._clear):
+            if file is not None:
+                file.close()
+        self._file = self._clear = None
+        self._free_room()
 
     def _free_room(self) -> None:
         if self._room_fd >= 0:
             os.close(self._room_fd)
             self._room_fd = -1
+
+
+class _Appended:
+    """A new file, mode 0600; a line is in it whole or not at all."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, _APPEND, 0o600)
+        self._size = 0
+        self._is_torn = False
+
+    def append(self, line: bytes) -> None:
+        """Raises OSError, after which the file is as it was before."""
+        if self._is_torn:
+            raise OSError(errno.EIO, "an earlier line could not be cut off")
+        view = memoryview(line)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError:
+            self._take_back()
+            raise
+        self._size += len(line)
+
+    def sync(self) -> None:
+        """Raises OSError."""
+        if sys.platform == "darwin":
+            fcntl.fcntl(self._fd, fcntl.F_FULLFSYNC)  # fsync there does not reach the disk
+        else:
+            getattr(os, "fdatasync", os.fsync)(self._fd)
+
+    def close(self) -> None:
+        """Let go of the descriptor."""
+        os.close(self._fd)
+
+    def _take_back(self) -> None:
+        try:
+            os.ftruncate(self._fd, self._size)
+        except OSError:
+            self._is_torn = True
 
 
 def _reserve(path: str) -> int:
@@ -151,23 +199,10 @@ def _reserve(path: str) -> int:
     return fd
 
 
-def _sync(fd: int) -> None:
-    if sys.platform == "darwin":
-        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync there does not reach the disk
-    else:
-        getattr(os, "fdatasync", os.fsync)(fd)
-
-
-def _sync_folder(folder: str) -> None:
-    if os.name == "nt":
-        return
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def _cannot(reason: object) -> AuditError:
-    text = reason.strerror or str(reason) if isinstance(reason, OSError) else str(reason)
+    text = str(reason)
+    if isinstance(reason, OSError):
+        text = reason.strerror or text
+    elif isinstance(reason, McpProxyError):
+        text = reason.why.rstrip(".")
     return AuditError("MCPX-A01", f"The audit log cannot be written: {text}.")

@@ -32,6 +32,7 @@ class CallLog:
     def decided(self, entry: Decided, arguments: Any) -> int:
         """Write a decision ahead of its call; returns its number. Raises AuditError A01."""
         segment = self._open()
+        self._write_notes(segment.append)
         key = os.urandom(16)
         clear = audit.clear_values(arguments, self._clear)
         segment.append_clear(key, clear)
@@ -67,12 +68,18 @@ class CallLog:
             return
         segment = self._open()
         self._segment = None
-        segment.close(reason)
+        try:
+            self._write_notes(segment.append_last)
+        finally:
+            segment.close(reason)
 
     def _open(self) -> AuditSegment:
         if self._segment is None:
             self._segment = AuditSegment(self._state, self._subject, self._client())
-        notes, self._notes = self._notes, {}
-        for what, count in notes.items():
-            self._segment.append("note", {"what": what, "count": count})
         return self._segment
+
+    def _write_notes(self, write: Callable[[str, dict[str, Any]], int]) -> None:
+        """Never between a call and its answer: a note that cannot be written must not cost one."""
+        for what, count in list(self._notes.items()):
+            write("note", {"what": what, "count": count})
+            del self._notes[what]
