@@ -117,13 +117,20 @@ class Road:
         decision = ready if isinstance(ready, Deny) else self._decide(ready, arguments, now_s)
         try:
             number = self._log.decided(_entry(ready, decision), arguments)
-            if isinstance(decision, Allow) and isinstance(ready, Ready) and _mutates(ready.tool):
-                await self._log.durable()
+            if isinstance(decision, Deny) or isinstance(ready, Deny):
+                return _denied(decision, tool)
+            if _mutates(ready.tool):
+                await self._durable(number)
         except AuditError as error:
             return refused(error.id, f"{error.why} So the call was not made.")
-        if isinstance(decision, Deny) or isinstance(ready, Deny):
-            return _denied(decision, tool)
         return await self._send(number, ready, decision, emit)
+
+    async def _durable(self, number: int) -> None:
+        try:
+            await self._log.durable()
+        except asyncio.CancelledError:
+            self._log.cancelled(number, "no")
+            raise
 
     def _decide(self, ready: Ready, arguments: Any, now_s: float) -> Allow | Deny:
         if self._in_flight > LIMITS.calls_in_flight:
@@ -142,13 +149,16 @@ class Road:
         began_s = time.monotonic()
         try:
             answer = await upstream.call(allow.request, emit, ready.spec.deadline_ms / 1000)
+            admitted = _admit(answer, ready)
         except asyncio.CancelledError:
             self._log.cancelled(number, "maybe")
             raise
-        admitted = _admit(answer, ready)
-        ms = int((time.monotonic() - began_s) * 1000)
+        except Exception:
+            broken = Answered("error", "maybe", "MCPX-I01", None, 0, _ms_since(began_s))
+            self._log.answered(number, broken)
+            raise
         try:
-            self._log.answered(number, _outcome(answer, admitted, ms))
+            self._log.answered(number, _outcome(answer, admitted, _ms_since(began_s)))
         except AuditError as error:
             return _with_note(admitted.value, f"{error.why} Further calls are denied.")
         return admitted.value
@@ -200,6 +210,10 @@ def _outcome(answer: Answer, admission: _Admission, ms: int) -> Answered:
 def _with_note(result: Result, note: str) -> Result:
     content = [*result.value.get("content", []), {"type": "text", "text": f"Note: {note}"}]
     return result._replace(value={**result.value, "content": content})
+
+
+def _ms_since(began_s: float) -> int:
+    return int((time.monotonic() - began_s) * 1000)
 
 
 def _mutates(tool: Tool) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.profile import Profile, parse_tool
-from mcp_proxy.core.schema import compile_schema
+from mcp_proxy.core.schema import SchemaRefused, compile_schema
 from mcp_proxy.core.trust_store import may_sign
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import load_profile, read_generation, read_keys
@@ -79,8 +79,12 @@ class ProfileContract:
             raise ProfileError("MCPX-P10", f"Tool {name} names an upstream that is not there.")
         self._check_address(spec.url)
         checks = tool.result.validate != "off"
-        response = compile_schema(tool.result.schema) if checks else None
-        return Ready(tool, compile_schema(tool.enforced), response, spec, header.expires)
+        try:
+            schema = compile_schema(tool.enforced)
+            response = compile_schema(tool.result.schema) if checks else None
+        except SchemaRefused:
+            raise ProfileError("MCPX-P10", f"A schema of tool {name} is not valid.") from None
+        return Ready(tool, schema, response, spec, header.expires)
 
     def _check_address(self, url: str) -> None:
         """S9 again, where it is enforced: the build may have run with other local settings."""

@@ -1,0 +1,352 @@
+"""The road as a playbook: one fake world, one trace of effects, in their order."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, Self
+
+import pytest
+from core.tool_samples import REST, rest_tool, rule
+
+from mcp_proxy.core.answer import Answer, Event, Failure, HttpAnswer, Log, Progress, Sent
+from mcp_proxy.core.audit import Answered, Decided
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.policy import Deny
+from mcp_proxy.core.profile import ResultRules
+from mcp_proxy.core.request import Outgoing, RestRequest
+from mcp_proxy.core.schema import compile_schema
+from mcp_proxy.errors import AuditError
+from mcp_proxy.relay import Ready, Result, Road, RpcError, clean_event
+
+SCHEMA = {"type": "object", "properties": {"q": {"type": "integer", "maximum": 9}}}
+SECRET = "canary-7f3a"
+GOOD = HttpAnswer(200, "application/json", b'{"total":5}')
+OK = ["log decided allow", "upstream read", "log answered ok", "reply"]
+
+
+class World:
+    """Contract, log and upstream in one; every effect is a line of `trace`."""
+
+    def __init__(self, answer: Answer | Exception = GOOD, **faults: Any) -> None:
+        """`faults`: full_at (the log's method that fails), expires_s, waits (for cancel), ready."""
+        self.trace: list[str] = []
+        self.entries: list[Decided | Answered] = []
+        self.arguments: list[Any] = []
+        self.deadlines: list[float] = []
+        self.reached = asyncio.Event()
+        self._answer = answer
+        self._faults = faults
+
+    def ready(self, tool: str, now_s: float) -> Ready | Deny:
+        assert now_s == 1000.0
+        broken = self._faults.get("ready")
+        if isinstance(broken, Exception):
+            raise broken
+        if broken is not None:
+            return broken  # type: ignore[no-any-return]
+        tools = {"read": "read", "write": "write", "destroy": "destructive", "ask": "read"}
+        if tool not in tools:
+            return Deny("MCPX-D05", "tools of the profile", "Unknown tool")
+        made = rest_tool(
+            {"q": rule("query", "q")},
+            path=f"/{tool}",
+            method="GET",
+            enforced=SCHEMA,
+            name=tool,
+            effect=tools[tool],
+            approval="always" if tool == "ask" else "never",
+            result=ResultRules("off", None, (), self._faults.get("max_bytes", 1 << 20), ()),
+        )
+        expires_s = self._faults.get("expires_s")
+        return Ready(made, compile_schema(SCHEMA), None, REST, expires_s)
+
+    def decided(self, entry: Decided, arguments: Any) -> int:
+        self._may("decided")
+        self.entries.append(entry)
+        self.arguments.append(arguments)
+        self.trace.append(" ".join(filter(None, ("log decided", entry.decision, entry.error))))
+        return len(self.entries)
+
+    async def durable(self) -> None:
+        if self._faults.get("waits") == "durable":
+            await self._wait()
+        self._may("durable")
+        self.trace.append("log durable")
+
+    def answered(self, call: int, entry: Answered) -> None:
+        self._may("answered")
+        assert isinstance(self.entries[call - 1], Decided)
+        self.entries.append(entry)
+        self.trace.append(" ".join(filter(None, ("log answered", entry.outcome, entry.error))))
+
+    def cancelled(self, call: int, sent: Sent) -> None:
+        assert isinstance(self.entries[call - 1], Decided)
+        self.trace.append(f"log cancelled {sent}")
+
+    def note(self, what: str) -> None:
+        self.trace.append(f"log note {what}")
+
+    async def call(
+        self, request: Outgoing, emit: Callable[[Event], None], deadline_s: float
+    ) -> Answer:
+        assert isinstance(request, RestRequest)
+        self.trace.append("upstream " + request.url.rpartition("/")[2].partition("?")[0])
+        self.deadlines.append(deadline_s)
+        emit(Progress(1, None, None))
+        if self._faults.get("waits") == "upstream":
+            await self._wait()
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+    async def _wait(self) -> None:
+        self.reached.set()
+        await asyncio.Event().wait()
+
+    def _may(self, method: str) -> None:
+        if self._faults.get("full_at") == method:
+            raise AuditError("MCPX-A01", "The audit log cannot be written: no space.")
+
+    def road(self) -> Road:
+        return Road(self, self, {"api": self}, lambda: 1000.0)
+
+    def told(self, answer: Result | RpcError) -> Self:
+        if isinstance(answer, RpcError):
+            self.trace.append(f"error {answer.code}")
+        else:
+            self.trace.append(" ".join(filter(None, ("reply", answer.error))))
+        return self
+
+
+def answer_of(world: World, tool: str, arguments: Any = None) -> Result | RpcError:
+    given = {} if arguments is None else arguments
+    answer = asyncio.run(world.road().call(tool, given, lambda _event: None))
+    world.told(answer)
+    return answer
+
+
+def drive(world: World, tool: str, arguments: Any = None) -> list[str]:
+    """The trace of one call."""
+    answer_of(world, tool, arguments)
+    return world.trace
+
+
+def text_of(answer: Result | RpcError) -> str:
+    assert isinstance(answer, Result)
+    return "\n".join(block["text"] for block in answer.value["content"])
+
+
+def test_a_call_is_logged_before_it_leaves_and_before_it_is_answered() -> None:
+    assert drive(World(), "read") == OK
+
+
+@pytest.mark.parametrize("tool", ["write", "destroy"])
+def test_s20_a_mutating_call_waits_until_its_decision_is_on_the_disk(tool: str) -> None:
+    assert drive(World(), tool) == [
+        "log decided allow",
+        "log durable",
+        f"upstream {tool}",
+        "log answered ok",
+        "reply",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [{"q": 10}, {"other": 1}, {"q": None}, [], "x", 5])
+def test_a_denied_call_is_logged_and_never_reaches_the_upstream(arguments: Any) -> None:
+    world = World()
+    assert drive(world, "write", arguments) == ["log decided deny MCPX-D01", "reply MCPX-D01"]
+    assert world.arguments == [arguments]
+
+
+def test_an_unknown_tool_is_logged_and_is_no_tool_result() -> None:
+    world = World()
+    answer = answer_of(world, "x" * 500)
+    assert world.trace == ["log decided deny MCPX-D05", "error -32602"]
+    assert answer == RpcError(-32602, "Unknown tool: " + "x" * 80)
+    assert world.entries == [
+        Decided(None, None, None, "deny", "tools of the profile", "MCPX-D05")
+    ], "a name that the profile does not have is the client's text, and stays out of the log"
+
+
+def test_a_call_that_asks_is_denied_until_there_are_approvals() -> None:
+    world = World()
+    answer = answer_of(world, "ask")
+    assert world.trace == ["log decided deny MCPX-D03", "reply MCPX-D03"]
+    assert "needs a person's approval" in text_of(answer)
+
+
+def test_s6_a_profile_no_longer_in_force_denies_at_once() -> None:
+    refusal = Deny("MCPX-P03", "profile in force", "Signed by a key that is not trusted here.")
+    world = World(ready=refusal)
+    answer = answer_of(world, "read")
+    assert world.trace == ["log decided deny MCPX-P03", "reply MCPX-P03"]
+    assert text_of(answer) == "Signed by a key that is not trusted here. (MCPX-P03)"
+
+
+def test_s6_a_profile_that_expires_while_running_denies_at_once() -> None:
+    assert drive(World(expires_s=998), "read") == ["log decided deny MCPX-P06", "reply MCPX-P06"]
+    assert drive(World(expires_s=1000), "read") == OK
+
+
+@pytest.mark.parametrize("tool", ["read", "write", "nonsense"])
+def test_s20_without_a_log_there_is_no_call(tool: str) -> None:
+    world = World(full_at="decided")
+    answer = answer_of(world, tool)
+    assert world.trace == ["reply MCPX-A01"]
+    assert text_of(answer) == (
+        "The audit log cannot be written: no space. So the call was not made. (MCPX-A01)"
+    )
+
+
+def test_s20_a_mutating_call_whose_decision_does_not_reach_the_disk_is_not_made() -> None:
+    assert drive(World(full_at="durable"), "write") == ["log decided allow", "reply MCPX-A01"]
+    assert drive(World(full_at="durable"), "read") == OK, "a read need not survive power loss"
+
+
+def test_s20_an_answer_that_cannot_be_logged_is_delivered_with_a_note() -> None:
+    world = World(full_at="answered")
+    answer = answer_of(world, "read")
+    assert world.trace == ["log decided allow", "upstream read", "reply"]
+    assert text_of(answer) == (
+        '{"total":5}\nNote: The audit log cannot be written: no space. Further calls are denied.'
+    )
+    assert isinstance(answer, Result)
+    assert answer.value["structuredContent"] == {"total": 5}
+
+
+@pytest.mark.parametrize("sent", ["no", "maybe", "yes"])
+def test_a_failing_upstream_is_a_tool_result_and_the_log_says_whether_it_was_sent(
+    sent: Sent,
+) -> None:
+    world = World(Failure("MCPX-U01", "The upstream is out of reach.", sent, 503))
+    answer = answer_of(world, "read")
+    assert world.trace[2:] == ["log answered error MCPX-U01", "reply MCPX-U01"]
+    assert text_of(answer) == "The upstream is out of reach. (MCPX-U01)"
+    entry = world.entries[-1]
+    assert isinstance(entry, Answered)
+    assert (entry.outcome, entry.sent, entry.error, entry.status) == (
+        "error",
+        sent,
+        "MCPX-U01",
+        503,
+    )
+
+
+def test_an_answer_that_is_withheld_was_still_sent_and_the_log_says_so() -> None:
+    world = World(max_bytes=5)
+    answer = answer_of(world, "read")
+    assert world.trace[2:] == ["log answered error MCPX-R01", "reply MCPX-R01"]
+    assert "The call was made" in text_of(answer)
+    entry = world.entries[-1]
+    assert isinstance(entry, Answered)
+    assert (entry.sent, entry.status) == ("yes", 200)
+
+
+def test_what_is_logged_of_a_good_call() -> None:
+    world = World()
+    answer_of(world, "write", {"q": 3})
+    decided, answered = world.entries
+    assert decided == Decided("write", "api", "write", "allow", "allow", None)
+    assert isinstance(answered, Answered)
+    assert answered == Answered("ok", "yes", None, 200, len(b'{"total":5}'), answered.ms)
+    assert world.arguments == [{"q": 3}]
+    assert world.deadlines == [REST.deadline_ms / 1000]
+
+
+async def cancel_at(world: World, tool: str) -> None:
+    task = asyncio.create_task(world.road().call(tool, {}, lambda _event: None))
+    await world.reached.wait()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+def test_a_cancelled_call_is_logged_as_cancelled_and_not_answered() -> None:
+    world = World(waits="upstream")
+    asyncio.run(cancel_at(world, "write"))
+    assert world.trace == [
+        "log decided allow",
+        "log durable",
+        "upstream write",
+        "log cancelled maybe",
+    ]
+
+
+def test_a_call_cancelled_before_it_left_is_logged_as_not_sent() -> None:
+    world = World(waits="durable")
+    asyncio.run(cancel_at(world, "write"))
+    assert world.trace == ["log decided allow", "log cancelled no"]
+
+
+def test_calls_in_flight_are_bounded_and_the_next_is_denied_and_logged() -> None:
+    async def run() -> None:
+        world = World(waits="upstream")
+        road = world.road()
+        calls = [
+            asyncio.create_task(road.call("read", {}, lambda _event: None))
+            for _ in range(LIMITS.calls_in_flight)
+        ]
+        while world.trace.count("upstream read") < LIMITS.calls_in_flight:
+            await asyncio.sleep(0)
+        world.told(await road.call("read", {}, lambda _event: None))
+        assert world.trace[-2:] == ["log decided deny MCPX-D04", "reply MCPX-D04"]
+        calls.pop().cancel()
+        while "log cancelled maybe" not in world.trace:
+            await asyncio.sleep(0)
+        world.trace.clear()
+        calls.append(asyncio.create_task(road.call("read", {}, lambda _event: None)))
+        while not world.trace:
+            await asyncio.sleep(0)
+        assert world.trace[0] == "log decided allow", "room again"
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("error", [RuntimeError(SECRET), KeyError(SECRET), AssertionError(SECRET)])
+def test_s25_an_internal_error_is_told_without_its_text_anywhere(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(error)
+    answer = answer_of(world, "write")
+    assert world.trace == [
+        "log decided allow",
+        "log durable",
+        "upstream write",
+        "log answered error MCPX-I01",
+        "log note internal error",
+        "error -32603",
+    ]
+    assert answer == RpcError(-32603, "Internal error (MCPX-I01)")
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said.startswith(f"mcp-proxy: internal {type(error).__name__} at {__name__}:")
+    assert SECRET not in said + repr(world.entries)
+
+
+def test_an_internal_error_before_the_decision_makes_no_call() -> None:
+    world = World(ready=RuntimeError(SECRET))
+    assert answer_of(world, "write") == RpcError(-32603, "Internal error (MCPX-I01)")
+    assert world.trace == ["log note internal error", "error -32603"]
+
+
+def test_an_internal_error_frees_its_place_for_the_next_call() -> None:
+    async def run() -> list[Any]:
+        road = World(RuntimeError(SECRET)).road()
+        count = LIMITS.calls_in_flight + 2
+        return [await road.call("read", {}, lambda _event: None) for _ in range(count)]
+
+    assert set(asyncio.run(run())) == {RpcError(-32603, "Internal error (MCPX-I01)")}
+
+
+def test_s25_what_an_upstream_says_meanwhile_is_cleaned() -> None:
+    hostile = "a\x1b[31mb\u200bc"
+    assert clean_event(Progress(1, 2, hostile)) == Progress(1, 2, "abc")
+    assert clean_event(Progress(1, None, None)) == Progress(1, None, None)
+    assert clean_event(Log("info", hostile, {"k\u200b": [hostile]})) == Log(
+        "info", "abc", {"k": ["abc"]}
+    )
+    assert clean_event(Log("info", None, None)) == Log("info", None, None)
