@@ -71,7 +71,8 @@ async def settle(work: Callable[[Trip], Awaitable[Answer]], deadline_s: float) -
     except Broken as broken:
         return Failure(broken.id, broken.why, trip.sent, broken.status)
     except McpProxyError as error:
-        return Failure(error.id, error.why, trip.sent)
+        command = f" The person at this machine can run: {error.next}" if error.next else ""
+        return Failure(error.id, error.why + command, trip.sent)
     except TimeoutError:
         text = f"The upstream did not answer within {deadline_s:.3g} seconds."
         return Failure("MCPX-U02", text, trip.sent)

@@ -212,7 +212,8 @@ def test_a_missing_credential_is_its_own_failure_and_nothing_is_sent():
 
     locked = FakeAuthorizer(CredentialError("MCPX-C02", "The keychain is locked."))
     answer, connections = asyncio.run(main())
-    assert answer == Failure("MCPX-C02", "The keychain is locked.", "no")
+    words = "The keychain is locked. The person at this machine can run: mcp-proxy doctor"
+    assert answer == Failure("MCPX-C02", words, "no")
     assert connections == 0
 
 
