@@ -15,7 +15,6 @@ def main() -> int:
     from mcp_proxy.app.serve import serve  # noqa: PLC0415  (nor the commands for serve)
 
     code = serve(name)
-    sys.stderr.flush()
     # Not sys.exit: a warm-up thread in the middle of an import would hold up the end.
     os._exit(code)
 

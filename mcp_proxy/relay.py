@@ -6,6 +6,7 @@ needs are stated here and filled by `app`, so this file knows no file, socket or
 """
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -105,7 +106,10 @@ class Road:
             return await self._call(tool, arguments, emit)
         except Exception as error:  # noqa: BLE001  (the last line of defence: the session must go on)
             where = _place(error)
-            sys.stderr.write(f"mcp-proxy: internal {type(error).__name__} at {where} (MCPX-I01)\n")
+            with contextlib.suppress(OSError):  # a client may have stopped reading stderr
+                sys.stderr.write(
+                    f"mcp-proxy: internal {type(error).__name__} at {where} (MCPX-I01)\n"
+                )
             self._log.note("internal error")
             return RpcError(jsonrpc.INTERNAL_ERROR, "Internal error (MCPX-I01)")
         finally:

@@ -7,7 +7,6 @@ what a start costs, and a test pins the list.
 
 import os
 import select
-import sys
 import time
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from mcp_proxy.core.session import Call, Note, Outcome, Reply, Session
 from mcp_proxy.edges.parent import ParentGone, watch_parent
 from mcp_proxy.edges.places import Home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_generation
-from mcp_proxy.edges.stdio import READ_BYTES, Lines, Wire, claim_stdio, write_frame
+from mcp_proxy.edges.stdio import READ_BYTES, Lines, Wire, claim_stdio, complain, write_frame
 from mcp_proxy.errors import AuditError, McpProxyError
 
 _QUIET_MS = 1000
@@ -27,13 +26,13 @@ _QUIET_MS = 1000
 def serve(name: str) -> int:
     """Serve one installed profile on stdio until the client ends; returns the exit code."""
     if os.isatty(0):
-        sys.stderr.write("mcp-proxy: waiting for an MCP client on stdin; Ctrl-D ends.\n")
+        complain("waiting for an MCP client on stdin; Ctrl-D ends.")
     try:
         wire, parent_fd = claim_stdio(), watch_parent()
     except ParentGone:
         return 0
     except OSError as error:
-        sys.stderr.write(f"mcp-proxy: stdin and stdout are needed: {error.strerror}\n")
+        complain(f"stdin and stdout are needed: {error.strerror}")
         return 2
     prelude = Prelude(wire, parent_fd)
     home = None
@@ -79,8 +78,16 @@ class Prelude:
                     return int(world.run(world.Start(*start)))
         except (ConnectionError, KeyboardInterrupt):
             pass  # the client is gone: as its end-of-file
-        if self._notes and served is not None:
-            warmup.load(warmup.ADMIN_LOG).record_notes(served.home, served.profile, self._notes)
+        return 0 if served is None else self._log_notes(served)
+
+    def _log_notes(self, served: Served) -> int:
+        """What a client without a single call sent amiss; returns the exit code."""
+        if self._notes:
+            try:
+                warmup.load(warmup.ADMIN_LOG).record_notes(served.home, served.profile, self._notes)
+            except AuditError as error:
+                complain(str(error))
+                return error.exit_code
         return 0
 
     def _take(self, session: Session, data: bytes) -> list[Outcome]:
@@ -122,13 +129,13 @@ class Prelude:
 
 def _refuse(prelude: Prelude, error: McpProxyError, home: Home | None, name: str) -> int:
     """Stay until the client ends and tell it why, in its own window (formats.md 5)."""
-    sys.stderr.write(f"mcp-proxy: {error} Next: {error.next}\n")
+    complain(f"{error} Next: {error.next}")
     code = error.exit_code
     if home is not None:
         try:
             warmup.load(warmup.ADMIN_LOG).record_refusal(home, name, error.id)
         except AuditError as unlogged:
-            sys.stderr.write(f"mcp-proxy: {unlogged}\n")
+            complain(str(unlogged))
             code = unlogged.exit_code
     prelude.run(Session(Refusal(error.id, f"{error.why} ({error.id})", error.next)), None)
     return code

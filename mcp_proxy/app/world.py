@@ -20,7 +20,7 @@ from mcp_proxy.edges.audit_files import Subject
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.call_log import CallLog
 from mcp_proxy.edges.places import Home
-from mcp_proxy.edges.stdio import Lines, Wire
+from mcp_proxy.edges.stdio import Lines, Wire, complain
 from mcp_proxy.edges.stdio_loop import StdioLoop
 from mcp_proxy.edges.upstream_mcp import McpUpstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
@@ -113,7 +113,7 @@ async def _close(machinery: Machinery, stdio: StdioLoop, reason: str) -> int:
     try:
         machinery.log.close(reason)
     except AuditError as error:
-        sys.stderr.write(f"mcp-proxy: {error}\n")
+        complain(str(error))
         return error.exit_code
     finally:
         await machinery.close()

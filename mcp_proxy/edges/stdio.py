@@ -25,6 +25,10 @@ def claim_stdio() -> Wire:
 
     Raises OSError where the client left either closed.
     """
+    if not _has_stderr():
+        _silence_stderr()
+    for fd in (0, 1):
+        os.fstat(fd)  # before the first dup, which would take a closed one's number
     wire = Wire(os.dup(0), os.dup(1))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -35,7 +39,20 @@ def claim_stdio() -> Wire:
 
         msvcrt.setmode(wire.reads, os.O_BINARY)
         msvcrt.setmode(wire.writes, os.O_BINARY)
+    else:
+        # The client's side may have left them non-blocking: the flag is shared with its descriptor.
+        os.set_blocking(wire.reads, True)
+        os.set_blocking(wire.writes, True)
     return wire
+
+
+def complain(text: str) -> None:
+    """One line for the person, on stderr; a client that stopped reading it loses the line alone."""
+    try:
+        sys.stderr.write(f"mcp-proxy: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        _silence_stderr()
 
 
 def write_frame(fd: int, line: bytes) -> None:
@@ -43,6 +60,23 @@ def write_frame(fd: int, line: bytes) -> None:
     view = memoryview(line)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def _has_stderr() -> bool:
+    try:
+        os.fstat(2)
+    except OSError:
+        return False
+    return True
+
+
+def _silence_stderr() -> None:
+    """Descriptor 2 to nowhere: left closed, the next file or pipe opened would become it."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    if null != 2:
+        os.dup2(null, 2)
+        os.close(null)
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  (for all our life)
 
 
 class Lines:

@@ -47,7 +47,9 @@ class StdioLoop:
         self._queue.append(memoryview(line))
         self._queued_bytes += len(line)
         self._empty.clear()
-        if not self._writing:
+        if self._writing:
+            self._pause_above_high_water()
+        else:
             self._flush()
 
     async def drained(self, timeout_s: float) -> None:
@@ -95,14 +97,18 @@ class StdioLoop:
             self._queue[0] = head[written:]
 
     def _watch(self) -> None:
-        """Wait for a slow client; meanwhile take no new work from it."""
-        if self._queue and not self._writing:
-            self._writing = True
-            self._loop.add_writer(self._wire.writes, self._flush)
-        if self._queued_bytes > _HIGH_WATER_BYTES and not (self._paused or self._ended):
-            self._paused = self._loop.remove_reader(self._wire.reads)
         if not self._queue:
             self._all_written()
+            return
+        if not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._wire.writes, self._flush)
+        self._pause_above_high_water()
+
+    def _pause_above_high_water(self) -> None:
+        """Take no new work from a client that does not read."""
+        if self._queued_bytes > _HIGH_WATER_BYTES and not (self._paused or self._ended):
+            self._paused = self._loop.remove_reader(self._wire.reads)
 
     def _all_written(self) -> None:
         self._empty.set()
