@@ -80,7 +80,7 @@ def _header(
     return Header(
         profile=profile.profile,
         version=profile.version,
-        title=profile.title,
+        title=profile.title or profile.profile,
         instructions=profile.instructions,
         issued=now_s,
         expires=profile.expires,

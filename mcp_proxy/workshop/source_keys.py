@@ -199,7 +199,7 @@ class ProfileSource(BaseModel):
     model_config = STRICT
     profile: ProfileName
     version: Version
-    title: str = Field(min_length=1)
+    title: str = Field("", description="Shown to the person; the profile's name if absent.")
     instructions: str = Field("", description="Shown to the model, at most 2 KB.")
     expires: Day | None = Field(None, description="Holds through that day, 23:59:59 UTC.")
     timezone: Zone = Field("UTC", description="For calendar windows.")
