@@ -4,9 +4,12 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from mcp_proxy.core.audit import timestamp
 from mcp_proxy.core.audit_check import check_clear, check_segment, clear_values_of, parse_clear
-from mcp_proxy.edges.audit_reader import read_segments, segment_paths
+from mcp_proxy.edges.audit_reader import read_segments, segment_paths, written_ns
 from mcp_proxy.edges.places import find_home
+
+_FILE_CLOCK_NS = 1_000_000_000  # file systems tell times late, the coarsest by about a second
 
 
 class Filter(NamedTuple):
@@ -46,12 +49,14 @@ def read_entries(only: Filter, newest: int | None = None) -> list[dict[str, Any]
     """Entries in time order, clear values added; at most the `newest` ones, all if None."""
     home = find_home()
     entries: list[dict[str, Any]] = []
-    for path in reversed(segment_paths(home.state)):
-        entries = [entry for entry in _entries(path) if _passes(entry, only)] + entries
-        if newest is not None and len(entries) >= newest:
+    # A process may run for days, so the file that began last need not hold the newest entries.
+    for written, path in sorted(map(_dated, segment_paths(home.state)), reverse=True):
+        if newest is not None and len(entries) >= newest and _precedes(written, entries):
             break
-    entries.sort(key=lambda entry: entry["time"])
-    return entries if newest is None else entries[len(entries) - min(newest, len(entries)) :]
+        entries += (entry for entry in _entries(path) if _passes(entry, only))
+        entries.sort(key=lambda entry: str(entry["time"]))
+        entries = entries if newest is None else entries[max(0, len(entries) - newest) :]
+    return entries
 
 
 def verify_log() -> Verification:
@@ -78,6 +83,15 @@ def _findings(path: str, damage: tuple[int, str] | None, torn_bytes: int) -> Ite
     if torn_bytes:
         what = f"torn tail of {torn_bytes} bytes: the process ended while it wrote"
         yield Finding(path, 0, what, bad=False)
+
+
+def _dated(path: str) -> tuple[int, str]:
+    """A segment with the time (ns) after which nothing was written to it."""
+    return written_ns(path) + _FILE_CLOCK_NS, path
+
+
+def _precedes(written: int, entries: list[dict[str, Any]]) -> bool:
+    return not entries or timestamp(written) < str(entries[0]["time"])
 
 
 def _entries(path: str) -> Iterator[dict[str, Any]]:

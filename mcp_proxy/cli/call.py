@@ -54,7 +54,8 @@ def _show(answer: Result | RpcError, as_json: bool) -> int:
         render.json_out(answer.value)
     else:
         for block in answer.value.get("content", []):
-            render.data(block["text"] if block.get("type") == "text" else json.dumps(block))
+            text = block.get("text") if block.get("type") == "text" else None
+            render.data(text if isinstance(text, str) else json.dumps(block))
     if answer.error is not None:
         return _EXIT_CODES.get(answer.error[5], 1)
     return 1 if answer.value.get("isError") else 0

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mcp_proxy.edges.files import read_file
+from mcp_proxy.errors import HomeError
 
 _SEGMENT_BYTES = 1 << 30
 
@@ -27,6 +28,14 @@ def segment_paths(state: str) -> list[str]:
     return found
 
 
+def written_ns(path: str) -> int:
+    """When a segment was last written, by its file's clock; 0 where it is gone."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 def read_segments(paths: list[str]) -> Iterator[SegmentFile]:
     """The segments one by one, so that a long log never stands in memory whole."""
     for path in paths:
@@ -45,3 +54,5 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise HomeError("MCPX-H03", f"{folder} cannot be read: {error.strerror}.") from None

@@ -1,0 +1,216 @@
+"""S6: a running process notices what changes on disk, at its next call."""
+
+import os
+from typing import Any
+
+import pytest
+from homes import OTHER_SEED, SEED, distrust, install, make_home, tool, trust
+
+from mcp_proxy.app.contract import ProfileContract
+from mcp_proxy.core.policy import Deny, decide
+from mcp_proxy.core.profile import ResultRules
+from mcp_proxy.edges.files import write_file
+from mcp_proxy.edges.installs import remove_profile
+from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.profile_store import (
+    bump_generation,
+    load_profile,
+    profile_path,
+    read_generation,
+    records_path,
+)
+from mcp_proxy.relay import Ready
+
+NOW_S = 1_800_000_000.0
+
+
+@pytest.fixture
+def home(tmp_path: os.PathLike[str]) -> Home:
+    return make_home(os.path.join(os.fspath(tmp_path), "home"))
+
+
+class Running:
+    """A serving process's contract, and how often it was told of a change."""
+
+    def __init__(self, home: Home) -> None:
+        self.changes = 0
+        generation = read_generation(home)
+        profile = load_profile(home, "billing", NOW_S)
+        self._contract = ProfileContract(home, profile, generation, self._changed)
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def verdict(self, name: str = "find", now_s: float = NOW_S) -> str:
+        """`ready` or the error id."""
+        found = self._contract.ready(name, now_s)
+        return found.id if isinstance(found, Deny) else "ready"
+
+    def ready(self, name: str = "find", now_s: float = NOW_S) -> Any:
+        return self._contract.ready(name, now_s)
+
+
+def running(home: Home, **shape: Any) -> Running:
+    install(home, now_s=NOW_S, **shape)
+    return Running(home)
+
+
+def test_a_tool_is_ready_with_its_schema_and_upstream(home: Home) -> None:
+    ready = running(home, url="https://billing.example.com").ready()
+    assert isinstance(ready, Ready)
+    assert (ready.tool.name, ready.spec.url) == ("find", "https://billing.example.com")
+    assert ready.schema.violation({"customer": "x"}) is not None
+    assert (ready.response, ready.expires_s) == (None, None)
+
+
+def test_a_response_schema_is_ready_where_it_is_enforced(home: Home) -> None:
+    rules = ResultRules("strict", {"type": "object"}, (), 1 << 20, ())
+    checked = tool("find", result=rules)
+    ready = running(home, tools=[checked]).ready()
+    assert ready.response.violation([]) is not None
+
+
+def test_a_tool_that_the_profile_does_not_have_is_unknown(home: Home) -> None:
+    denied = running(home).ready("nonsense" * 50)
+    assert (denied.id, denied.rule) == ("MCPX-D05", "tools of the profile")
+    assert len(denied.text) < 120
+
+
+def test_s6_nothing_is_read_again_while_nothing_changes(home: Home) -> None:
+    process = running(home)
+    os.unlink(profile_path(home, "billing"))
+    assert process.verdict() == "ready"
+    assert process.changes == 0
+
+
+def test_s6_a_key_taken_away_denies_at_once_and_given_back_allows_again(home: Home) -> None:
+    process = running(home)
+    distrust(home)
+    assert process.verdict() == "MCPX-P03"
+    assert process.verdict("refund") == "MCPX-P03"
+    assert process.verdict("nonsense") == "MCPX-P03"
+    trust(home)
+    assert process.verdict() == "ready"
+    assert process.changes == 2
+
+
+def test_s6_a_scope_that_no_longer_covers_the_name_denies_at_once(home: Home) -> None:
+    process = running(home)
+    trust(home, SEED, "support")
+    assert process.verdict() == "MCPX-P04"
+
+
+def test_s6_a_removed_profile_denies_at_once(home: Home) -> None:
+    process = running(home)
+    remove_profile(home, "billing")
+    assert process.verdict() == "MCPX-P11"
+    install(home, now_s=NOW_S)
+    assert process.verdict() == "ready"
+
+
+def test_s6_a_newer_version_waits_for_the_next_start(home: Home) -> None:
+    process = running(home)
+    install(home, version=2, tools=[tool("find")], now_s=NOW_S)
+    assert process.verdict() == "ready"
+    assert process.verdict("refund") == "ready", "the tools are those of the version in force"
+    assert Running(home).verdict("refund") == "MCPX-D05"
+
+
+def test_s6_a_newer_version_does_not_cover_for_a_key_taken_away(home: Home) -> None:
+    process = running(home)
+    trust(home, OTHER_SEED)
+    install(home, version=2, seed=OTHER_SEED, now_s=NOW_S)
+    assert process.verdict() == "ready"
+    distrust(home)
+    trust(home, OTHER_SEED)
+    assert Running(home).verdict() == "ready"
+    assert process.verdict() == "MCPX-P03"
+
+
+def test_s6_an_older_file_put_back_denies(home: Home) -> None:
+    install(home, now_s=NOW_S)
+    with open(profile_path(home, "billing"), "rb") as file:
+        older = file.read()
+    process = running(home, version=2)
+    write_file(profile_path(home, "billing"), older)
+    bump_generation(home)
+    assert process.verdict() == "MCPX-P07"
+
+
+def test_s6_a_lost_version_record_denies(home: Home) -> None:
+    process = running(home)
+    os.unlink(records_path(home))
+    bump_generation(home)
+    assert process.verdict() == "MCPX-P13"
+
+
+def test_s6_damage_denies_and_a_new_install_mends_it(home: Home) -> None:
+    process = running(home)
+    write_file(profile_path(home, "billing"), b"damaged")
+    bump_generation(home)
+    assert process.verdict() == "MCPX-P10"
+    install(home, now_s=NOW_S)
+    assert process.verdict() == "ready"
+
+
+def test_s6_expiry_that_passes_while_running_denies(home: Home) -> None:
+    expires = int(NOW_S) + 10
+    process = running(home, expires=expires)
+
+    def decision(now_s: float) -> str:
+        ready = process.ready("find", now_s)
+        made = decide(
+            ready.tool, ready.schema, ready.spec, {"customer": "abc"}, ready.expires_s, now_s
+        )
+        return made.id if isinstance(made, Deny) else type(made).__name__
+
+    assert decision(NOW_S + 10) == "Allow"
+    assert decision(NOW_S + 11) == "MCPX-P06"
+
+
+def test_s6_expiry_is_seen_on_a_change_too(home: Home) -> None:
+    process = running(home, expires=int(NOW_S) + 10)
+    bump_generation(home)
+    assert process.verdict(now_s=NOW_S + 12) == "MCPX-P06"
+
+
+def test_s6_a_state_folder_that_cannot_be_read_denies(home: Home) -> None:
+    process = running(home)
+    os.rename(home.state, home.state + "-gone")
+    with open(home.state, "wb"):
+        pass
+    assert process.verdict() == "MCPX-H03"
+    os.unlink(home.state)
+    os.rename(home.state + "-gone", home.state)
+    assert process.verdict() == "ready"
+
+
+def test_s6_a_change_is_told_before_anything_is_decided(home: Home) -> None:
+    process = running(home)
+    bump_generation(home)
+    assert process.changes == 0
+    assert process.verdict() == "ready"
+    assert process.changes == 1
+    assert process.verdict() == "ready"
+    assert process.changes == 1
+
+
+def test_a_denial_names_the_command_that_mends_it(home: Home) -> None:
+    process = running(home)
+    remove_profile(home, "billing")
+    assert "The person at this machine can run: mcp-proxy" in process.ready().text
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        tool("find", enforced={"type": "nonsense"}),
+        tool("find", enforced={"$ref": "https://example.com/schema"}),
+        tool("find", result=ResultRules("strict", {"type": 5}, (), 1, ())),
+        tool("find", upstream="other"),
+    ],
+)
+def test_a_signed_tool_that_cannot_be_used_is_denied_not_a_crash(home: Home, broken: Any) -> None:
+    process = running(home, tools=[broken, tool("refund")])
+    assert process.verdict() == "MCPX-P10"
+    assert process.verdict("refund") == "ready"
