@@ -1,6 +1,6 @@
 """The error tree, by whose fault; ids, exit codes and next commands stand in one catalog.
 
-Imports nothing, so that every floor can raise from it. `CATALOG` is the source of the README's table.
+Imports nothing, so that every floor can raise from it. `CATALOG` is where the README's table is from.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,9 @@ CATALOG: dict[str, Entry] = {
     "MCPX-P05": Entry("signed, but not an mcp-proxy profile", "mcp-proxy profile verify FILE"),
     "MCPX-P06": Entry("the profile has expired", "mcp-proxy profile install FILE"),
     "MCPX-P07": Entry("older than a version seen here before", "mcp-proxy profile install FILE"),
-    "MCPX-P08": Entry("same version as one seen before, other bytes", "raise `version` and sign again"),
+    "MCPX-P08": Entry(
+        "same version as one seen before, other bytes", "raise `version` and sign again"
+    ),
     "MCPX-P09": Entry("needs a newer mcp-proxy", "update mcp-proxy"),
     "MCPX-P10": Entry("the file is damaged or malformed", "mcp-proxy profile install FILE"),
     "MCPX-P11": Entry("no such profile is installed", "mcp-proxy profile list"),

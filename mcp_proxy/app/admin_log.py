@@ -1,4 +1,4 @@
-"""Administrative commands in the audit log: written before the change, or the change is not made."""
+"""Administrative commands in the audit log: written before the change, or there is no change."""
 
 from collections import Counter
 from collections.abc import Iterable

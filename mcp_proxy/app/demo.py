@@ -53,7 +53,7 @@ def _home(stage: Stage) -> Iterator[Step]:
     yield Step(act, "MCP gateway", f"{stage.gateway.origin}/mcp, bearer-protected", True)
 
 
-def _publish(stage: Stage) -> Iterator[Step]:
+def _publish(stage: Stage) -> Generator[Step, None, str]:
     """Returns the path of version 1."""
     act = "The publisher builds and signs"
     signed = signing.sign(stage.write_source(1), None, stage.key)
@@ -127,7 +127,9 @@ def _audit(stage: Stage) -> Iterator[Step]:
     for entry in audit_log.read_entries(audit_log.Filter(kind="decided")):
         came = f"{entry['decision']} by {entry['rule']} {entry['error'] or ''}"
         values = " ".join(f"{key}={value}" for key, value in entry.get("values", {}).items())
-        yield Step(act, f"{entry['time'][11:23]} {entry['tool'] or '(unknown)'} {values}", came, True)
+        yield Step(
+            act, f"{entry['time'][11:23]} {entry['tool'] or '(unknown)'} {values}", came, True
+        )
     log = audit_log.verify_log()
     came = f"{log.entries} entries in {log.segments} segments, every chain whole"
     yield Step(act, "mcp-proxy audit verify", came if log.good else str(log.findings), log.good)

@@ -5,10 +5,14 @@ which shows that the log can be written.
 """
 
 import asyncio
+import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from mcp_proxy.app import admin_log, profiles, trust, warmup
 from mcp_proxy.app.client_entry import launch_command
@@ -22,7 +26,7 @@ from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.gateway_listing import list_tools
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
-from mcp_proxy.edges.places import Home, find_home
+from mcp_proxy.edges.places import Home, default_folders, find_home
 from mcp_proxy.edges.upstream_rest import RestUpstream
 from mcp_proxy.errors import McpProxyError
 
@@ -46,6 +50,7 @@ def examine() -> Iterator[Check]:
         yield _bad("home", error)
         return
     yield Check("home", True, home.config if home.id else f"{home.config} (not made yet)")
+    yield _check_places()
     yield _check_keychain(home)
     if not home.id:
         yield Check("key", False, "No key is trusted yet.", "mcp-proxy trust add KEY-LINE")
@@ -53,6 +58,22 @@ def examine() -> Iterator[Check]:
     yield _check_log(home)
     yield from _check_keys()
     yield from _check_profiles(home)
+
+
+def _check_places() -> Check:
+    """The start path computes the places by itself; here the library it must agree with speaks."""
+    folders = (user_config_dir, user_data_dir, user_state_dir)
+    usual = tuple(folder("mcp-proxy", appauthor=False) for folder in folders)
+    try:
+        own = default_folders(sys.platform, os.environ)[1:]
+    except McpProxyError as error:
+        return _bad("places", error)
+    if own != usual:
+        found = (
+            f"The default home is in {', '.join(own)}; this system's places are {', '.join(usual)}."
+        )
+        return Check("places", False, found, "mcp-proxy home init DIR")
+    return Check("places", True, "the default home is where this system keeps such files")
 
 
 def _check_keychain(home: Home) -> Check:

@@ -1,7 +1,7 @@
 """The one table of imports that wait: what serve needs only for its first call.
 
-A thread loads them after the list was answered and the client has been quiet for a moment, so that a
-client that merely probes pays nothing and a first call does not wait. The keychain comes first.
+A thread loads them after the list was answered and the client has been quiet for a moment, so that
+a client that merely probes pays nothing and a first call does not wait. The keychain comes first.
 """
 
 import importlib

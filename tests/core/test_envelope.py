@@ -58,7 +58,9 @@ def test_the_canonical_form_has_its_exact_bytes() -> None:
 
 
 @given(ENVELOPES, st.data())
-def test_whatever_is_read_as_canonical_is_its_own_encoding(envelope: Envelope, draw: st.DataObject) -> None:
+def test_whatever_is_read_as_canonical_is_its_own_encoding(
+    envelope: Envelope, draw: st.DataObject
+) -> None:
     data = dump_envelope(envelope)
     position = draw.draw(st.integers(0, len(data)))
     for changed in (data[:position] + b" " + data[position:], data + b"\n", data[:-1]):
