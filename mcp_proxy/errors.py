@@ -1,6 +1,6 @@
 """The error tree, by whose fault; ids, exit codes and next commands stand in one catalog.
 
-Imports nothing, so that every floor can raise from it. `CATALOG` is where the README's table is from.
+Imports nothing, so that every floor can raise from it. `CATALOG` also makes the README's table.
 """
 
 from typing import NamedTuple
