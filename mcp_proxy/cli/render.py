@@ -45,7 +45,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(clean(str(cell))) for cell in row))
-    console.print(drawn)
+    with console.capture() as captured:
+        console.print(drawn)
+    sys.stdout.write(captured.get())  # rich itself would end the process on a closed pipe
 
 
 def confirm(question: str, yes: bool) -> bool:
