@@ -1,7 +1,6 @@
 """The command line: one parser, one place where errors become exit codes."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -12,9 +11,6 @@ from mcp_proxy.cli import render
 from mcp_proxy.errors import McpProxyError
 
 _GROUPS = ("demo", "doctor", "profile", "trust", "credential", "call", "audit", "home")
-
-# As a shell reports a process that a signal ended: 128 + SIGINT, 128 + SIGPIPE.
-_INTERRUPTED, _PIPE_CLOSED = 130, 141
 
 _DESCRIPTION = """\
 A local sidecar between an AI client and your APIs.
@@ -32,25 +28,15 @@ def main(arguments: list[str]) -> int:
     asked = [name for name in arguments[:1] if name in _GROUPS]
     parser = build_parser(() if arguments == ["--version"] else asked or _GROUPS)
     options = parser.parse_args(arguments)
-    code = _PIPE_CLOSED
     try:
-        code = int(options.run(options))
-        sys.stdout.flush()
+        return int(options.run(options))
     except McpProxyError as error:
         render.fail(error)
         return error.exit_code
-    except BrokenPipeError:
-        _drop_stdout()
     except KeyboardInterrupt:
-        return _INTERRUPTED
-    return code
-
-
-def _drop_stdout() -> None:
-    """Nobody reads it: what is still in its buffer must not fail again at the interpreter's end."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.close(null)
+        return 130
+    finally:
+        render.end_data()
 
 
 def build_parser(groups: Iterable[str] = _GROUPS) -> argparse.ArgumentParser:

@@ -18,12 +18,20 @@ _TERMINAL = "CONIN$" if os.name == "nt" else "/dev/tty"
 
 def data(text: str) -> None:
     """One line or more of data, on stdout."""
-    sys.stdout.write(clean(text) + "\n")
+    _write(clean(text) + "\n")
 
 
 def json_out(value: Any) -> None:
     """A value as indented JSON, on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    _write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def end_data() -> None:
+    """Nothing is left in a buffer; call it when the command is done."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_stdout()
 
 
 def say(text: str, style: str = "") -> None:
@@ -45,9 +53,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(clean(str(cell))) for cell in row))
-    with console.capture() as captured:
+    with console.capture() as captured:  # rich itself would end the process on a closed pipe
         console.print(drawn)
-    sys.stdout.write(captured.get())  # rich itself would end the process on a closed pipe
+    _write(captured.get())
 
 
 def confirm(question: str, yes: bool) -> bool:
@@ -65,3 +73,17 @@ def confirm(question: str, yes: bool) -> bool:
         raise UsageError(
             "MCPX-W01", "There is no terminal to confirm on.", "repeat the command with --yes"
         ) from None
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:
+        _drop_stdout()
+
+
+def _drop_stdout() -> None:
+    """Nobody reads on (`| head`): the rest goes nowhere, and the exit code still says the truth."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)

@@ -195,9 +195,11 @@ def unread(*words: str) -> int:
 
 
 def test_a_reader_that_closes_the_pipe_is_no_error(home: Home) -> None:
-    """As `mcp-proxy audit show | head -1` does; 141 is how a shell reports SIGPIPE."""
-    assert unread("show") in (0, 141)
-    assert unread("show", "--json") in (0, 141)
+    """As `mcp-proxy audit show | head -1` does."""
+    for _ in range(20):
+        record(home, "trust add", scope="x" * 500)
+    assert unread("show") == 0
+    assert unread("show", "--json") == 0
 
 
 def test_verify_that_nobody_reads_still_says_by_its_code_what_it_found(home: Home) -> None:
