@@ -6,7 +6,7 @@ never one within itself. Duplicate keys, tags, merge keys and a second document 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -25,6 +25,8 @@ from mcp_proxy.workshop.yaml_core import resolve_plain
 
 _PLAIN_TAGS = frozenset({None, "", "!"})
 _TEXT_TAG = "tag:yaml.org,2002:str"
+# Aliases of aliases multiply: a few lines can stand for more values than any memory holds.
+_ALIASED_VALUES = 1_000_000
 
 
 class NotYaml(ValueError):
@@ -61,6 +63,7 @@ class _Reader:
         self._events = events
         self._anchors: dict[str, Any] = {}
         self._open: set[str] = set()
+        self._aliased = 0
 
     def document(self) -> Any:
         """The one document's value; None where the text is empty."""
@@ -76,7 +79,7 @@ class _Reader:
 
     def _value(self, event: Any, depth: int) -> Any:
         if isinstance(event, AliasEvent):
-            return self._alias(event)
+            return self._alias(event, depth)
         if event.tag not in _PLAIN_TAGS and event.tag != _TEXT_TAG:
             raise _wrong(event, f"the tag {event.tag} is not read")
         if depth > LIMITS.json_depth:
@@ -116,12 +119,32 @@ class _Reader:
             row[key] = self._value(next(self._events), depth)
         return row
 
-    def _alias(self, event: Any) -> Any:
+    def _alias(self, event: Any, depth: int) -> Any:
         if event.anchor in self._open:
             raise _wrong(event, f"the alias *{event.anchor} stands within itself")
         if event.anchor not in self._anchors:
             raise _wrong(event, f"the alias *{event.anchor} has no anchor")
-        return self._anchors[event.anchor]
+        value = self._anchors[event.anchor]
+        self._count(event, value, depth)
+        return value
+
+    def _count(self, event: Any, value: Any, depth: int) -> None:
+        """What an alias repeats is bounded as if it were written out."""
+        level = [value]
+        while level:
+            self._aliased += len(level)
+            if self._aliased > _ALIASED_VALUES:
+                raise _wrong(event, f"aliases repeat more than {_ALIASED_VALUES} values")
+            if depth > LIMITS.json_depth:
+                raise _wrong(event, f"nested deeper than {LIMITS.json_depth} levels")
+            level = [child for item in level for child in _children(item)]
+            depth += 1
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _scalar(event: Any) -> Any:

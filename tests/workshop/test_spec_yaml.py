@@ -50,6 +50,19 @@ def test_what_readers_read_differently_is_refused(text: str, sentence: str) -> N
         parse_spec_yaml(text)
 
 
+def test_s25_aliases_of_aliases_do_not_multiply_beyond_their_bound() -> None:
+    rows = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    rows += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    with pytest.raises(NotYaml, match="aliases repeat more than"):
+        parse_spec_yaml("\n".join(rows))
+
+
+def test_s25_aliases_of_aliases_do_not_nest_beyond_the_depth_bound() -> None:
+    rows = ["a0: &a0 [1]", *(f"a{i}: &a{i} [*a{i - 1}]" for i in range(1, 100))]
+    with pytest.raises(NotYaml, match="nested deeper than 64 levels"):
+        parse_spec_yaml("\n".join(rows))
+
+
 def test_an_error_never_quotes_the_text() -> None:
     with pytest.raises(NotYaml) as caught:
         parse_spec_yaml("password: hunter2\nb: [hunter2\n")
