@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.audit import timestamp
-from mcp_proxy.core.audit_check import check_clear, check_segment, clear_values_of, parse_clear
+from mcp_proxy.core.audit_check import (
+    Segment,
+    check_clear,
+    check_segment,
+    clear_values_of,
+    parse_clear,
+)
 from mcp_proxy.edges.audit_reader import read_segments, segment_paths, written_ns
 from mcp_proxy.edges.places import find_home
 
@@ -67,7 +73,7 @@ def verify_log() -> Verification:
     times: list[str] = []
     for item in read_segments(segment_paths(home.state)):
         segment = check_segment(item.data)
-        findings += _findings(item.path, segment.damage, segment.torn_bytes)
+        findings += _findings(item.path, segment)
         faults = check_clear(segment.entries, parse_clear(item.clear))
         findings += [Finding(item.path, 0, fault, bad=True) for fault in faults]
         segments, total = segments + 1, total + len(segment.entries)
@@ -77,11 +83,11 @@ def verify_log() -> Verification:
     return Verification(segments, total, first, last, unclosed, tuple(findings))
 
 
-def _findings(path: str, damage: tuple[int, str] | None, torn_bytes: int) -> Iterator[Finding]:
-    if damage is not None:
-        yield Finding(path, damage[0], damage[1], bad=True)
-    if torn_bytes:
-        what = f"torn tail of {torn_bytes} bytes: the process ended while it wrote"
+def _findings(path: str, segment: Segment) -> Iterator[Finding]:
+    if segment.damage is not None:
+        yield Finding(path, *segment.damage, bad=True)
+    elif segment.torn_bytes or not segment.entries:
+        what = f"torn tail of {segment.torn_bytes} bytes: the process ended while it wrote"
         yield Finding(path, 0, what, bad=False)
 
 

@@ -40,8 +40,6 @@ def check_segment(data: bytes) -> Segment:
         prev, closed = entry["hash"], entry["kind"] == "close"
     if tail and (closed or len(tail) > _whole_length(tail)):
         return Segment(tuple(entries), (len(lines) + 1, "bytes after the last entry"), 0, closed)
-    if not entries and not tail:
-        return Segment((), (1, "the segment is empty"), 0, False)
     return Segment(tuple(entries), None, len(tail), closed)
 
 

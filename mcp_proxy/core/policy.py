@@ -53,7 +53,7 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision rests on, and nothin
     now_s: float,
 ) -> Decision:
     """What becomes of a call. `schema` is `tool.enforced`, compiled; times are epoch seconds."""
-    if expires is not None and now_s > expires:
+    if expires is not None and now_s >= expires + 1:
         return Deny(
             "MCPX-P06", "expired", "The profile has expired; a newer one must be installed."
         )

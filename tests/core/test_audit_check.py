@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mcp_proxy.core import audit
 from mcp_proxy.core.audit_check import (
     Clear,
+    Segment,
     check_clear,
     check_segment,
     clear_values_of,
@@ -84,7 +85,7 @@ def test_every_removed_and_every_doubled_byte_is_reported() -> None:
 def test_every_truncation_is_a_torn_tail_or_at_a_lines_end_a_segment_without_close() -> None:
     """The stated window: whole last entries of one segment can go unseen until there is a ledger,
     but never a close entry without the segment being counted as one that has none."""
-    for length in range(1, len(WHOLE)):
+    for length in range(len(WHOLE)):
         found = check_segment(WHOLE[:length])
         assert found.damage is None, length
         assert not found.closed, length
@@ -93,8 +94,8 @@ def test_every_truncation_is_a_torn_tail_or_at_a_lines_end_a_segment_without_clo
         assert len(found.entries) == sum(end <= length for end in ENDS), length
 
 
-def test_an_emptied_segment_is_damage() -> None:
-    assert damage(b"") == (1, "the segment is empty")
+def test_an_empty_segment_is_torn_before_its_first_entry() -> None:
+    assert check_segment(b"") == Segment((), None, 0, False)
 
 
 def test_bytes_after_a_close_entry_are_no_torn_tail() -> None:

@@ -94,7 +94,7 @@ def test_a_denial_names_the_argument_and_the_rule(
 
 def test_s6_an_expired_profile_denies_every_call() -> None:
     schema = compile_schema(ENFORCED)
-    late = decide(REFUND, schema, REST, {"customer": "c"}, 100, 100.5)
+    late = decide(REFUND, schema, REST, {"customer": "c"}, 100, 101.0)
     assert isinstance(late, Deny)
     assert late.id == "MCPX-P06"
     assert isinstance(decide(REFUND, schema, REST, {"customer": "c"}, 100, 100.0), Allow)
