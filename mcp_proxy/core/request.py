@@ -151,25 +151,36 @@ def _query(tool: Tool, arguments: dict[str, Any]) -> Pairs:
     for name, rule, value in _placed(tool, arguments, "query"):
         made: Pairs = _told(name, query_pairs, value, rule)
         own = encoded(rule.target)
-        if any(key != own and _is_taken(key, tool, rule) for key, _ in made):
+        brought = [key for key, _ in made if key != own]
+        others = _query_names(tool, rule, pairs) if brought else []
+        if any(_is_taken(key, others) for key in brought):
             raise _Refused(name, "must not name another parameter of the request")
         pairs.extend(made)
     return pairs
 
 
-def _is_taken(key: str, tool: Tool, own: ArgumentRule) -> bool:
+def _query_names(tool: Tool, own: ArgumentRule, pairs: Pairs) -> list[str]:
+    """What the other arguments are called in the query, and what they have put there so far."""
+    rules = [rule for rule in tool.arguments.values() if rule.place == "query" and rule is not own]
+    return [*(encoded(rule.target) for rule in rules), *(key for key, _ in pairs)]
+
+
+def _is_taken(key: str, others: list[str]) -> bool:
     # An object brings its own names: none may be, hold, or reach into another parameter, whatever
-    # the server makes of case and brackets.
+    # the server makes of case, brackets and (PHP does) dots.
     if _BLANK.search(key):
         return True
-    mine = key.casefold()
-    for rule in tool.arguments.values():
-        other = encoded(rule.target).casefold()
-        if rule.place != "query" or rule is own:
-            continue
-        if mine == other or mine.startswith(other + "%5b") or other.startswith(mine + "%5b"):
+    mine = _folded(key)
+    for other in map(_folded, others):
+        if mine == other or mine.startswith(other + "[") or other.startswith(mine + "["):
+            return True
+        if mine.replace("[", "_") == other.replace("[", "_"):
             return True
     return False
+
+
+def _folded(key: str) -> str:
+    return key.casefold().replace("%5b", "[").replace(".", "_")
 
 
 def _header(name: str, rule: ArgumentRule, value: Any, upstream: UpstreamSpec) -> tuple[str, str]:

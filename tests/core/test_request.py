@@ -140,6 +140,24 @@ def test_s11_a_constant_cannot_be_repeated_by_an_object_of_the_model(key: str) -
     assert refused(tool, {"filter": {key: "evil"}, "tenant": "acme"}).argument == "filter"
 
 
+@pytest.mark.parametrize("key", ["tenant.id", "tenant[id", "TENANT.ID", "tenant.id[]", "tenant_id"])
+def test_s11_a_constant_cannot_be_repeated_in_the_names_that_php_makes_of_it(key: str) -> None:
+    tool = rest_tool(
+        {"filter": rule("query", "filter"), "tenant": rule("query", "tenant_id")},
+        constants={"tenant": "acme"},
+    )
+    assert refused(tool, {"filter": {key: "evil"}, "tenant": "acme"}).argument == "filter"
+
+
+@pytest.mark.parametrize("key", ["tenant", "TENANT", "tenant[]"])
+def test_s11_a_constant_object_cannot_be_repeated_by_an_object_of_the_model(key: str) -> None:
+    rules = {"filter": rule("query", "filter"), "scope": rule("query", "scope")}
+    tool = rest_tool(rules, constants={"scope": {"tenant": "acme"}})
+    refused(tool, {"filter": {key: "evil"}, "scope": {"tenant": "acme"}})
+    turned = tool._replace(arguments=dict(reversed(rules.items())))
+    refused(turned, {"filter": {key: "evil"}, "scope": {"tenant": "acme"}})
+
+
 def test_s11_a_fixed_field_of_a_deep_object_cannot_be_repeated() -> None:
     tool = rest_tool(
         {
