@@ -19,7 +19,7 @@ from mcp_proxy.workshop.argument_reference import (
 )
 from mcp_proxy.workshop.argument_source import ArgumentSource
 from mcp_proxy.workshop.operation import Slot
-from mcp_proxy.workshop.schema_view import Defs, member, required_of
+from mcp_proxy.workshop.schema_view import Defs, member, possible_types, required_of
 from mcp_proxy.workshop.source_keys import ARGUMENT_NAME
 
 Block = dict[str, ArgumentSource]
@@ -56,7 +56,9 @@ def choose_arguments(slots: tuple[Slot, ...], block: Block | None, defs: Defs) -
     _check_names(chosen)
     _check_overlaps(chosen)
     _check_parents(slots, chosen, defs)
-    return chosen
+    left_out = [slot for slot in slots if not any(_overlap(slot, one.slot) for one in chosen)]
+    names = [slot.rule.target for slot in left_out if slot.rule.place == "query"]
+    return [_closed(one, names, defs) for one in chosen] if names else chosen
 
 
 def _named(name: str, block: ArgumentSource, slots: tuple[Slot, ...], defs: Defs) -> Chosen:
@@ -136,6 +138,27 @@ def _check_members(schema: Any, pointers: list[tuple[str, ...]], one: Chosen, de
         deeper = [pointer[1:] for pointer in pointers if pointer[0] == key and len(pointer) > 1]
         if found is not None:
             _check_members(found[0], deeper, one, defs)
+
+
+def _closed(one: Chosen, left_out: list[str], defs: Defs) -> Chosen:
+    """An exploded object brings query names of its own: none may be one that was left out (S11)."""
+    rule, schema = one.slot.rule, one.slot.schema
+    is_map = rule.place == "query" and rule.style == "form" and rule.explode
+    if one.has_constant or not is_map or "object" not in possible_types(schema, defs):
+        return one
+    names = "|".join("".join(map(_spelled, name)) for name in left_out)
+    closing = {"propertyNames": {"not": {"pattern": rf"^(?:{names})(?:[\[.]|$)"}}}
+    schema = {**schema, "allOf": [*schema.get("allOf", ()), closing]}
+    return one._replace(slot=one.slot._replace(schema=schema))
+
+
+def _spelled(char: str) -> str:
+    """A pattern for the character in either case, and for what PHP reads as an underscore."""
+    if char in "_. [":
+        return r"[_. \[]"
+    if char.isalpha():
+        return f"[{char.lower()}{char.upper()}]"
+    return char if char.isalnum() or not char.isascii() else f"\\u{ord(char):04x}"
 
 
 def _is_sent(one: Chosen) -> bool:

@@ -1,5 +1,6 @@
 """Sources in, payloads out: what a REST tool may become, and what the build refuses."""
 
+import copy
 import json
 import os
 from pathlib import Path
@@ -350,3 +351,21 @@ def test_a_schema_too_large_for_a_model_is_refused_and_a_large_one_warned_of(
 def test_an_unused_upstream_is_warned_of(tmp_path: Path) -> None:
     built = build_tools(tmp_path, LIST % "arguments: {limit: {}}")
     assert any("upstreams.gateway: no tool uses it" in text for text in built.warnings)
+
+
+@pytest.mark.parametrize("key", ["tenant_id", "TENANT_ID", "tenant.id", "tenant_id[]", "tenant[id"])
+def test_s11_a_free_query_object_cannot_bring_a_parameter_that_was_left_out(
+    tmp_path: Path, key: str
+) -> None:
+    api = copy.deepcopy(API)
+    api["paths"]["/orders"]["get"]["parameters"] = [
+        {"name": "extra", "in": "query", "schema": {"additionalProperties": {"type": "string"}}},
+        {"name": "tenant_id", "in": "query", "schema": {"type": "string"}},
+    ]
+    write_files(tmp_path, api=api)
+    head = "{upstream: shop, operation: listOrders, effect: read, description: d"
+    built = build_tools(tmp_path, f"  a: {head}, arguments: {{extra: {{}}}}}}\n  b: {head}}}\n")
+    left_out = compile_schema(tool_of(built, "a").enforced)
+    assert left_out.violation({"extra": {key: "evil"}}) is not None
+    assert left_out.violation({"extra": {"tenant_idx": "x", "other": "y"}}) is None
+    assert compile_schema(tool_of(built, "b").enforced).violation({"extra": {"x": "y"}}) is None
