@@ -1,10 +1,8 @@
 """Administrative commands in the audit log: written before the change, or there is no change."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from mcp_proxy.core.profile import Profile
-from mcp_proxy.core.session import Note
 from mcp_proxy.edges.audit_files import AuditSegment, Subject
 from mcp_proxy.edges.places import Home
 
@@ -27,10 +25,10 @@ def record_refusal(home: Home, profile: str, error: str) -> None:
     segment.close("refused")
 
 
-def record_notes(home: Home, profile: Profile, notes: Iterable[Note]) -> None:
-    """Log what a client without a single call sent amiss. Raises AuditError A01."""
+def record_notes(home: Home, profile: Profile, notes: Mapping[str, int]) -> None:
+    """Log what a client without a single call sent amiss, how often. Raises AuditError A01."""
     subject = Subject(profile.header.profile, profile.header.version, profile.digest)
     segment = AuditSegment(home.state, subject, {})
-    for what, count in Counter(note.what for note in notes).items():
+    for what, count in notes.items():
         segment.append("note", {"what": what, "count": count})
     segment.close("client ended")

@@ -12,8 +12,9 @@ from mcp_proxy.core.audit_check import (
     clear_values_of,
     parse_clear,
 )
-from mcp_proxy.edges.audit_reader import read_segments, segment_paths, written_ns
+from mcp_proxy.edges.audit_reader import read_segment, segment_paths, written_ns
 from mcp_proxy.edges.places import find_home
+from mcp_proxy.errors import HomeError
 
 _FILE_CLOCK_NS = 1_000_000_000  # file systems tell times late, the coarsest by about a second
 
@@ -71,7 +72,14 @@ def verify_log() -> Verification:
     findings: list[Finding] = []
     segments = total = unclosed = 0
     times: list[str] = []
-    for item in read_segments(segment_paths(home.state)):
+    for path in segment_paths(home.state):
+        try:
+            item = read_segment(path)
+        except HomeError as error:
+            findings.append(Finding(path, 0, error.why, bad=True))
+            continue
+        if item is None:
+            continue
         segment = check_segment(item.data)
         findings += _findings(item.path, segment)
         faults = check_clear(segment.entries, parse_clear(item.clear))
@@ -101,12 +109,14 @@ def _precedes(written: int, entries: list[dict[str, Any]]) -> bool:
 
 
 def _entries(path: str) -> Iterator[dict[str, Any]]:
-    for item in read_segments([path]):
-        clear = parse_clear(item.clear)
-        segment = os.path.basename(path).removesuffix(".jsonl")
-        for entry in check_segment(item.data).entries:
-            values = clear_values_of(entry, clear)
-            yield {**entry, "segment": segment} | ({"values": values} if values else {})
+    item = read_segment(path)
+    if item is None:
+        return
+    clear = parse_clear(item.clear)
+    segment = os.path.basename(path).removesuffix(".jsonl")
+    for entry in check_segment(item.data).entries:
+        values = clear_values_of(entry, clear)
+        yield {**entry, "segment": segment} | ({"values": values} if values else {})
 
 
 def _passes(entry: dict[str, Any], only: Filter) -> bool:

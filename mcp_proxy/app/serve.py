@@ -61,7 +61,7 @@ class Prelude:
         self._parent_fd = parent_fd
         self._lines = Lines()
         self._warm = self._listed = False
-        self._notes: list[Note] = []
+        self._notes: dict[str, int] = {}
         self._poll = select.poll() if hasattr(select, "poll") else None
         if self._poll is not None:
             for fd in (wire.reads, *(() if parent_fd is None else (parent_fd,))):
@@ -73,9 +73,9 @@ class Prelude:
             while data := self._read():
                 calls = self._take(session, data)
                 if calls and served is not None:
-                    start = (*served, session, self._wire, self._lines, self._parent_fd, calls)
+                    read = (session, self._wire, self._lines, self._parent_fd, self._notes)
                     world = warmup.load(warmup.WORLD)
-                    return int(world.run(world.Start(*start)))
+                    return int(world.run(world.Start(*served, *read, calls)))
         except (ConnectionError, KeyboardInterrupt):
             pass  # the client is gone: as its end-of-file
         return 0 if served is None else self._log_notes(served)
@@ -103,8 +103,8 @@ class Prelude:
                     write_frame(self._wire.writes, outcome.line)
                     self._listed = self._listed or outcome.listed
                 elif isinstance(outcome, Note):
-                    self._notes.append(outcome)
-        return [*self._notes, *waiting] if waiting else []
+                    self._notes[outcome.what] = self._notes.get(outcome.what, 0) + 1
+        return waiting
 
     def _read(self) -> bytes:
         """What the client wrote next; empty when it, or the parent, has ended."""

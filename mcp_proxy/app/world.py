@@ -31,7 +31,10 @@ EOF_GRACE_S = 0.5
 
 
 class Start(NamedTuple):
-    """Where the prelude stopped: what it has read, and what the session made of it."""
+    """Where the prelude stopped: what it has read, and what the session made of it.
+
+    `notes` counts what was amiss before `outcomes`.
+    """
 
     home: Home
     generation: tuple[int, ...]
@@ -40,6 +43,7 @@ class Start(NamedTuple):
     wire: Wire
     lines: Lines
     parent_fd: int | None
+    notes: Mapping[str, int]
     outcomes: list[Outcome]
 
 
@@ -78,7 +82,12 @@ def build_machinery(
 
 def run(start: Start) -> int:
     """Serve until the client ends; returns the exit code."""
-    return asyncio.run(_serve(start))
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(_serve(start))
+    finally:
+        # Not asyncio.run: it ends by waiting for its threads, and one may hang in a name's lookup.
+        loop.close()
 
 
 async def _serve(start: Start) -> int:
@@ -100,6 +109,8 @@ async def _serve(start: Start) -> int:
     stdio = StdioLoop(start.wire, on_data)
     conversation = Conversation(start.session, machinery.road, machinery.log, stdio.send)
     _watch_ends(start.parent_fd, end)
+    for what, count in start.notes.items():
+        machinery.log.note(what, count)
     conversation.take(start.outcomes)
     stdio.start()
     reason = await ended
@@ -116,7 +127,9 @@ async def _close(machinery: Machinery, stdio: StdioLoop, reason: str) -> int:
         complain(str(error))
         return error.exit_code
     finally:
-        await machinery.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EOF_GRACE_S):
+                await machinery.close()
     return 0
 
 

@@ -44,7 +44,8 @@ class AuditSegment:
         """Opens the file and writes its open entry; leaves no file behind where it cannot."""
         self.path = ""
         self._seq, self._prev = 0, audit.GENESIS
-        self._ended, self._is_new = False, True
+        self._ended = False
+        self._names = self._durable_names = 0
         self._file: _Appended | None = None
         self._clear: _Appended | None = None
         self._room_fd = -1
@@ -89,7 +90,7 @@ class AuditSegment:
         try:
             if self._clear is None:
                 self._clear = _Appended(self.path.removesuffix(".jsonl") + ".clear.jsonl")
-                self._is_new = True
+                self._names += 1
             self._clear.append(audit.clear_line(self._seq, key, clear))
         except OSError as error:
             raise _cannot(error) from error
@@ -100,13 +101,14 @@ class AuditSegment:
         A failure ends the log: the system may have dropped what it could not write, and would call
         the next attempt a success.
         """
-        is_new, self._is_new = self._is_new, False
+        names = self._names  # read before: another call may sync, or make the clear file, meanwhile
         try:
             for file in (self._file, self._clear):
                 if file is not None:
                     file.sync()
-            if is_new:
+            if self._durable_names < names:
                 sync_folder(os.path.dirname(self.path))
+                self._durable_names = names
         except OSError as error:
             self._ended = True
             raise _cannot(error) from error
@@ -125,6 +127,7 @@ class AuditSegment:
         ensure_folder(folder)
         self.path = os.path.join(folder, clock.new_ulid() + ".jsonl")
         self._file = _Appended(self.path)
+        self._names += 1
 
     def _discard(self) -> None:
         made = self._file is not None
@@ -158,6 +161,8 @@ class _Appended:
         """Raises OSError, after which the file is as it was before."""
         if self._is_torn:
             raise OSError(errno.EIO, "an earlier line could not be cut off")
+        if os.fstat(self._fd).st_nlink == 0:
+            raise OSError(errno.ENOENT, "its file was removed")
         view = memoryview(line)
         try:
             while view:

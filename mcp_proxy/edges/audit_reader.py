@@ -1,7 +1,6 @@
 """Reading the audit log's segments back, oldest first."""
 
 import os
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from mcp_proxy.edges.files import read_file
@@ -36,13 +35,11 @@ def written_ns(path: str) -> int:
         return 0
 
 
-def read_segments(paths: list[str]) -> Iterator[SegmentFile]:
-    """The segments one by one, so that a long log never stands in memory whole."""
-    for path in paths:
-        data = read_file(path, _SEGMENT_BYTES, secret=True)
-        clear = read_file(path[: -len(".jsonl")] + ".clear.jsonl", _SEGMENT_BYTES, secret=True)
-        if data is not None:
-            yield SegmentFile(path, data, clear or b"")
+def read_segment(path: str) -> SegmentFile | None:
+    """One segment, None where it is gone. Raises HomeError: not safe to use, or not readable."""
+    data = read_file(path, _SEGMENT_BYTES, secret=True)
+    clear = read_file(path[: -len(".jsonl")] + ".clear.jsonl", _SEGMENT_BYTES, secret=True)
+    return None if data is None else SegmentFile(path, data, clear or b"")
 
 
 def _is_segment(name: str) -> bool:

@@ -58,9 +58,9 @@ class CallLog:
         except AuditError:
             return
 
-    def note(self, what: str) -> None:
+    def note(self, what: str, count: int = 1) -> None:
         """Count an event that is no call; it is written with the next entry, or at the end."""
-        self._notes[what] = self._notes.get(what, 0) + 1
+        self._notes[what] = self._notes.get(what, 0) + count
 
     def close(self, reason: str) -> None:
         """End the log. Raises AuditError A01, also for what could not be written before."""

@@ -10,7 +10,6 @@ from mcp_proxy.app.admin_log import record, record_notes, record_refusal
 from mcp_proxy.app.audit_log import Filter, read_entries, verify_log
 from mcp_proxy.core.audit import Answered, Decided
 from mcp_proxy.core.profile import Profile
-from mcp_proxy.core.session import Note
 from mcp_proxy.edges.audit_files import Subject
 from mcp_proxy.edges.audit_reader import segment_paths
 from mcp_proxy.edges.call_log import CallLog
@@ -171,11 +170,15 @@ def test_a_line_cut_off_at_its_end_is_seen_only_by_the_missing_close(home: Home)
     assert (found.good, found.open_segments) == (True, 1)
 
 
-def test_s23_a_segment_that_others_may_read_is_not_silently_used(home: Home) -> None:
+def test_s23_a_segment_that_others_may_read_is_bad_and_the_others_are_checked(home: Home) -> None:
     serve_once(home).close("done")
     os.chmod(newest(home), 0o644)
+    serve_once(home).close("done")
     with pytest.raises(HomeError):
-        verify_log()
+        read_entries(Filter())
+    found = verify_log()
+    assert [(item.bad, "other users" in item.what) for item in found.findings] == [(True, True)]
+    assert (found.good, found.segments) == (False, 1)
 
 
 def test_s1_a_command_is_a_segment_of_its_own(home: Home) -> None:
@@ -211,6 +214,6 @@ def test_s20_a_refused_profile_is_logged(home: Home) -> None:
 def test_a_client_without_a_call_leaves_its_faults_counted(home: Home) -> None:
     install(home)
     profile: Profile = load_profile(home, "billing", 1_800_000_000.0)
-    record_notes(home, profile, [Note("malformed"), Note("invalid"), Note("malformed")])
+    record_notes(home, profile, {"malformed": 2, "invalid": 1})
     notes = [(entry["what"], entry["count"]) for entry in read_entries(Filter(kind="note"))]
     assert notes == [("malformed", 2), ("invalid", 1)]

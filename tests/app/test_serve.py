@@ -87,6 +87,37 @@ def test_what_was_amiss_before_the_first_call_is_logged_with_it(stage: Stage) ->
     assert verify_log().segments == 1
 
 
+def test_a_flood_before_the_first_call_is_one_count(stage: Stage) -> None:
+    with stage.serve() as client:
+        client.send_bytes(b"{\n" * 1000)
+        client.call("find", {"customer": "cus_1"})
+        assert client.end() == 0
+    assert notes() == [("malformed", 1000)]
+
+
+# A resolver that never answers, in a thread that nothing can end.
+_DEAF_RESOLVER = """
+import socket, sys, threading
+socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
+from mcp_proxy.__main__ import main
+sys.argv = ["mcp-proxy", "--profile", "billing"]
+main()
+"""
+
+
+def test_a_name_lookup_that_hangs_does_not_hold_up_the_end(stage: Stage) -> None:
+    install(stage.home, version=2, url="https://api.example.com")
+    with RawClient([sys.executable, "-c", _DEAF_RESOLVER], os.environ) as client:
+        client.handshake()
+        call = {"name": "find", "arguments": {"customer": "cus_1"}}
+        client.start("tools/call", call, modern=False)
+        while not read_entries(Filter(kind="decided")):
+            client.request("ping", modern=False)
+        assert client.end() == 0
+    assert [entry["sent"] for entry in read_entries(Filter(kind="cancelled"))] == ["maybe"]
+    assert client.stderr == b""
+
+
 def test_s20_notes_that_cannot_be_logged_make_the_end_a_5(stage: Stage) -> None:
     os.chmod(stage.home.state, 0o722)
     with stage.serve() as client:

@@ -8,16 +8,19 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from mcp_proxy.core.audit_check import Segment, check_segment, parse_clear
+from mcp_proxy.edges import audit_files
 from mcp_proxy.edges.audit_files import AuditSegment, Subject
 from mcp_proxy.errors import AuditError
 
@@ -166,6 +169,40 @@ def test_s20_sync_reaches_segment_clear_file_and_their_names(
     segment.sync()
     assert synced[3:] == [segment.path, clear], "names are made durable once"
     segment.close("done")
+
+
+def test_s20_no_call_overtakes_the_folder_s_sync(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two calls make the log durable at once: neither returns before the new name is on disk."""
+    segment = segment_in(state)
+    entered, release = threading.Event(), threading.Event()
+    finished: list[str] = []
+
+    def slow_once(_folder: str) -> None:
+        if not entered.is_set():
+            entered.set()
+            assert release.wait(20)
+        finished.append("folder")
+
+    monkeypatch.setattr(audit_files, "sync_folder", slow_once)
+    first = threading.Thread(target=segment.sync)
+    first.start()
+    assert entered.wait(20)
+    segment.sync()
+    assert finished == ["folder"]
+    release.set()
+    first.join()
+    segment.close("done")
+
+
+def test_s20_a_log_that_was_removed_takes_no_more_decisions(state: str) -> None:
+    segment = segment_in(state)
+    shutil.rmtree(os.path.join(state, "audit"))
+    with pytest.raises(AuditError, match="its file was removed"):
+        segment.append("note", {"what": "after"})
+    with pytest.raises(AuditError):
+        segment.close("done")
 
 
 def test_s20_a_disk_that_failed_once_is_not_believed_again(
