@@ -11,6 +11,8 @@ from mcp_proxy.core import strict_json
 from mcp_proxy.core.profile import NAME_PATTERN, Profile, Tool, UpstreamSpec, parse_tool
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
 from mcp_proxy.errors import ProfileError
+from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.list_entry import check_visible
 
 
 class Argument(NamedTuple):
@@ -42,6 +44,7 @@ def check_tools(profile: Profile) -> tuple[ToolSummary, ...]:
     if not re.fullmatch(NAME_PATTERN, header.profile):
         raise _malformed("its name is no profile's name")
     rows = _listed(profile)
+    _check_visible(profile, rows)
     return tuple(
         _summarise(parse_tool(profile.tool_lines[name], name), rows[name], header.upstreams)
         for name in header.tools
@@ -58,6 +61,15 @@ def _listed(profile: Profile) -> dict[str, dict[str, Any]]:
     if names != profile.header.tools:
         raise _malformed("its tool list names other tools than its header")
     return dict(zip(names, rows, strict=True))
+
+
+def _check_visible(profile: Profile, rows: dict[str, dict[str, Any]]) -> None:
+    """A person would not see what the model reads, and whoever signed need not have built here."""
+    header = profile.header
+    try:
+        check_visible({"title": header.title, "instructions": header.instructions, "tools": rows})
+    except Wrong as wrong:
+        raise _malformed(str(wrong)) from None
 
 
 def _summarise(tool: Tool, row: dict[str, Any], upstreams: dict[str, UpstreamSpec]) -> ToolSummary:

@@ -162,3 +162,21 @@ def test_a_profile_that_would_fail_at_a_call_is_refused_before(old: bytes, new: 
     changed = data.replace(old, new)
     with pytest.raises(ProfileError):
         check_tools(parse_payload(changed, sha256_hex(changed), ""))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"description":"Find invoices."', '"description":"Find\\u200b invoices."'),
+        ('"description":"Find invoices."', '"description":"Find\U000e0041 invoices."'),
+        ('[{"name":"find_invoices"', '[{"title":"\\u001b[8m","name":"find_invoices"'),
+        ("Look up invoices.", "Look up invoices.\u202e"),
+        ("Billing support", "Billing\u00ad support"),
+    ],
+)
+def test_s25_a_signed_profile_with_hidden_characters_is_not_installed(
+    home: Home, old: str, new: str
+) -> None:
+    data = payload()
+    assert old.encode() in data
+    assert refusal(signed_file(home, data.replace(old.encode(), new.encode()))) == "MCPX-P10"

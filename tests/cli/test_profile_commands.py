@@ -15,7 +15,7 @@ from mcp_proxy.core.trust_store import dump_trust_store, format_key_line
 from mcp_proxy.edges.files import write_file, write_given
 from mcp_proxy.edges.places import VARIABLE, init_home
 from mcp_proxy.edges.profile_store import trust_path
-from mcp_proxy.errors import UsageError
+from mcp_proxy.errors import ProfileError, UsageError
 
 
 @pytest.fixture
@@ -148,13 +148,24 @@ def test_remove_takes_it_away(folder: str) -> None:
     assert profiles.list_profiles() == []
 
 
+def test_s25_text_of_a_signed_profile_is_never_markup(
+    folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = os.path.join(folder, "odd.json")
+    write_given(path, sign_payload(payload(title="All good[bold]"), SEED))
+    run("install", path, "--yes")
+    assert "All good[bold]" in capsys.readouterr().err
+
+
 def test_s25_text_of_a_signed_profile_cannot_move_the_terminal(
     folder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = os.path.join(folder, "odd.json")
-    write_given(path, sign_payload(payload(title="\x1b[2J\u202eAll good[bold]"), SEED))
-    run("install", path, "--yes")
+    write_given(path, sign_payload(payload(title="\x1b[2J\u202eAll good"), SEED))
+    with pytest.raises(ProfileError) as caught:
+        run("install", path, "--yes")
+    render.fail(caught.value)
     captured = capsys.readouterr()
-    assert "All good[bold]" in captured.err
-    assert "\x1b[2J" not in captured.err + captured.out
-    assert "\u202e" not in captured.err + captured.out
+    assert "hidden character U+001B" in captured.err
+    assert not {"\x1b", "\u202e"} & set(captured.err + captured.out)
+    assert profiles.list_profiles() == []
