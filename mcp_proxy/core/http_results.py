@@ -12,7 +12,8 @@ from mcp_proxy.core.schema import Schema
 from mcp_proxy.core.shape import Unfit, is_validated, shaped, wants_json
 from mcp_proxy.core.text import clean, clean_value, is_clean_json
 
-_MEDIA_TYPE = re.compile(r"\s*([a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+)\s*(?:;|$)")
+# RFC 6838, 4.2: names of at most 127 characters.
+_MEDIA_TYPE = re.compile(r"\s*([a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127})\s*(?:;|$)")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([a-z0-9_-]+)")
 # The encodings that answers in text come in; a browser reads the first two of these as the third.
 _ENCODINGS = {"iso-8859-1": "cp1252", "latin1": "cp1252", "windows-1252": "cp1252"}

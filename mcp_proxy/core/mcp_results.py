@@ -12,8 +12,12 @@ from mcp_proxy.core.http_results import Sized, clean_json
 from mcp_proxy.core.profile import ResultRules
 from mcp_proxy.core.schema import Schema
 from mcp_proxy.core.shape import Unfit, picked, shaped, wants_json
+from mcp_proxy.core.text import hidden_character
 
 Block = dict[str, Any]
+
+# Of other kinds it is not known where they hold what a profile leaves out.
+_BESIDE_A_PICK = frozenset({"text", "image", "audio", "resource_link"})
 
 
 def result_of_mcp(result: dict[str, Any], rules: ResultRules, schema: Schema | None) -> Sized:
@@ -21,6 +25,7 @@ def result_of_mcp(result: dict[str, Any], rules: ResultRules, schema: Schema | N
     if result.get("resultType", "complete") != "complete":
         raise Unfit("MCPX-U05", "asks for more than the profile lets an upstream ask")
     made = {**result, "content": _blocks(result)}
+    _check_names(made)
     if made.pop("isError", False) is True:
         made["isError"] = True
         if "structuredContent" in made:
@@ -39,9 +44,16 @@ def _blocks(result: dict[str, Any]) -> list[Block]:
     return list(blocks)
 
 
+def _check_names(made: dict[str, Any]) -> None:
+    """What is cleaned at the end must not be called otherwise before: rules go by these names."""
+    names = [*made, *(block["type"] for block in made["content"])]
+    if any(hidden_character(name) for name in names):
+        raise Unfit("MCPX-U05", "has a part whose name holds an invisible character")
+
+
 def _shape(made: dict[str, Any], rules: ResultRules, schema: Schema | None) -> None:
-    if rules.pick and any(block["type"] == "resource" for block in made["content"]):
-        raise Unfit("MCPX-R02", "holds an embedded resource, of which no field can be picked")
+    if rules.pick and any(block["type"] not in _BESIDE_A_PICK for block in made["content"]):
+        raise Unfit("MCPX-R02", "holds a resource or a block of which no field can be picked")
     if "structuredContent" in made:
         before = made["structuredContent"]
         after = made["structuredContent"] = shaped(before, rules, schema)
