@@ -17,7 +17,9 @@ CATALOG: dict[str, Entry] = {
     # profile
     "MCPX-P01": Entry("the profile is not signed", "mcp-proxy profile sign SOURCE.yaml"),
     "MCPX-P02": Entry("a signature does not fit the bytes", "mcp-proxy profile install FILE"),
-    "MCPX-P03": Entry("signed by a key that is not trusted here", "mcp-proxy trust add KEY-LINE"),
+    "MCPX-P03": Entry(
+        "signed by a key that is not trusted here", "mcp-proxy trust add KEY-LINE --profiles NAMES"
+    ),
     "MCPX-P04": Entry("the signer may not sign this profile name", "mcp-proxy trust list"),
     "MCPX-P05": Entry("signed, but not an mcp-proxy profile", "mcp-proxy profile verify FILE"),
     "MCPX-P06": Entry("the profile has expired", "mcp-proxy profile install FILE"),

@@ -74,7 +74,11 @@ def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None
     if checked is None:
         store.put_reference(wish.name, Reference(parse_reference(wish.source or ""), binding))
     else:
-        store.put(wish.name, Item(binding, checked))
+        try:
+            store.put(wish.name, Item(binding, checked))
+        except CredentialError as error:
+            mend = f"{_command(wish)} --from env:VAR, or mcp-proxy doctor"
+            raise CredentialError(error.id, error.why, mend) from None
     return binding
 
 
@@ -170,9 +174,18 @@ def _check_secret(wish: Wish, secret: str | None) -> Secret | None:
     try:
         return check_secret(wish.kind, secret or "")
     except ValueError as error:
-        raise UsageError(
-            "MCPX-W01", str(error), f"mcp-proxy credential set {wish.name} --origin URL"
-        ) from None
+        raise UsageError("MCPX-W01", str(error), _command(wish)) from None
+
+
+def _command(wish: Wish) -> str:
+    """What was asked for, to be given again."""
+    words = ["mcp-proxy credential set", wish.name]
+    words += [f"--origin {origin}" for origin in wish.origins]
+    words += [f"--path {wish.path}"] if wish.path else []
+    words += [f"--kind {wish.kind}"] if wish.kind != "bearer" else []
+    words += [f"--header {wish.header}"] if wish.header else []
+    words += [f"--profile {profile}" for profile in wish.profiles]
+    return " ".join(words)
 
 
 def _check_name(name: str) -> None:

@@ -42,7 +42,8 @@ def perform(keep: bool) -> Generator[Step]:
         yield from _audit(stage)
         if keep:
             entry = json.dumps(client_entry(PROFILE), indent=2)
-            yield Step("Kept", stage.folder, entry, True)
+            meant = "a home to look into: its API and gateway end with the demo"
+            yield Step("Kept", f"{stage.folder}\n{meant}", entry, True)
 
 
 def _home(stage: Stage) -> Iterator[Step]:

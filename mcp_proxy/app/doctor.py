@@ -16,7 +16,7 @@ from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from mcp_proxy.app import admin_log, profiles, trust, warmup
 from mcp_proxy.app.client_entry import launch_command
-from mcp_proxy.app.missing import missing_credentials
+from mcp_proxy.app.missing import missing_credentials, unset_variables
 from mcp_proxy.app.talk_env import talk_env
 from mcp_proxy.core.answer import Failure
 from mcp_proxy.core.limits import LIMITS
@@ -31,6 +31,7 @@ from mcp_proxy.edges.upstream_rest import RestUpstream
 from mcp_proxy.errors import McpProxyError
 
 _REACH_DEADLINE_S = 10.0
+_ADD_KEY = "mcp-proxy trust add KEY-LINE --profiles NAMES"
 
 
 class Check(NamedTuple):
@@ -53,7 +54,7 @@ def examine() -> Iterator[Check]:
     yield _check_places()
     yield _check_keychain(home)
     if not home.id:
-        yield Check("key", False, "No key is trusted yet.", "mcp-proxy trust add KEY-LINE")
+        yield Check("key", False, "No key is trusted yet.", _ADD_KEY)
         return
     yield _check_log(home)
     yield from _check_keys()
@@ -117,7 +118,7 @@ def _check_keys() -> Iterator[Check]:
     for key in keys:
         yield Check(f"key {key.name}", True, f"trusted for {', '.join(key.profiles)}")
     if not keys:
-        yield Check("key", False, "No key is trusted yet.", "mcp-proxy trust add KEY-LINE")
+        yield Check("key", False, "No key is trusted yet.", _ADD_KEY)
 
 
 def _check_profiles(home: Home) -> Iterator[Check]:
@@ -143,10 +144,20 @@ def _check_profile(home: Home, profile: Profile) -> Iterator[Check]:
     yield _check_serve(name, profile)
     lacking = _lacking(home, profile)
     yield from lacking
+    unset = [] if lacking else unset_variables(home, profile)
     if not lacking and any(spec.auth for spec in profile.header.upstreams.values()):
-        yield Check(f"credentials of {name}", True, "set, and bound to what the profile needs")
+        found = "set, and bound to what the profile needs"
+        if unset:
+            found = f"bound to what the profile needs; {_client_must_have(unset)}"
+        yield Check(f"credentials of {name}", True, found)
     for upstream, spec in profile.header.upstreams.items():
-        yield asyncio.run(_check_upstream(home, name, upstream, spec, with_secret=not lacking))
+        with_secret = not lacking and not unset
+        yield asyncio.run(_check_upstream(home, name, upstream, spec, with_secret=with_secret))
+
+
+def _client_must_have(variables: list[str]) -> str:
+    names = ", ".join(variables)
+    return f"not set here, so the client must be started with it: {names}"
 
 
 def _check_serve(name: str, profile: Profile) -> Check:

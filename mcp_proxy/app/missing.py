@@ -1,5 +1,6 @@
 """What an installed profile lacks before its first call: credentials, each with its command."""
 
+import os
 from typing import NamedTuple
 
 from mcp_proxy.core.binding import check_use, set_command
@@ -45,3 +46,15 @@ def missing_credentials(home: Home, profile: Profile) -> list[Missing]:
         except CredentialError as error:
             found[spec.auth.credential] = Missing(error.why, error.next)
     return list(found.values())
+
+
+def unset_variables(home: Home, profile: Profile) -> list[str]:
+    """The variables that the profile's credentials come from and this environment does not have.
+
+    Raises:
+        HomeError: the settings cannot be read.
+    """
+    references = CredentialStore(home).references()
+    names = [spec.auth.credential for spec in profile.header.upstreams.values() if spec.auth]
+    used = [reference for name in names if (reference := references.get(name)) is not None]
+    return [item.variable for item in dict.fromkeys(used) if not os.environ.get(item.variable)]

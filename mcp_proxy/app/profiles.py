@@ -50,13 +50,20 @@ def verify(path: str) -> Checked:
         UsageError: W01 the file cannot be read.
         HomeError: H01 to H03.
     """
-    return _check_file(find_home(), read_given(path, LIMITS.envelope_bytes))
+    return _check_file(find_home(), _read(path))
 
 
 def prepare(path: str) -> Candidate:
     """A file to install, read once: what is shown is what will be installed. Raises as `verify`."""
-    data = read_given(path, LIMITS.envelope_bytes)
+    data = _read(path)
     return Candidate(data, _check_file(find_home(), data))
+
+
+def _read(path: str) -> bytes:
+    if path.endswith((".yaml", ".yml")):
+        why = f"{path} is a profile's source, which nobody has signed."
+        raise ProfileError("MCPX-P01", why, f"mcp-proxy profile sign {path}")
+    return read_given(path, LIMITS.envelope_bytes)
 
 
 def is_known(candidate: Candidate) -> bool:

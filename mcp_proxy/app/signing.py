@@ -53,7 +53,10 @@ def sign(source: str, out: str | None, key: str) -> Signed:
     payload = read_given(payload_path, LIMITS.envelope_bytes)
     profile = parse_payload(payload, sha256_hex(payload), "")
     check_tools(profile)
-    seed, name, new_key = _seed(key)
+    try:
+        seed, name, new_key = _seed(key)
+    except CredentialError as error:
+        raise _elsewhere(error, source) from None
     path = f"{_stem(source)}.dsse.json" if out is None else out
     write_given(path, sign_payload(payload, seed))
     key_line = format_key_line(public_key(seed), name)
@@ -70,11 +73,9 @@ def _seed(key: str) -> tuple[bytes, str, bool]:
         variable = key.removeprefix("env:")
         if not _VARIABLE.fullmatch(variable):
             raise UsageError("MCPX-W01", "After env: stands the name of a variable.")
-        return (
-            _parse_seed(os.environ.get(variable, ""), f"The variable {variable}"),
-            variable,
-            False,
-        )
+        mend = f"export {variable}=$(openssl rand -base64 32)"
+        seed = _parse_seed(os.environ.get(variable, ""), f"The variable {variable}", mend)
+        return seed, variable, False
     if not _KEY_NAME.fullmatch(key):
         raise UsageError("MCPX-W01", "A key's name is 1 to 64 characters of A-Z, a-z, 0-9, . _ -")
     return _keychain_seed(key)
@@ -83,22 +84,25 @@ def _seed(key: str) -> tuple[bytes, str, bool]:
 def _keychain_seed(name: str) -> tuple[bytes, str, bool]:
     home = ensure_home()
     keychain = open_keychain(home.id)
-    try:
-        held = keychain.get(f"signing:{name}")
-        if held is not None:
-            return _parse_seed(held, f"The keychain's signing key {name}"), name, False
-        seed = os.urandom(_SEED_BYTES)
-        admin_log.record(home, "signing key made", key=key_id(public_key(seed)), name=name)
-        keychain.set(f"signing:{name}", binascii.b2a_base64(seed, newline=False).decode())
-    except CredentialError as error:
-        if error.id != "MCPX-C02":
-            raise
-        mend = "mcp-proxy profile sign SOURCE.yaml --key env:VAR, or mcp-proxy doctor"
-        raise CredentialError(error.id, error.why, mend) from None
+    held = keychain.get(f"signing:{name}")
+    if held is not None:
+        mend = "mcp-proxy profile sign SOURCE.yaml --key ANOTHER-NAME"
+        return _parse_seed(held, f"The keychain's signing key {name}", mend), name, False
+    seed = os.urandom(_SEED_BYTES)
+    admin_log.record(home, "signing key made", key=key_id(public_key(seed)), name=name)
+    keychain.set(f"signing:{name}", binascii.b2a_base64(seed, newline=False).decode())
     return seed, name, True
 
 
-def _parse_seed(text: str, what: str) -> bytes:
+def _elsewhere(error: CredentialError, source: str) -> CredentialError:
+    """Without a keychain the key comes from a variable."""
+    if error.id != "MCPX-C02":
+        return error
+    mend = f"mcp-proxy profile sign {source} --key env:VAR, or mcp-proxy doctor"
+    return CredentialError(error.id, error.why, mend)
+
+
+def _parse_seed(text: str, what: str, mend: str) -> bytes:
     try:
         seed = binascii.a2b_base64(text.strip(), strict_mode=True)
     except ValueError:
@@ -107,6 +111,6 @@ def _parse_seed(text: str, what: str) -> bytes:
         raise CredentialError(
             "MCPX-C01",
             f"{what} does not hold a signing key: base64 of {_SEED_BYTES} random bytes.",
-            "openssl rand -base64 32 makes one",
+            mend,
         )
     return seed

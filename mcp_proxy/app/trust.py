@@ -1,5 +1,7 @@
 """`trust add`, `list`, `remove`: which keys may sign which profile names on this machine."""
 
+import os
+
 from mcp_proxy.app import admin_log
 from mcp_proxy.core.trust_store import TrustedKey, is_scope, key_id, parse_key_line
 from mcp_proxy.edges.files import read_given
@@ -80,6 +82,12 @@ def _starts(keyid: str, which: str) -> bool:
 def _find_line(text: str) -> str:
     if text.startswith("mcpx1:"):
         return text
+    if not os.path.exists(text):
+        raise UsageError(
+            "MCPX-W01",
+            f"{text!r} is neither a key line, which begins with mcpx1:, nor a file with one.",
+            "mcp-proxy trust add KEY-LINE --profiles NAMES",
+        )
     data = read_given(text, _KEY_FILE_BYTES).decode(errors="replace")
     lines = [line for line in data.splitlines() if line.startswith("mcpx1:")]
     if len(lines) != 1:

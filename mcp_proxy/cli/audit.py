@@ -6,27 +6,28 @@ from typing import Any
 from mcp_proxy.app.audit_log import Filter, Verification, read_entries, verify_log
 from mcp_proxy.cli import render
 
+_KINDS = ("open", "decided", "answered", "cancelled", "note", "close")
 _COLUMNS = ("time", "kind", "tool", "decision", "outcome", "error", "detail")
 
 
 def add_commands(subparsers: Any) -> None:
     """Register the group."""
     group = subparsers.add_parser("audit", help="read and verify the local log")
-    commands = group.add_subparsers(metavar="COMMAND", required=True)
+    commands = group.add_subparsers(dest="action", metavar="ACTION", required=True)
     tail = commands.add_parser("tail", help="the newest entries")
-    tail.add_argument("-n", type=int, default=20, metavar="N", help="how many (default 20)")
+    tail.add_argument("-n", type=_count, default=20, metavar="N", help="how many (default 20)")
     show = commands.add_parser("show", help="all entries, or those that match")
-    show.add_argument("--kind", help="open, decided, answered, cancelled, note or close")
-    show.add_argument("--tool")
+    show.add_argument("--kind", choices=_KINDS)
+    show.add_argument("--tool", metavar="NAME", help="calls of this tool")
     show.add_argument("--decision", choices=("allow", "deny"))
     verify = commands.add_parser("verify", help="check every chain and clear value; 0 good, 1 bad")
     for parser, run in ((tail, _tail), (show, _show), (verify, _verify)):
-        parser.add_argument("--json", action="store_true")
+        parser.add_argument("--json", action="store_true", help="as JSON")
         parser.set_defaults(run=run)
 
 
 def _tail(options: argparse.Namespace) -> int:
-    return _print(read_entries(Filter(), max(0, options.n)), options.json)
+    return _print(read_entries(Filter(), options.n), options.json)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -39,7 +40,7 @@ def _print(entries: list[dict[str, Any]], as_json: bool) -> int:
         render.json_out(entries)
         return 0
     rows = ([_cell(entry, column) for column in _COLUMNS] for entry in entries)
-    render.table("", _COLUMNS, rows)
+    render.table("", _COLUMNS, rows, "No entries.")
     return 0
 
 
@@ -62,9 +63,22 @@ def _detail(entry: dict[str, Any]) -> str:
         case "cancelled":
             return f"#{entry['call']} sent: {entry['sent']}"
         case "note":
-            return f"{entry['what']} {entry.get('facts') or entry.get('count') or ''}".strip()
+            return f"{entry['what']} {_facts(entry)}".strip()
         case _:
             return str(entry.get("reason", ""))
+
+
+def _facts(entry: dict[str, Any]) -> str:
+    facts = entry.get("facts") or {}
+    return ", ".join(f"{key}={value}" for key, value in facts.items()) or str(
+        entry.get("count", "")
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no count")
+    return int(text)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -89,4 +103,4 @@ def _tell(verification: Verification) -> None:
         f"{span}; {verification.open_segments} without a close entry (running, or ended by a kill)"
     )
     render.say("Until the log has a ledger it is corruption-evident: it shows damage and edits of")
-    render.say("single segments, not the removal of whole ones (README, audit).")
+    render.say("single segments, not the removal of whole ones (README, The log).")

@@ -22,7 +22,9 @@ def add_commands(subparsers: Any) -> None:
     parser = subparsers.add_parser("call", help="make one call as a client would, audited")
     parser.add_argument("profile", metavar="PROFILE")
     parser.add_argument("tool", metavar="TOOL")
-    parser.add_argument("arguments", metavar="JSON", nargs="?", default="{}")
+    parser.add_argument(
+        "arguments", metavar="JSON", nargs="?", default="{}", help="an object; without it, {}"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="decide, show the request, send none"
     )
@@ -34,7 +36,7 @@ def _run(options: argparse.Namespace) -> int:
     arguments = _arguments(options.arguments)
     if options.dry_run:
         return _show_dry_run(dry_run(options.profile, options.tool, arguments), options.json)
-    return _show(make_call(options.profile, options.tool, arguments), options.json)
+    return _show(make_call(options.profile, options.tool, arguments), options)
 
 
 def _arguments(text: str) -> Any:
@@ -46,11 +48,12 @@ def _arguments(text: str) -> Any:
         ) from None
 
 
-def _show(answer: Result | RpcError, as_json: bool) -> int:
+def _show(answer: Result | RpcError, options: argparse.Namespace) -> int:
     if isinstance(answer, RpcError):
         render.say(f"error: {answer.text}", "bold red")
+        render.say(f"next:  mcp-proxy profile show {options.profile}")
         return 1
-    if as_json:
+    if options.json:
         render.json_out(answer.value)
     else:
         for block in answer.value.get("content", []):

@@ -98,7 +98,7 @@ def run_list(options: argparse.Namespace) -> int:
         render.json_out([_plain(row) for row in rows])
         return 0
     columns = ["name", "kind", "origins", "path", "profiles", "store"]
-    render.table("Credentials", columns, [_cells(row) for row in rows])
+    render.table("Credentials", columns, [_cells(row) for row in rows], "No credential is set.")
     for row in rows:
         if row.problem is not None:
             render.say(f"{row.name}: {row.problem}")

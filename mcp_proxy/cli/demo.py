@@ -20,7 +20,9 @@ def add_commands(subparsers: Any) -> None:
         "demo", help="the whole job on this machine, in a throw-away home, with an embedded API"
     )
     parser.add_argument(
-        "--keep", action="store_true", help="keep that home and print the client entry"
+        "--keep",
+        action="store_true",
+        help="keep that home to look into and print the client entry; the API ends",
     )
     parser.set_defaults(run=run)
 

@@ -20,6 +20,6 @@ def add_commands(subparsers: Any) -> None:
 def run_init(options: argparse.Namespace) -> int:
     """`home init`."""
     made = home.init(options.folder)
-    render.say("Made. To use it, set this variable, also in the client's entry:")
+    render.say("The home is ready. To use it, set this variable, also in the client's entry:")
     render.data(f"MCP_PROXY_HOME={os.path.dirname(made.config)}")
     return 0

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from mcp_proxy import __version__
 from mcp_proxy.app import warmup
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 def build_parser(groups: Iterable[str] = _GROUPS) -> argparse.ArgumentParser:
     """The command line with these groups; each loads only what it needs."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mcp-proxy",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -53,6 +53,14 @@ def build_parser(groups: Iterable[str] = _GROUPS) -> argparse.ArgumentParser:
     for group in groups:
         warmup.load(f"mcp_proxy.cli.{group}").add_commands(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, whose errors name the next command as all others do; subcommands inherit it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"error: {message}\nnext:  {self.prog} --help\n")
 
 
 def _misplaced(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:

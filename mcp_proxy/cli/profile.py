@@ -110,10 +110,11 @@ def run_list(options: argparse.Namespace) -> int:
         render.json_out([_plain_row(row) for row in rows])
         return 0
     columns = ["name", "version", "title", "tools", "state"]
-    render.table("Profiles", columns, [_cells(row) for row in rows])
+    none = "No profile is installed; next: mcp-proxy profile install FILE"
+    render.table("Profiles", columns, [_cells(row) for row in rows], none)
     for row in rows:
         if row.problem is not None:
-            render.fail(row.problem)
+            render.fail(row.problem, f"{row.name}: ")
     return 0
 
 

@@ -27,7 +27,7 @@ def run_new(options: argparse.Namespace) -> int:
     """`profile new`: prints the file's path."""
     path, new = new_file(options.name, options.openapi, options.mcp, options.url)
     if new.tools:
-        render.say(f"{new.tools} tools are written out, {new.commented} stand as comments.")
+        render.say(f"Tools written out: {new.tools}; standing as comments: {new.commented}.")
         render.say("Read the file, check the url, then: mcp-proxy profile sign " + path)
     else:
         render.say("Fill it in, then: mcp-proxy profile sign " + path)

@@ -1,6 +1,7 @@
 """How a profile is told to a person, and as JSON."""
 
 import json
+import textwrap
 import time
 from typing import Any
 
@@ -27,7 +28,7 @@ def detail_lines(checked: Checked) -> list[str]:
     """The summary, then what the model reads: instructions, descriptions, arguments."""
     lines = [*summary_lines(checked), "", f"instructions: {checked.profile.header.instructions}"]
     for tool in checked.tools:
-        lines += ["", _tool(tool), f"  {tool.description}"]
+        lines += ["", _tool(tool), textwrap.indent(tool.description, "  ")]
         for item in tool.arguments:
             need = "required" if item.required else "optional"
             lines.append(f"  {item.name} ({need}): {_compact(item.schema)}")
@@ -58,9 +59,23 @@ def _upstream(name: str, spec: UpstreamSpec) -> str:
 
 
 def _tool(tool: ToolSummary) -> str:
-    approval = tool.approval if isinstance(tool.approval, str) else _compact(tool.approval)
-    asks = "" if approval == "never" else f", approval {approval}"
+    asks = "" if tool.approval == "never" else f", approval {_approval(tool.approval)}"
     return f"{tool.name}: {tool.effect}, {tool.upstream}{asks}"
+
+
+def _approval(rule: Any) -> str:
+    """`always`, or the conditions in words: within a map all hold, of the maps any."""
+    if isinstance(rule, str):
+        return rule
+    maps = [
+        " and ".join(
+            f"{name} {test.replace('_', ' ')} {_compact(value)}"
+            for name, tests in conditions.items()
+            for test, value in tests.items()
+        )
+        for conditions in rule
+    ]
+    return f"when {' or '.join(maps)}"
 
 
 def _plain_upstream(spec: UpstreamSpec) -> dict[str, Any]:

@@ -39,14 +39,20 @@ def say(text: str, style: str = "") -> None:
     Console(stderr=True, soft_wrap=True, highlight=False).print(Text(clean(text), style))
 
 
-def fail(error: McpProxyError) -> None:
-    """What happened, why, and the next command, on stderr."""
-    say(f"error: {error.why} ({error.id})", "bold red")
+def fail(error: McpProxyError, about: str = "") -> None:
+    """What happened, why, and the next command, on stderr; `about` begins the sentence."""
+    say(f"error: {about}{error.why} ({error.id})", "bold red")
     say(f"next:  {error.next}")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table of data, on stdout; whole words are kept when it is no terminal."""
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], none: str = ""
+) -> None:
+    """A table of data, on stdout, or `none` as talk; whole words are kept if it is no terminal."""
+    rows = list(rows)
+    if not rows and none:
+        say(none)
+        return
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
     drawn = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:

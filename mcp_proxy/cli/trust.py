@@ -42,7 +42,7 @@ def run_add(options: argparse.Namespace) -> int:
         return 1
     before = trust.add(key, unasked=options.yes)
     if before is not None:
-        render.say(f"Before, it might sign {', '.join(before.profiles)}.")
+        render.say(f"Until now it could sign {', '.join(before.profiles)}.")
     render.say(f"Trusted: {key.name} may sign {scopes}.")
     return 0
 
@@ -56,7 +56,8 @@ def run_list(options: argparse.Namespace) -> int:
         )
         return 0
     rows = [(key.name, ", ".join(key.profiles), key.keyid) for key in keys]
-    render.table("Trusted keys", ["name", "may sign", "fingerprint"], rows)
+    none = "No key is trusted; next: mcp-proxy trust add KEY-LINE --profiles NAMES"
+    render.table("Trusted keys", ["name", "may sign", "fingerprint"], rows, none)
     return 0
 
 

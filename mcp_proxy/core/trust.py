@@ -129,7 +129,7 @@ def _check_type(envelope: Envelope) -> None:
 def _check_signature(signed: bytes, signature: Signature, name: str, keys: TrustedKeys) -> None:
     key = keys.get(signature.keyid)
     if key is None:
-        raise _unknown(signature.keyid)
+        raise _unknown(signature.keyid, name)
     if not may_sign(key, name):
         raise _out_of_scope(key, name)
     if not _fits(key, signed, signature.sig):
@@ -147,7 +147,7 @@ def _signers(envelope: Envelope, keys: TrustedKeys) -> dict[str, bytes]:
         candidates = [named] if named is not None else list(keys.values())
         found |= {key.keyid: sig for key in candidates if _fits(key, signed, sig)}
     if not found:
-        raise _unknown(envelope.signatures[0].keyid)
+        raise _unknown(envelope.signatures[0].keyid, "NAMES")
     return found
 
 
@@ -163,10 +163,14 @@ def _parse_verified(envelope: Envelope, signer: str) -> Profile:
     return parse_payload(envelope.payload, sha256_hex(envelope.payload), signer)
 
 
-def _unknown(keyid: str) -> ProfileError:
+def _unknown(keyid: str, name: str) -> ProfileError:
     # The id is a stranger's text until a key is found for it.
     named = keyid if len(keyid) <= 128 and keyid.isascii() and keyid.isalnum() else "without a name"
-    return ProfileError("MCPX-P03", f"The profile is signed by a key not trusted here ({named}).")
+    return ProfileError(
+        "MCPX-P03",
+        f"The profile is signed by a key not trusted here ({named}).",
+        f"mcp-proxy trust add KEY-LINE --profiles {name}",
+    )
 
 
 def _out_of_scope(key: TrustedKey, name: str) -> ProfileError:

@@ -110,5 +110,6 @@ def _damaged(reason: str) -> ProfileError:
     return ProfileError(
         "MCPX-P15",
         f"The trust store (config/trust.json) is damaged: {reason}. No profile can be verified.",
-        "move config/trust.json away, then mcp-proxy trust add KEY-LINE for each key",
+        "move config/trust.json away, then for each key: "
+        "mcp-proxy trust add KEY-LINE --profiles NAMES",
     )

@@ -187,11 +187,14 @@ def describe_use(spec: UpstreamSpec, grounds: Grounds, localhost: bool) -> Use:
 
 
 def _read_variable(name: str, reference: Reference) -> Secret:
+    variable = reference.variable
+    mend = f"export {variable}=SECRET, then start the client again from there"
+    value = os.environ.get(variable, "")
+    if not value:
+        why = f"The credential {name} comes from the variable {variable}, which is not set here."
+        raise CredentialError("MCPX-C01", why, mend)
     try:
-        return check_secret(reference.binding.kind, os.environ.get(reference.variable, ""))
+        return check_secret(reference.binding.kind, value)
     except ValueError as error:
-        raise CredentialError(
-            "MCPX-C01",
-            f"The credential {name} comes from the variable {reference.variable}. {error}",
-            f"set {reference.variable} in the environment of the client that starts mcp-proxy",
-        ) from None
+        why = f"The credential {name} comes from the variable {variable}. {error}"
+        raise CredentialError("MCPX-C01", why, mend) from None

@@ -37,7 +37,7 @@ def read_file(path: str, max_bytes: int, *, secret: bool = False) -> bytes | Non
         return None
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
-            raise unsafe(path, "it is a symbolic link") from None
+            raise unsafe(path, "it is a symbolic link", f"rm '{path}'") from None
         raise _broken(path, error) from None
     try:
         _check_file(path, os.fstat(descriptor), secret)
@@ -62,7 +62,9 @@ def read_given(path: str, max_bytes: int) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise UsageError("MCPX-W01", f"{path} cannot be read: {error.strerror}.") from None
+        raise UsageError(
+            "MCPX-W01", f"{path} cannot be read: {error.strerror}.", "name a file that can be read"
+        ) from None
     if len(data) > max_bytes:
         raise UsageError("MCPX-W01", f"{path} is larger than {max_bytes} bytes.")
     return data

@@ -150,6 +150,8 @@ def _foreign(home: Home, named: str | None) -> HomeError:
         why = f"The home in {home.config} was made on another machine or in another place."
         return HomeError("MCPX-H01", why, f"move {home.config} away, then repeat the command")
     why = f"{VARIABLE} names {named}, where no home was made on this machine."
+    if not os.path.lexists(named):
+        return HomeError("MCPX-H01", why, f"mcp-proxy home init '{named}'")
     return HomeError("MCPX-H01", why, f"mcp-proxy home init DIR, then set {VARIABLE} to DIR")
 
 

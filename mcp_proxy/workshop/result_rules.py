@@ -68,7 +68,7 @@ def _projected(schema: dict[str, Any], paths: tuple[tuple[str, ...], ...]) -> di
     try:
         projected = project_schema(schema, paths)
     except ValueError as error:
-        raise Wrong(("result", "pick"), f"the answer cannot contain {error}") from None
+        raise Wrong(("result", "pick"), str(error)) from None
     return projected if isinstance(projected, dict) else {}
 
 

@@ -118,11 +118,16 @@ def _problem(text: Positioned, detail: ErrorDetails) -> Problem:
     if detail["type"] == "extra_forbidden":
         return Problem(text.line(path), f"{key}: unknown key; {_suggestion(str(path[-1]))}")
     words = _WORDS.get(detail["type"], detail["msg"])
+    if detail["type"] == "literal_error":
+        words = f"write {detail['ctx']['expected'].replace(chr(39), '')}"
     return Problem(text.line(path), f"{key}: {words}")
 
 
 def _suggestion(key: str) -> str:
-    close = difflib.get_close_matches(key, sorted(_known_keys()), n=1)
+    known = _known_keys()
+    if key in known:
+        return "it belongs in another place"
+    close = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.8)
     return f"did you mean {close[0]}?" if close else "take it out"
 
 

@@ -72,7 +72,9 @@ def parse_yaml(data: bytes, file: str) -> Positioned:
 def source_error(file: str, problems: list[Problem], id: str = "MCPX-B01") -> SourceError:  # noqa: A002
     """All `problems` as one error, in the order of their lines."""
     rows = [f"{file}:{line}: {text}" for line, text in sorted(set(problems))]
-    return SourceError(id, "\n".join(rows), "correct the source, then build again")
+    return SourceError(
+        id, "\n".join(rows), f"correct the source, then: mcp-proxy profile build {file}"
+    )
 
 
 class _Reader:

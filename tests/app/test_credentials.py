@@ -19,6 +19,7 @@ from mcp_proxy.app.credentials import (
     remove_credential,
     set_credential,
 )
+from mcp_proxy.app.missing import unset_variables
 from mcp_proxy.cli import credential
 from mcp_proxy.core.payload import dump_lines
 from mcp_proxy.core.profile import AuditRules, Auth, Header, UpstreamSpec
@@ -28,7 +29,7 @@ from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.files import write_file
 from mcp_proxy.edges.installs import install_profile
 from mcp_proxy.edges.places import Home, init_home
-from mcp_proxy.edges.profile_store import trust_path
+from mcp_proxy.edges.profile_store import load_profile, trust_path
 from mcp_proxy.errors import CredentialError, HomeError, McpProxyError, UsageError
 
 CANARY = "canary-e8a2"
@@ -201,6 +202,30 @@ def test_a_secret_that_cannot_be_is_refused_without_quoting_it(
         set_credential(WISH, secret, store)
     assert CANARY not in str(caught.value) + caught.value.next
     assert keychain.items == {}
+
+
+def test_without_a_keychain_the_whole_command_for_a_variable_is_named(home: Home) -> None:
+    def closed(_home_id: str) -> MemoryKeychain:
+        raise CredentialError("MCPX-C02", "Locked.")
+
+    wish = WISH._replace(path="/v1", kind="basic", profiles=["billing"])
+    with pytest.raises(CredentialError) as caught:
+        set_credential(wish, f"me:{CANARY}", CredentialStore(home, closed))
+    assert caught.value.next == (
+        f"mcp-proxy credential set billing-api --origin {ORIGIN} --path /v1 --kind basic "
+        "--profile billing --from env:VAR, or mcp-proxy doctor"
+    )
+
+
+def test_the_variables_that_this_environment_lacks_are_named(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(home, "billing", ORIGIN, auth())
+    set_credential(WISH._replace(source="env:BILLING_TOKEN"), None)
+    profile = load_profile(home, "billing", 1.0)
+    assert unset_variables(home, profile) == ["BILLING_TOKEN"]
+    monkeypatch.setenv("BILLING_TOKEN", CANARY)
+    assert unset_variables(home, profile) == []
 
 
 def test_allow_and_remove_name_what_is_not_there(store: CredentialStore) -> None:

@@ -96,7 +96,7 @@ def test_silent_keychain_points_to_the_variable(
     use(monkeypatch, FakeKeychain(CredentialError("MCPX-C02", "Locked.")))
     with pytest.raises(CredentialError) as caught:
         signing.sign(os.path.join(folder, "billing.payload.jsonl"), None, "default")
-    assert "env:VAR" in caught.value.next
+    assert "billing.payload.jsonl --key env:VAR" in caught.value.next
 
 
 def test_no_key_is_made_for_what_is_no_payload(

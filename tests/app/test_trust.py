@@ -66,6 +66,11 @@ def test_key_line_is_found_in_a_file(tmp_path: os.PathLike[str]) -> None:
         trust.read_key(path, "billing")
 
 
+def test_what_is_no_key_line_and_no_file_is_told_as_both() -> None:
+    with pytest.raises(UsageError, match="neither a key line, which begins with mcpx1:, nor a"):
+        trust.read_key("KEY-LINE", "billing")
+
+
 @pytest.mark.parametrize("scopes", ["", "*", "bi*", "billing,", "billing,*", "a b"])
 def test_scope_wider_than_three_characters_is_refused(scopes: str) -> None:
     with pytest.raises(UsageError):

@@ -64,7 +64,7 @@ def test_show_prints_every_entry_with_its_clear_values(
         *("time", "kind", "tool", "decision", "outcome", "error", "detail"),
     ]
     assert len(lines) == 12
-    assert "trust add {'scope': 'billing'}" in out
+    assert "trust add scope=billing" in out
     assert "#1 12 bytes in 3 ms" in out
     assert "customer=cus_2" in out
     assert "sent: maybe" in out
@@ -99,7 +99,7 @@ def test_show_filters(
     assert len(json.loads(capsys.readouterr().out)) == count
 
 
-@pytest.mark.parametrize(("count", "shown"), [("2", 2), ("0", 0), ("-5", 0), ("100", 11)])
+@pytest.mark.parametrize(("count", "shown"), [("2", 2), ("0", 0), ("100", 11)])
 def test_tail_prints_the_newest(
     home: Home, capsys: pytest.CaptureFixture[str], count: str, shown: int
 ) -> None:
@@ -108,6 +108,24 @@ def test_tail_prints_the_newest(
     assert len(entries) == shown
     if shown:
         assert entries[-1]["kind"] == "close"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("tail", "-n", "-5"), ("tail", "-n", "many"), ("show", "--kind", "nonsense")],
+)
+def test_what_cannot_be_is_wrong_usage(
+    home: Home, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(*words)
+    assert caught.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_an_empty_answer_says_so_on_stderr(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    run("show", "--tool", "nonsense")
+    assert capsys.readouterr() == ("", "No entries.\n")
 
 
 def test_verify_says_ok_on_stdout_and_what_it_cannot_prove_on_stderr(

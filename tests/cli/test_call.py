@@ -102,7 +102,10 @@ def test_a_denied_call_exits_1_and_sends_nothing(
 
 def test_an_unknown_tool_exits_1_and_is_logged(stage: Stage) -> None:
     out, err = stage.call("nonsense", code=1)
-    assert (out, err) == ("", "error: Unknown tool: nonsense\n")
+    assert (out, err) == (
+        "",
+        "error: Unknown tool: nonsense\nnext:  mcp-proxy profile show billing\n",
+    )
     assert kinds() == ["open", "decided", "close"]
 
 

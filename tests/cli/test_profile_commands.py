@@ -4,12 +4,15 @@ import argparse
 import base64
 import json
 import os
+from collections.abc import Callable
 
 import pytest
 from trust_samples import OTHER_SEED, SEED, keys, payload, trusted
 
 from mcp_proxy.app import profiles
+from mcp_proxy.app.profile_check import ToolSummary
 from mcp_proxy.cli import profile, render
+from mcp_proxy.cli.profile_view import summary_lines
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import dump_trust_store, format_key_line
 from mcp_proxy.edges.files import write_file, write_given
@@ -146,6 +149,28 @@ def test_remove_takes_it_away(folder: str) -> None:
     run("install", os.path.join(folder, "billing.dsse.json"), "--yes")
     assert run("remove", "billing") == 0
     assert profiles.list_profiles() == []
+
+
+@pytest.mark.parametrize("check", [profiles.verify, profiles.prepare])
+def test_a_source_in_the_place_of_a_signed_file_names_sign(
+    folder: str, check: Callable[[str], object]
+) -> None:
+    with pytest.raises(ProfileError) as caught:
+        check("billing.yaml")
+    assert (caught.value.id, caught.value.next) == (
+        "MCPX-P01",
+        "mcp-proxy profile sign billing.yaml",
+    )
+
+
+def test_approval_is_told_in_words(folder: str) -> None:
+    rule = [{"amount": {"above": 100}, "kind": {"not_in": ["gift"]}}, {"urgent": {"is": True}}]
+    tool = ToolSummary("refund", "write", "api", "Refunds.", rule, ())
+    checked = profiles.verify(os.path.join(folder, "billing.dsse.json"))._replace(tools=(tool,))
+    assert summary_lines(checked)[-1] == (
+        '  refund: write, api, approval when amount above 100 and kind not in ["gift"] '
+        "or urgent is true"
+    )
 
 
 def test_s25_text_of_a_signed_profile_is_never_markup(

@@ -80,7 +80,13 @@ def test_expires_holds_through_its_day_in_utc() -> None:
         ("{above: 10}", "{abov: 10}", "did you mean above?"),
         ("{limit: {above: 10}}", "[]", "at least 1 item"),
         ("kind: rest", "kind: soap", "upstreams.api: "),
-        ("effect: read", "effect: reading", "tools.find.effect: "),
+        ("effect: read", "effect: reading", "effect: write read, write or destructive"),
+        (
+            "version: 3",
+            "version: 3\nlimits: {}",
+            "limits: unknown key; it belongs in another place",
+        ),
+        ("{above: 10}", "{frob: 10}", "frob: unknown key; take it out"),
     ],
 )
 def test_a_wrong_key_is_told_with_line_and_fix(old: str, new: str, told: str) -> None:
