@@ -14,6 +14,7 @@ class Limits(NamedTuple):
     upstream_body_bytes: int = 16 << 20
     sse_event_bytes: int = 16 << 20
     sse_events: int = 10_000
+    log_bytes: int = 1 << 20
     envelope_bytes: int = 32 << 20
     trust_store_bytes: int = 1 << 20
     settings_bytes: int = 256 << 10

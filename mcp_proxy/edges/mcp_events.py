@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from mcp_proxy.core import eras
+from mcp_proxy.core import eras, strict_json
 from mcp_proxy.core.answer import Event, Log, Progress
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.text import clean_value, one_sentence
@@ -22,6 +22,7 @@ class CallEvents:
         self._emit = emit
         self._limits = limits
         self._progress = -math.inf
+        self._log_bytes = 0
 
     def hear(self, message: dict[str, Any], request_id: int) -> None:
         """One notification on the stream of request `request_id`; anything improper is dropped."""
@@ -48,7 +49,10 @@ class CallEvents:
         if isinstance(level, str) and level in eras.LEVELS:
             with contextlib.suppress(ValueError):
                 data = clean_value(params.get("data"))
-                self._emit(Log(level, self._text(params.get("logger")), data))
+                # A call's result is bounded; what is said beside it must be too.
+                self._log_bytes += len(strict_json.dumps(data))
+                if self._log_bytes <= self._limits.log_bytes:
+                    self._emit(Log(level, self._text(params.get("logger")), data))
 
     def _text(self, value: Any) -> str | None:
         if not isinstance(value, str) or not value.strip():
