@@ -47,6 +47,7 @@ class ProfileContract:
         if generation == self._generation:
             return
         self._on_change()
+        self._ready.clear()
         self._refusal = self._verdict(now_s)
         self._generation = generation
 

@@ -25,8 +25,6 @@ _QUIET_MS = 1000
 
 def serve(name: str) -> int:
     """Serve one installed profile on stdio until the client ends; returns the exit code."""
-    if os.isatty(0):
-        complain("waiting for an MCP client on stdin; Ctrl-D ends.")
     try:
         wire, parent_fd = claim_stdio(), watch_parent()
     except ParentGone:
@@ -34,6 +32,8 @@ def serve(name: str) -> int:
     except OSError as error:
         complain(f"stdin and stdout are needed: {error.strerror}")
         return 2
+    if os.isatty(wire.reads):
+        complain("waiting for an MCP client on stdin; Ctrl-D ends.")
     prelude = Prelude(wire, parent_fd)
     home = None
     try:

@@ -100,6 +100,16 @@ def test_s6_a_scope_that_no_longer_covers_the_name_denies_at_once(home: Home) ->
     assert process.verdict() == "MCPX-P04"
 
 
+def test_s6_s9_an_address_that_settings_no_longer_admit_is_denied_at_once(home: Home) -> None:
+    settings = os.path.join(home.config, "settings.toml")
+    write_file(settings, b"[network]\nlocalhost = true\n")
+    process = running(home, url="http://localhost:8080")
+    assert process.verdict() == "ready"
+    write_file(settings, b"")
+    bump_generation(home)
+    assert process.verdict() == "MCPX-P10"
+
+
 def test_s6_a_removed_profile_denies_at_once(home: Home) -> None:
     process = running(home)
     remove_profile(home, "billing")

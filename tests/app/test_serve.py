@@ -87,6 +87,25 @@ def test_what_was_amiss_before_the_first_call_is_logged_with_it(stage: Stage) ->
     assert verify_log().segments == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_as_stdin_without_a_stderr_is_served(stage: Stage) -> None:
+    ours, theirs = os.openpty()
+    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND]
+    process = subprocess.Popen(shell, env=os.environ, stdin=theirs, stdout=subprocess.PIPE)
+    os.close(theirs)
+    try:
+        assert process.stdout is not None
+        os.write(ours, b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+        assert b'"result":{}' in process.stdout.readline()
+        os.write(ours, b"\x04")
+        assert process.wait(WAIT_S) == 0
+    finally:
+        process.kill()
+        process.wait(WAIT_S)
+        process.stdout.close()
+        os.close(ours)
+
+
 def test_a_flood_before_the_first_call_is_one_count(stage: Stage) -> None:
     with stage.serve() as client:
         client.send_bytes(b"{\n" * 1000)
