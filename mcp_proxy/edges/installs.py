@@ -16,6 +16,7 @@ from mcp_proxy.edges.files import FileLock, ensure_folder, remove_file, write_fi
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import (
     bump_generation,
+    lock_path,
     profile_path,
     read_keys,
     read_records,
@@ -90,4 +91,4 @@ def _record(arrival: Arrival) -> Seen:
 
 
 def _lock(home: Home) -> FileLock:
-    return FileLock(os.path.join(home.data, "lock"))
+    return FileLock(lock_path(home))

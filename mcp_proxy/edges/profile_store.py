@@ -11,7 +11,7 @@ from mcp_proxy.core.profile import NAME_PATTERN, Profile
 from mcp_proxy.core.seen import Seen, parse_seen
 from mcp_proxy.core.trust import verify_profile
 from mcp_proxy.core.trust_store import TrustedKey, parse_trust_store
-from mcp_proxy.edges.files import ensure_folder, read_file, write_file
+from mcp_proxy.edges.files import FileLock, ensure_folder, read_file, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import HomeError, ProfileError
 
@@ -23,6 +23,17 @@ def load_profile(home: Home, name: str, now_s: float) -> Profile:
         ProfileError: P01 to P15, the first that applies.
         HomeError: H02, H03 a file is not safe or not readable.
     """
+    try:
+        return _load(home, name, now_s)
+    except ProfileError as error:
+        if error.id != "MCPX-P07":
+            raise
+    # An install raises the record before it switches the file: one under way has to end first.
+    with FileLock(lock_path(home)):
+        return _load(home, name, now_s)
+
+
+def _load(home: Home, name: str, now_s: float) -> Profile:
     data = None
     # A home without an id was never written to, so nothing that lies there was installed.
     if home.id and re.fullmatch(NAME_PATTERN, name):
@@ -68,6 +79,11 @@ def bump_generation(home: Home) -> None:
 def profile_path(home: Home, name: str) -> str:
     """Where the envelope of an installed profile lies; `name` must fit NAME_PATTERN."""
     return os.path.join(home.data, "profiles", f"{name}.dsse.json")
+
+
+def lock_path(home: Home) -> str:
+    """Whose holder alone changes profiles, records and trusted keys."""
+    return os.path.join(home.data, "lock")
 
 
 def trust_path(home: Home) -> str:

@@ -1,13 +1,16 @@
 """What serve reads at every start: each way it can be wrong has its own error."""
 
 import os
+from typing import Self
 
 import pytest
-from trust_samples import NOW_S, installed_home, keys, payload, record, trusted
+from trust_samples import NOW_S, SEED, installed_home, keys, payload, record, trusted
 
 from mcp_proxy.core.seen import dump_seen
+from mcp_proxy.core.signing import sign_payload
 from mcp_proxy.core.trust_store import dump_trust_store
-from mcp_proxy.edges.files import write_file
+from mcp_proxy.edges import profile_store
+from mcp_proxy.edges.files import FileLock, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import (
     bump_generation,
@@ -74,6 +77,21 @@ def test_s3_raised_record_refuses_the_older_file(home: Home) -> None:
     newer = record(payload(version=4), 4)
     write_file(records_path(home), dump_seen({"billing": newer}))
     assert refusal(home) == "MCPX-P07"
+
+
+def test_s3_a_load_in_the_middle_of_an_install_waits_for_its_end(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = payload(version=4)
+    write_file(records_path(home), dump_seen({"billing": record(data, 4)}))
+
+    class InstallEnds(FileLock):
+        def __enter__(self) -> Self:
+            write_file(profile_path(home, "billing"), sign_payload(data, SEED))
+            return super().__enter__()
+
+    monkeypatch.setattr(profile_store, "FileLock", InstallEnds)
+    assert load_profile(home, "billing", NOW_S).header.version == 4
 
 
 def test_s4_file_of_another_profile_is_refused(home: Home) -> None:
