@@ -80,6 +80,8 @@ def run_set(options: argparse.Namespace) -> int:
     place = wish.source or "the keychain"
     origins = ", ".join(origin.text for origin in binding.origins)
     render.say(f"{wish.name} is in {place}, for {origins} only.")
+    if wish.source:
+        render.say("The client that starts mcp-proxy must have that variable in its environment.")
     _say_profiles(wish.name, binding)
     return 0
 
@@ -132,7 +134,8 @@ def _say_profiles(name: str, binding: Binding) -> None:
         render.say(f"Allowed to use {name}: {allowed}.")
         return
     render.say(
-        f"No profile may use {name} yet; next: mcp-proxy credential allow {name} --profile PROFILE"
+        f"No installed profile wants {name} for this origin and kind; to allow one: "
+        f"mcp-proxy credential allow {name} --profile PROFILE"
     )
 
 

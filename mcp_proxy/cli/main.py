@@ -28,6 +28,8 @@ def main(arguments: list[str]) -> int:
     asked = [name for name in arguments[:1] if name in _GROUPS]
     parser = build_parser(() if arguments == ["--version"] else asked or _GROUPS)
     options = parser.parse_args(arguments)
+    if arguments and arguments[0].partition("=")[0] == "--profile":
+        parser.error("--profile NAME stands alone: mcp-proxy --profile NAME")
     try:
         return int(options.run(options))
     except McpProxyError as error:
@@ -48,7 +50,7 @@ def build_parser(groups: Iterable[str] = _GROUPS) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mcp-proxy {__version__}")
     parser.add_argument("--profile", metavar="NAME", help="serve this installed profile on stdio")
-    parser.set_defaults(run=lambda options: _misplaced(parser, options))
+    parser.set_defaults(run=lambda _options: _tell_usage(parser))
     commands: Any = parser.add_subparsers(title="commands", metavar="COMMAND")
     for group in groups:
         warmup.load(f"mcp_proxy.cli.{group}").add_commands(commands)
@@ -63,8 +65,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}\nnext:  {self.prog} --help\n")
 
 
-def _misplaced(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    if options.profile is not None:
-        parser.error("--profile NAME stands alone: mcp-proxy --profile NAME")
+def _tell_usage(parser: argparse.ArgumentParser) -> int:
     parser.print_help(sys.stderr)
     return 2

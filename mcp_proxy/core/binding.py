@@ -131,10 +131,15 @@ def check_use(binding: Binding, use: Use) -> None:
 
 def set_command(use: Use) -> str:
     """The command that sets the credential for this use, without the secret."""
-    options = "" if use.kind == "bearer" else f" --kind {use.kind}"
-    if use.kind == "header":
-        options += f" --header {use.header}"
-    return f"mcp-proxy credential set {use.credential} --origin {use.origin.text}{options}"
+    return set_words(use.credential, use.origin.text, use.kind, use.header)
+
+
+def set_words(credential: str, origin: str, kind: str, header: str) -> str:
+    """`set_command` from its parts; `header` counts for kind header only."""
+    options = "" if kind == "bearer" else f" --kind {kind}"
+    if kind == "header":
+        options += f" --header {header}"
+    return f"mcp-proxy credential set {credential} --origin {origin}{options}"
 
 
 def _not_allowed(binding: Binding, use: Use) -> CredentialError:

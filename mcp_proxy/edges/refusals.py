@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mcp_proxy.core import strict_json
+from mcp_proxy.core.binding import set_words
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.text import one_sentence
@@ -122,9 +123,8 @@ def _credential_words(spec: UpstreamSpec, named: str, tail: str) -> str:
     if spec.auth is None:
         return f"The upstream wants a credential, but the profile names none ({named}){tail}"
     parts = urlsplit(spec.url)
-    command = (
-        f"mcp-proxy credential set {spec.auth.credential} --origin {parts.scheme}://{parts.netloc}"
-    )
+    origin = f"{parts.scheme}://{parts.netloc}"
+    command = set_words(spec.auth.credential, origin, spec.auth.kind, spec.auth.name)
     text = f"The upstream refused the credential {spec.auth.credential} ({named}){tail}"
     return f"{text.rstrip('.')}. If it is no longer right, run `{command}`."
 
