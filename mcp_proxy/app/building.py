@@ -14,7 +14,7 @@ from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.files import write_given
 from mcp_proxy.edges.gateway_listing import list_tools
 from mcp_proxy.edges.places import find_home
-from mcp_proxy.errors import UsageError
+from mcp_proxy.errors import CredentialError, UsageError
 from mcp_proxy.workshop.build import build_payload
 from mcp_proxy.workshop.draft import New
 from mcp_proxy.workshop.listing import dump_listing, listing_path, parse_listing
@@ -124,4 +124,10 @@ def _capture_listings(source: Source, refresh: bool) -> tuple[str, ...]:
 def _fetch(spec: UpstreamSpec, profile: str) -> list[dict[str, Any]]:
     """What a gateway lists, with the credential that the profile may use."""
     authorizer = ProfileAuthorizer(find_home(), profile, PINNED_KEYS)
-    return asyncio.run(list_tools(spec, authorizer, LIMITS))
+    try:
+        return asyncio.run(list_tools(spec, authorizer, LIMITS))
+    except CredentialError as error:
+        if error.id != "MCPX-C01" or "credential set" not in error.next:
+            raise
+        # No profile is installed yet that `credential set` could find by itself.
+        raise CredentialError(error.id, error.why, f"{error.next} --profile {profile}") from None

@@ -145,7 +145,8 @@ def test_new_from_a_guarded_gateway_uses_the_profiles_credential(
 def test_a_guarded_gateway_without_a_credential_names_the_command() -> None:
     with pytest.raises(CredentialError) as caught:
         beside(Guarded(pages=PAGES), lambda url: new_file("shop", None, url, None))
-    assert "mcp-proxy credential set shop" in caught.value.next
+    assert caught.value.next.startswith("mcp-proxy credential set shop --origin http://127.0.0.1:")
+    assert caught.value.next.endswith(" --profile shop")
     assert os.listdir() == []
 
 
