@@ -70,7 +70,7 @@ class Upstream(Protocol):
 
 
 class Result(NamedTuple):
-    """A tools/call result in modern form; `error` is the MCPX id where we made it ourselves."""
+    """A tools/call result in modern form; `error` is the MCPX id of what failed here, if any."""
 
     value: dict[str, Any]
     error: str | None = None
@@ -164,7 +164,7 @@ class Road:
         try:
             self._log.answered(number, _outcome(answer, admitted, _ms_since(began_s)))
         except AuditError as error:
-            return _with_note(admitted.value, f"{error.why} Further calls are denied.")
+            return _unlogged(admitted.value, error)
         return admitted.value
 
 
@@ -211,9 +211,11 @@ def _outcome(answer: Answer, admission: _Admission, ms: int) -> Answered:
     return Answered(word, sent, admission.value.error, status, admission.size_bytes, ms)
 
 
-def _with_note(result: Result, note: str) -> Result:
-    content = [*result.value.get("content", []), {"type": "text", "text": f"Note: {note}"}]
-    return result._replace(value={**result.value, "content": content})
+def _unlogged(result: Result, error: AuditError) -> Result:
+    """S20: the call was made, so its result is delivered, with a note."""
+    note = f"Note: {error.why} Further calls are denied."
+    content = [*result.value.get("content", []), {"type": "text", "text": note}]
+    return Result({**result.value, "content": content}, error.id)
 
 
 def _ms_since(began_s: float) -> int:

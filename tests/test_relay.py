@@ -206,7 +206,7 @@ def test_s20_a_mutating_call_whose_decision_does_not_reach_the_disk_is_not_made(
 def test_s20_an_answer_that_cannot_be_logged_is_delivered_with_a_note() -> None:
     world = World(full_at="answered")
     answer = answer_of(world, "read")
-    assert world.trace == ["log decided allow", "upstream read", "reply"]
+    assert world.trace == ["log decided allow", "upstream read", "reply MCPX-A01"]
     assert text_of(answer) == (
         '{"total":5}\nNote: The audit log cannot be written: no space. Further calls are denied.'
     )

@@ -30,18 +30,15 @@ class CallLog:
         self._notes: dict[str, int] = {}
 
     def decided(self, entry: Decided, arguments: Any) -> int:
-        """Write a decision ahead of its call; returns its number. Raises AuditError A01."""
-        segment = self._open()
-        self._write_notes(segment.append)
-        key = os.urandom(16)
-        clear = audit.clear_values(arguments, self._clear)
-        segment.append_clear(key, clear)
-        fields = {
-            **entry._asdict(),
-            "args": audit.keyed(key, arguments),
-            "clear": {name: audit.keyed(key, value) for name, value in clear.items()},
-        }
-        return segment.append("decided", fields)
+        """Write a decision ahead of its call; returns its number.
+
+        Raises AuditError A01: the call is denied, which the log tells once it can again.
+        """
+        try:
+            return self._decided(entry, arguments)
+        except AuditError:
+            self.note("call denied for want of a log")
+            raise
 
     async def durable(self) -> None:
         """Bring the log to the disk without holding up the other calls. Raises AuditError A01."""
@@ -72,6 +69,19 @@ class CallLog:
             self._write_notes(segment.append_last)
         finally:
             segment.close(reason)
+
+    def _decided(self, entry: Decided, arguments: Any) -> int:
+        segment = self._open()
+        self._write_notes(segment.append)
+        key = os.urandom(16)
+        clear = audit.clear_values(arguments, self._clear)
+        segment.append_clear(key, clear)
+        fields = {
+            **entry._asdict(),
+            "args": audit.keyed(key, arguments),
+            "clear": {name: audit.keyed(key, value) for name, value in clear.items()},
+        }
+        return segment.append("decided", fields)
 
     def _open(self) -> AuditSegment:
         if self._segment is None:

@@ -147,6 +147,14 @@ def test_s20_notes_that_cannot_be_logged_make_the_end_a_5(stage: Stage) -> None:
     assert b"Traceback" not in client.stderr
 
 
+def test_s20_a_session_whose_calls_could_not_be_logged_ends_with_5(stage: Stage) -> None:
+    os.chmod(stage.home.state, 0o722)
+    with stage.serve() as client:
+        assert client.call("find", {"customer": "cus_1"})["isError"] is True
+        assert client.end() == 5
+    assert stage.api.seen == []
+
+
 def test_s20_a_call_that_cannot_be_logged_is_denied_and_the_session_goes_on(stage: Stage) -> None:
     os.chmod(stage.home.state, 0o722)
     with stage.serve() as client:

@@ -11,8 +11,10 @@ from homes import BEARER, distrust, install, make_home, tool
 from mcp_proxy.app.audit_log import Filter, read_entries, verify_log
 from mcp_proxy.app.demo_http import LoopbackServer, Reply, Request
 from mcp_proxy.cli.main import main
+from mcp_proxy.edges.audit_files import AuditSegment
 from mcp_proxy.edges.audit_reader import segment_paths
 from mcp_proxy.edges.places import VARIABLE, Home
+from mcp_proxy.errors import AuditError
 
 
 class Stage(NamedTuple):
@@ -148,6 +150,19 @@ def test_s20_a_call_that_cannot_be_logged_exits_with_5_and_is_not_made(stage: St
     out, _ = stage.call("find", '{"customer":"cus_1"}', code=5)
     assert "MCPX-A01" in out
     assert stage.api.seen == []
+
+
+def test_s20_an_answer_that_cannot_be_logged_is_shown_and_exits_with_5(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise AuditError("MCPX-A01", "The audit log cannot be written: the disk is full.")
+
+    monkeypatch.setattr(AuditSegment, "append_last", full)
+    out, _ = stage.call("find", '{"customer":"cus_1"}', code=5)
+    assert "Note: The audit log cannot be written" in out
+    assert len(out.splitlines()) > 1
+    assert len(stage.api.seen) == 1
 
 
 def test_a_dry_run_shows_the_exact_request_and_does_nothing(stage: Stage) -> None:

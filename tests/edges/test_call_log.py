@@ -172,7 +172,9 @@ def test_s20_a_decision_that_cannot_be_written_is_an_error(state: str, disk: Ful
     disk.is_full = False
     log.decided(READ, {})
     log.close("done")
-    assert told(state) == [("open", None), ("decided", "find"), ("close", None)]
+    note = ("note", "call denied for want of a log")
+    assert told(state) == [("open", None), note, ("decided", "find"), ("close", None)]
+    assert entries(state)[1]["count"] == 3
 
 
 def test_s20_an_answer_that_cannot_be_written_ends_the_log(state: str, disk: FullDisk) -> None:
@@ -188,7 +190,7 @@ def test_s20_an_answer_that_cannot_be_written_ends_the_log(state: str, disk: Ful
     log.answered(second, OK)
     log.close("done")
     kinds = [kind for kind, _ in told(state)]
-    assert kinds == ["open", "decided", "decided", "answered", "close"]
+    assert kinds == ["open", "decided", "decided", "answered", "note", "close"]
 
 
 def test_s20_a_pending_note_never_costs_a_promised_answer(state: str, disk: FullDisk) -> None:
@@ -213,7 +215,8 @@ def test_s20_a_note_that_cannot_be_written_yet_is_not_forgotten(state: str, disk
         log.decided(READ, {})
     disk.is_full = False
     log.close("done")
-    assert told(state)[-2:] == [("note", "malformed"), ("close", None)]
+    denied = ("note", "call denied for want of a log")
+    assert told(state)[-3:] == [("note", "malformed"), denied, ("close", None)]
 
 
 def test_s20_a_log_that_cannot_be_ended_says_so(state: str, disk: FullDisk) -> None:
