@@ -1,8 +1,9 @@
 """Administrative commands in the audit log: written before the change, or there is no change."""
 
+import re
 from collections.abc import Mapping
 
-from mcp_proxy.core.profile import Profile
+from mcp_proxy.core.profile import NAME_PATTERN, Profile
 from mcp_proxy.edges.audit_files import AuditSegment, Subject
 from mcp_proxy.edges.places import Home
 
@@ -19,8 +20,9 @@ def record(home: Home, command: str, **facts: str | int | bool) -> None:
 
 
 def record_refusal(home: Home, profile: str, error: str) -> None:
-    """Log that serve refused a profile. Raises AuditError A01."""
-    segment = AuditSegment(home.state, Subject(profile, None, None), {})
+    """Log that serve refused a profile; no other text is kept. Raises AuditError A01."""
+    named = profile if re.fullmatch(NAME_PATTERN, profile) else None
+    segment = AuditSegment(home.state, Subject(named, None, None), {})
     segment.append("note", {"what": "profile refused", "error": error})
     segment.close("refused")
 

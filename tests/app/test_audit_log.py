@@ -211,6 +211,12 @@ def test_s20_a_refused_profile_is_logged(home: Home) -> None:
     assert closed["reason"] == "refused"
 
 
+@pytest.mark.parametrize("name", ["billing\n", "../x", "sk-live " * 1000, "\udcff"])
+def test_s20_a_refused_name_that_is_no_profiles_name_is_not_kept(home: Home, name: str) -> None:
+    record_refusal(home, name, "MCPX-P11")
+    assert read_entries(Filter())[0]["profile"] is None
+
+
 def test_a_client_without_a_call_leaves_its_faults_counted(home: Home) -> None:
     install(home)
     profile: Profile = load_profile(home, "billing", 1_800_000_000.0)
