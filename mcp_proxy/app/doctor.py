@@ -88,7 +88,7 @@ def _check_keychain(home: Home) -> Check:
     except McpProxyError as error:
         if _only_references(home):
             return Check("keychain", True, f"{error.why} No credential here needs it.")
-        mend = "unlock or install a keychain, or take secrets from variables: --from env:VAR, --key env:VAR"
+        mend = "unlock or install a keychain, or give secrets as --from env:VAR and --key env:VAR"
         return Check("keychain", False, error.why, mend)
     took = round((time.perf_counter() - began) * 1000)
     if not same:

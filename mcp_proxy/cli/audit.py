@@ -7,7 +7,7 @@ from mcp_proxy.app.audit_log import Filter, Verification, read_entries, verify_l
 from mcp_proxy.cli import render
 
 _KINDS = ("open", "decided", "answered", "cancelled", "note", "close")
-_COLUMNS = ("time", "kind", "tool", "decision", "outcome", "error", "detail")
+_COLUMNS = ("time", "kind", "tool", "result", "detail")
 
 
 def add_commands(subparsers: Any) -> None:
@@ -47,14 +47,17 @@ def _print(entries: list[dict[str, Any]], as_json: bool) -> int:
 def _cell(entry: dict[str, Any], column: str) -> str:
     if column == "detail":
         return _detail(entry)
-    value = entry.get(column)
-    return "" if value is None else str(value)
+    if column == "time":
+        return str(entry["time"])[:19].replace("T", " ")
+    names = ("decision", "outcome", "error") if column == "result" else (column,)
+    return " ".join(str(entry[name]) for name in names if entry.get(name) is not None)
 
 
 def _detail(entry: dict[str, Any]) -> str:
     match entry["kind"]:
         case "open":
-            return f"pid {entry['pid']} {entry['profile'] or ''} {entry['client']['name']}".strip()
+            who = (f"pid {entry['pid']}", entry["profile"], entry["client"]["name"])
+            return " ".join(word for word in who if word)
         case "decided":
             values = ", ".join(f"{key}={value}" for key, value in entry.get("values", {}).items())
             return f"#{entry['seq']} {entry['rule']}" + (f"; {values}" if values else "")

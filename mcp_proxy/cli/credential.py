@@ -117,7 +117,12 @@ def run_remove(options: argparse.Namespace) -> int:
 def _read_secret(wish: Wish) -> str:
     if sys.stdin.isatty():
         what = "user:password" if wish.kind == "basic" else "secret"
-        return getpass.getpass(f"{what} for {wish.name} (not shown): ")
+        try:
+            return getpass.getpass(f"{what} for {wish.name} (not shown): ")
+        except EOFError:
+            raise UsageError(
+                "MCPX-W01", "No secret was given.", "repeat the command and type it"
+            ) from None
     data = sys.stdin.buffer.read(LIMITS.small_file_bytes + 1)
     if len(data) > LIMITS.small_file_bytes:
         raise UsageError("MCPX-W01", "The secret on stdin is larger than 1 MiB.")

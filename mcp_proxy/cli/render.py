@@ -34,9 +34,10 @@ def end_data() -> None:
         _drop_stdout()
 
 
-def say(text: str, style: str = "") -> None:
+def say(text: str, style: str = "", end: str = "\n") -> None:
     """Talk, on stderr."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(clean(text), style))
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text(clean(text), style), end=end)
 
 
 def fail(error: McpProxyError, about: str = "") -> None:
@@ -56,7 +57,7 @@ def table(
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
     drawn = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        drawn.add_column(column, overflow="fold", no_wrap=column == "time")
     for row in rows:
         drawn.add_row(*(Text(clean(str(cell))) for cell in row))
     with console.capture() as captured:  # rich itself would end the process on a closed pipe
@@ -71,9 +72,9 @@ def confirm(question: str, yes: bool) -> bool:
     """
     if yes:
         return True
-    say(f"{question} [y/N] ")
     try:
         with open(_TERMINAL, encoding="utf-8") as terminal:
+            say(f"{question} [y/N]", end=" ")
             return terminal.readline().strip().lower() in ("y", "yes")
     except OSError:
         raise UsageError(

@@ -334,6 +334,30 @@ def test_a_secret_from_stdin_is_in_the_real_keychain_and_nowhere_else(
     remove_credential("billing-api")
 
 
+def test_the_prompt_left_by_ctrl_d_stores_nothing_and_says_so(home: Home) -> None:
+    pty = pytest.importorskip("pty")
+    master, slave = pty.openpty()
+    before = everything_written(home)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mcp_proxy", "credential", "set", "billing-api", "--origin", ORIGIN],
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    prompt = b""
+    while not prompt.endswith(b"(not shown): "):
+        prompt += os.read(process.stderr.fileno(), 1)
+    os.write(master, b"\x04")
+    _, err = process.communicate(timeout=60)
+    os.close(slave)
+    os.close(master)
+    assert process.returncode == 2
+    assert b"error: No secret was given." in err
+    assert everything_written(home) == before
+
+
 @pytest.mark.keychain
 def test_the_prompt_does_not_echo(home: Home) -> None:
     pty = pytest.importorskip("pty")

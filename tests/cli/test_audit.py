@@ -60,9 +60,7 @@ def test_show_prints_every_entry_with_its_clear_values(
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert err == ""
-    assert lines[0].split() == [
-        *("time", "kind", "tool", "decision", "outcome", "error", "detail"),
-    ]
+    assert lines[0].split() == ["time", "kind", "tool", "result", "detail"]
     assert len(lines) == 12
     assert "trust add scope=billing" in out
     assert "#1 12 bytes in 3 ms" in out
