@@ -56,7 +56,7 @@ class CallLog(Protocol):
         """Write how an allowed call ended."""
 
     def cancelled(self, call: int, sent: Sent) -> None:
-        """Write that the client took an allowed call back; never raises."""
+        """Write that an allowed call was taken back, or never made; never raises."""
 
     def note(self, what: str) -> None:
         """Write, now or with the next entry, that something else happened; never raises."""
@@ -132,7 +132,7 @@ class Road:
     async def _durable(self, number: int) -> None:
         try:
             await self._log.durable()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, AuditError):
             self._log.cancelled(number, "no")
             raise
 

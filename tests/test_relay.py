@@ -199,7 +199,11 @@ def test_s20_without_a_log_there_is_no_call(tool: str) -> None:
 
 
 def test_s20_a_mutating_call_whose_decision_does_not_reach_the_disk_is_not_made() -> None:
-    assert drive(World(full_at="durable"), "write") == ["log decided allow", "reply MCPX-A01"]
+    assert drive(World(full_at="durable"), "write") == [
+        "log decided allow",
+        "log cancelled no",
+        "reply MCPX-A01",
+    ]
     assert drive(World(full_at="durable"), "read") == OK, "a read need not survive power loss"
 
 
