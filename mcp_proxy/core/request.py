@@ -189,7 +189,8 @@ def _header(name: str, rule: ArgumentRule, value: Any, upstream: UpstreamSpec) -
         raise _Refused(name, "stands for a header that no argument may set")
     items: list[list[str]] = _told(name, flat, value, rule)
     texts = [text for item in items for text in item]
-    if len(texts) > 1 and any("," in text for text in texts):
+    is_list = rule.style != "json" and isinstance(value, (list, dict))
+    if is_list and any("," in text for text in texts):
         raise _Refused(name, "must not hold a comma within an item")
     joined = ",".join(("=" if rule.explode else ",").join(item) for item in items)
     if not is_header_value(joined):

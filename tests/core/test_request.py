@@ -229,6 +229,13 @@ def test_headers_have_the_simple_style() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [["a,b"], {"a": "1,b=2"}])
+def test_s11_a_comma_does_not_turn_one_item_of_a_header_into_two(value: Any) -> None:
+    tool = rest_tool({"ids": rule("header", "X-Ids", explode=True)})
+    assert refused(tool, {"ids": value}).argument == "ids"
+    assert rest(tool, {"ids": "a,b"}).headers == (("X-Ids", "a,b"),)
+
+
 def test_a_path_takes_arrays_and_objects_in_the_simple_style() -> None:
     tool = rest_tool({"p": rule("path", "p")}, path="/x/{p}", method="GET")
     assert rest(tool, {"p": ["a,b", 1]}).url.endswith("/x/a%2Cb,1")
