@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mcp_proxy.core.text import clean
+from mcp_proxy.core.text import clean, hidden_character
 from mcp_proxy.errors import McpProxyError, UsageError
 
 _TERMINAL = "CONIN$" if os.name == "nt" else "/dev/tty"
@@ -22,8 +22,10 @@ def data(text: str) -> None:
 
 
 def json_out(value: Any) -> None:
-    """A value as indented JSON, on stdout."""
-    _write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """A value as indented JSON, on stdout; all but ASCII escaped where something cannot be seen."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    is_seen = hidden_character(text) is None
+    _write((text if is_seen else json.dumps(value, indent=2)) + "\n")
 
 
 def end_data() -> None:
