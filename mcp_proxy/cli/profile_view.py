@@ -26,7 +26,9 @@ def summary_lines(checked: Checked) -> list[str]:
 
 def detail_lines(checked: Checked) -> list[str]:
     """The summary, then what the model reads: instructions, descriptions, arguments."""
-    lines = [*summary_lines(checked), "", f"instructions: {checked.profile.header.instructions}"]
+    instructions = checked.profile.header.instructions
+    told = ["", f"instructions: {instructions}"] if instructions else []
+    lines = [*summary_lines(checked), *told]
     for tool in checked.tools:
         lines += ["", _tool(tool), textwrap.indent(tool.description, "  ")]
         for item in tool.arguments:

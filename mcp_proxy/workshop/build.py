@@ -26,7 +26,7 @@ from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_length, check_visible, schema_bytes
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.source import Source
-from mcp_proxy.workshop.source_keys import McpSource, ProfileSource
+from mcp_proxy.workshop.source_keys import McpSource, ProfileSource, RestSource
 from mcp_proxy.workshop.tool_blocks import Block, find_upstream, tool_blocks
 from mcp_proxy.workshop.tools_mcp import mcp_tool
 from mcp_proxy.workshop.tools_rest import BuiltTool, rest_tool
@@ -123,8 +123,11 @@ def _upstreams(profile: ProfileSource, problems: Problems) -> dict[str, Upstream
 def _tools(source: Source, problems: Problems) -> list[BuiltTool]:
     files = Files(source.folder)
     blocks = tool_blocks(source.profile, files, problems)
+    unread = _unread(source.profile, files, problems)
     built = []
     for block in blocks:
+        if block.source.upstream in unread:
+            continue
         one = problems.attempt(block.path, partial(_tool, block, source.profile, files))
         if one is not None:
             problems.warn(block.path, _lint(one, source.profile.profile))
@@ -135,6 +138,19 @@ def _tools(source: Source, problems: Problems) -> list[BuiltTool]:
         text = f"{len(blocks)} tools; above {_TOOLS_LINT} models choose badly"
         problems.warn(("tools",), [text])
     return built
+
+
+def _unread(profile: ProfileSource, files: Files, problems: Problems) -> set[str]:
+    """The used upstreams whose API document cannot be read: told once, not for every tool."""
+    used = {entry.upstream for entry in profile.tools.values()}
+    return {
+        name
+        for name, upstream in profile.upstreams.items()
+        if name in used
+        and isinstance(upstream, RestSource)
+        and problems.attempt(("upstreams", name, "openapi"), partial(files.document, upstream))
+        is None
+    }
 
 
 def _tool(block: Block, profile: ProfileSource, files: Files) -> BuiltTool:

@@ -210,6 +210,14 @@ def test_s12_a_listing_outside_the_folder_is_refused(tmp_path: Path) -> None:
     assert "outside the source's folder" in refusal(inner, tools, id="MCPX-B02")
 
 
+def test_a_document_that_cannot_be_read_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "api.json").unlink()
+    tools = GET % "{}" + LIST % "arguments: {limit: {}}"
+    text = refusal(tmp_path, tools, id="MCPX-B02")
+    assert "upstreams.shop.openapi: " in text
+    assert text.count("cannot be opened") == 1
+
+
 @pytest.mark.parametrize(
     ("tools", "where"),
     [
