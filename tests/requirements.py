@@ -11,6 +11,7 @@ class Promise(NamedTuple):
     tests: tuple[str, ...]
 
 
+ENFORCED = "workshop/test_enforced.py"
 PROMISES = (
     Promise(
         "start-from-clone",
@@ -40,10 +41,7 @@ PROMISES = (
     Promise(
         "narrower-only",
         "arguments are held to a schema that can only be narrower than the API's",
-        (
-            "workshop/test_enforced.py::"
-            + "test_a_narrowing_never_lets_through_what_the_operation_refuses",
-        ),
+        (f"{ENFORCED}::test_a_narrowing_never_lets_through_what_the_operation_refuses",),
     ),
     Promise(
         "constants",
