@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 import subprocess
 import sys
 from typing import Any
@@ -45,11 +46,10 @@ def run(*words: str, code: int = 0) -> None:
 
 
 def damage(home: Home) -> str:
-    path = segment_paths(home.state)[-1]
-    with open(path, "rb") as file:
-        data = file.read()
-    with open(path, "wb") as file:
-        file.write(data.replace(b'"decision":"deny"', b'"decision":"none"'))
+    # Segments of one millisecond are in no order: the one with the denial is looked for.
+    held = {path: Path(path).read_bytes() for path in segment_paths(home.state)}
+    path = next(path for path, data in held.items() if b'"decision":"deny"' in data)
+    Path(path).write_bytes(held[path].replace(b'"decision":"deny"', b'"decision":"none"'))
     return path
 
 
