@@ -11,8 +11,14 @@ from typing import Any, NamedTuple
 import jsonschema_rs
 
 from mcp_proxy.core.text import one_sentence
+from mcp_proxy.core.validation_cost import looks, refers_to_itself
 
 _SHOWN_CHARS = 200
+# Work beyond each part looked at once, of a schema that refers to itself. Telling what is wrong
+# costs a hundred times more than finding that something is.
+_FREE_LOOKS = 100_000
+_LOOKS_PER_PART = 10
+_TOLD_LOOKS = 1_000
 _OTHERS = "additionalProperties"
 
 # What each keyword says; {} is the bound or name that stands in the schema.
@@ -59,17 +65,23 @@ class Violation(NamedTuple):
 class Schema:
     """A compiled schema; `source` is what it was compiled from."""
 
-    __slots__ = ("_validator", "source")
+    __slots__ = ("_refers_to_itself", "_validator", "source")
 
     def __init__(self, source: Any, validator: jsonschema_rs.Draft202012Validator) -> None:
         self.source = source
         self._validator = validator
+        self._refers_to_itself = refers_to_itself(source)
 
     def violation(self, value: Any) -> Violation | None:
         """The first rule broken by a JSON value, or None. What cannot be checked is a violation."""
+        times, different = looks(self.source, value) if self._refers_to_itself else (0, 0)
+        if times > _FREE_LOOKS + _LOOKS_PER_PART * different:
+            return Violation("", "depth", "is nested too deeply for a schema of nested choices")
         try:
             if self._validator.is_valid(value):
                 return None
+            if times > _TOLD_LOOKS + different:
+                return Violation("", "choice", "does not fit a schema of nested choices")
             error = next(iter(self._validator.iter_errors(value)), None)
         except ValueError:
             return Violation("", "text", "holds something that is not JSON text")
