@@ -1,15 +1,14 @@
-"""HTTP to one upstream: one pool, one origin, its credential, bounded bodies. Alone knows httpx2.
+"""HTTP to one upstream: one pool, one origin, its credential, bounded bodies.
 
 No redirect is followed and nothing is taken from the environment: no proxy, no netrc, no CA file,
-no key log (S9). Requests go straight to httpx2's transport: its client would add cookies and URL
-normalisation, and the target has to go out byte for byte as decided.
+no key log (S9). Requests are httpx2's and go straight to a transport of our own: its client would
+add cookies and URL normalisation, and the target has to go out byte for byte as decided.
 """
 
 import re
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import httpx2
 
@@ -18,6 +17,7 @@ from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.http_body import BodyRefused, Decoder
+from mcp_proxy.edges.http_transport import HttpTransport
 from mcp_proxy.edges.own_secret import OwnSecret
 from mcp_proxy.edges.refusals import (
     MESSAGE_BYTES,
@@ -28,16 +28,14 @@ from mcp_proxy.edges.refusals import (
 )
 
 CONNECT_DEADLINE_S = 10.0
-KEEPALIVE_S = 60.0
-# The pool looks at every idle connection for every request, at some 0.05 ms each: a burst must not
-# leave later calls slow.
-_IDLE_CONNECTIONS = 8
 
 _OWN_HEADERS = (("User-Agent", f"mcp-proxy/{__version__}"), ("Accept-Encoding", "gzip"))
+# RFC 9110 section 8.6: a length is said, be it 0, where a method is expected to have content.
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 # Checked here and not by the stack alone: its words would quote the header, maybe the credential.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"(?:[!-~](?:[ -~\t]*[!-~])?)?")
-_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
 
 
 class Authorizer(Protocol):
@@ -58,7 +56,7 @@ class Reply:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.secret = secret
-        self._response = response
+        self._stream = cast("httpx2.AsyncByteStream", response.stream)
         self._limits = limits
 
     @property
@@ -70,10 +68,9 @@ class Reply:
         """The decoded body as it comes, in pieces of at most 64 KiB. Raises Broken."""
         try:
             decoder = Decoder(self.headers.get("content-encoding", ""))
-            async with aclosing(self._response.aiter_raw()) as chunks:
-                async for chunk in chunks:
-                    for piece in decoder.pieces(chunk):
-                        yield piece
+            async for chunk in self._stream:
+                for piece in decoder.pieces(chunk):
+                    yield piece
             decoder.finish()
         except BodyRefused as refused:
             raise protocol_broken(f"cannot be read: {refused}", self.status) from None
@@ -115,7 +112,8 @@ class Link:
         self._authorizer = authorizer
         self._url = httpx2.URL(spec.url)
         self._origin = "/".join(spec.url.split("/", 3)[:3])
-        self._transport: httpx2.AsyncHTTPTransport | None = None
+        self._own_headers = (("Host", self._url.netloc.decode("ascii")), *_OWN_HEADERS)
+        self._transport: HttpTransport | None = None
         self._authorized: tuple[str, str] | None = None
         self._secret = OwnSecret("")
 
@@ -175,22 +173,27 @@ class Link:
             "trace": trace,
         }
         own = () if authorization is None else (authorization,)
-        rows = [*_OWN_HEADERS, *headers, *own]
+        rows = [*self._own_headers, *headers, *own]
         if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in rows):
             raise _unwritable()
         if own and any(name.lower() == own[0][0].lower() for name, _ in headers):
             raise Broken("MCPX-I01", "The call holds the header that its credential belongs to.")
-        return httpx2.Request(method, self._url, headers=rows, content=body, extensions=extensions)
+        if body is not None or method in _WITH_BODY:
+            rows.append(("Content-Length", str(len(body or b""))))
+        stream = httpx2.ByteStream(body or b"")
+        return httpx2.Request(method, self._url, headers=rows, stream=stream, extensions=extensions)
 
     async def _exchange(self, request: httpx2.Request) -> httpx2.Response:
         if self._transport is None:
-            self._transport = _open_transport(self._url.scheme, self.limits)
+            self._transport = HttpTransport(self._url, self.limits.calls_in_flight)
         try:
             return await self._transport.handle_async_request(request)
         except _UNSENT as error:
             raise unreachable(error) from None
-        except httpx2.RemoteProtocolError as error:
-            raise _remote_fault(error) from None
+        except httpx2.LocalProtocolError:
+            raise _unwritable() from None
+        except httpx2.RemoteProtocolError:
+            raise protocol_broken("is not HTTP") from None
         except (httpx2.TransportError, OSError):
             raise connection_lost() from None
 
@@ -207,24 +210,6 @@ class Link:
             self._secret = OwnSecret("" if authorization is None else authorization[1])
 
 
-def _open_transport(scheme: str, limits: Limits) -> httpx2.AsyncHTTPTransport:
-    pool = httpx2.Limits(
-        max_connections=limits.calls_in_flight,
-        max_keepalive_connections=_IDLE_CONNECTIONS,
-        keepalive_expiry=KEEPALIVE_S,
-    )
-    # Reading the system's CA certificates takes 20 ms; without TLS an empty store does.
-    verify = True if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx2.AsyncHTTPTransport(verify=verify, trust_env=False, limits=pool)
-
-
 def _unwritable() -> Broken:
-    text = "The request cannot be written: a header holds a character that HTTP does not allow."
+    text = "The request cannot be written: it holds a character that HTTP does not allow there."
     return Broken("MCPX-U01", text)
-
-
-def _remote_fault(error: Exception) -> Broken:
-    """Nothing at all came back: lost, as when an idle connection is closed. Else: no HTTP."""
-    if "without sending" in str(error):
-        return connection_lost()
-    return protocol_broken("is not HTTP")

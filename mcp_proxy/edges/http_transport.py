@@ -1,0 +1,160 @@
+"""Requests over connections to one origin: an httpx2 transport that is lean on time and memory.
+
+With the stock one a call takes twice the time, and the first one 40 ms and 3 MiB more. This one
+knows no proxy, no HTTP/2 and no second origin, and takes nothing from the environment.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Self
+
+import httpx2
+
+from mcp_proxy.edges import tls
+from mcp_proxy.edges.http_connect import connect
+from mcp_proxy.edges.http_connection import Connection
+from mcp_proxy.edges.single_flight import SingleFlight
+
+IDLE_CONNECTIONS = 8
+KEEPALIVE_S = 60.0
+_REQUEST_BEGINS = "http11.send_request_headers.started"
+
+
+class Body(httpx2.AsyncByteStream):
+    """An answer's body as it comes; closing it ends the exchange."""
+
+    def __init__(self, connection: Connection, end: Callable[[Connection], None]) -> None:
+        """`end` is called once, with the connection."""
+        self._connection = connection
+        self._end: Callable[[Connection], None] | None = end
+
+    def __aiter__(self) -> Self:
+        """Itself: it can be read once."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece. Raises httpx2.TransportError."""
+        if self._end is None or not (piece := await self._connection.piece()):
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        """Give the connection back; it is closed unless the answer has come to its end."""
+        end, self._end = self._end, None
+        if end is not None:
+            end(self._connection)
+
+
+class HttpTransport(httpx2.AsyncBaseTransport):
+    """Connections to one origin, opened as needed, the youngest idle one used first."""
+
+    def __init__(self, url: httpx2.URL, connections: int) -> None:
+        """`url` gives the origin; `connections` bounds those in use, more requests wait."""
+        self._host = url.raw_host.decode("ascii")
+        self._port = url.port or (443 if url.scheme == "https" else 80)
+        self._context = SingleFlight(_client_context) if url.scheme == "https" else None
+        self._room = asyncio.Semaphore(connections)
+        self._used: set[Connection] = set()
+        self._idle: list[Connection] = []  # in the order in which they became idle
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request, never twice. Reads `target`, `timeout`, `trace` of its extensions.
+
+        Raises:
+            httpx2.ConnectError: nothing was sent; ConnectTimeout likewise.
+            httpx2.LocalProtocolError: it cannot be written; nothing was sent.
+            httpx2.ReadError: the connection was lost before there was an answer.
+            httpx2.RemoteProtocolError: the answer is not HTTP.
+        """
+        await self._room.acquire()
+        try:
+            connection = self._take_idle() or await self._connect(request)
+        except BaseException:
+            self._room.release()
+            raise
+        self._used.add(connection)
+        try:
+            return await self._exchange(connection, request)
+        except BaseException:
+            self._give_back(connection)
+            raise
+
+    async def aclose(self) -> None:
+        """Close every connection, also those in use; there will be no others."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for connection in (*self._used, *self._idle):
+            connection.close()
+        self._idle.clear()
+        if self._context is not None:
+            await self._context.close()
+        # asyncio closes the sockets themselves in the loop's next turn.
+        await asyncio.sleep(0)
+
+    async def _exchange(self, connection: Connection, request: httpx2.Request) -> httpx2.Response:
+        extensions = request.extensions
+        target = extensions.get("target", request.url.raw_path)
+        body = await request.aread()
+        message = connection.message(request.method, target, request.headers.raw, body)
+        if trace := extensions.get("trace"):
+            await trace(_REQUEST_BEGINS, {})
+        head = await connection.ask(message)
+        stream = Body(connection, self._give_back)
+        return httpx2.Response(head.status_code, headers=head.headers.raw_items(), stream=stream)
+
+    def _take_idle(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_alive():
+                return connection
+            connection.close()
+        return None
+
+    def _give_back(self, connection: Connection) -> None:
+        self._used.discard(connection)
+        self._room.release()
+        if self._closed:
+            connection.close()
+        elif connection.finish():
+            self._keep(connection)
+
+    def _keep(self, connection: Connection) -> None:
+        self._idle.append(connection)
+        if len(self._idle) > IDLE_CONNECTIONS:
+            self._idle.pop(0).close()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._expire)
+
+    def _expire(self) -> None:
+        """Close what has been idle for long, and look again when the next one will have been."""
+        loop = asyncio.get_running_loop()
+        self._timer = None
+        while self._idle and self._idle[0].idle_since_s + KEEPALIVE_S <= loop.time():
+            self._idle.pop(0).close()
+        if self._idle:
+            self._timer = loop.call_at(self._idle[0].idle_since_s + KEEPALIVE_S, self._expire)
+
+    async def _connect(self, request: httpx2.Request) -> Connection:
+        limit_s = request.extensions.get("timeout", {}).get("connect")
+        try:
+            async with asyncio.timeout(limit_s):
+                context = None if self._context is None else await self._context.get()
+                connection = await connect(self._host, self._port, context)
+        except TimeoutError as error:
+            raise httpx2.ConnectTimeout("No connection in time.") from error
+        except OSError as error:
+            raise httpx2.ConnectError("No connection.") from error
+        if self._closed:
+            connection.close()
+            raise httpx2.ConnectError("Closed meanwhile.")
+        return connection
+
+
+async def _client_context() -> ssl.SSLContext:
+    """Made in a thread: other calls need not wait for it."""
+    return await asyncio.to_thread(tls.client_context)
