@@ -18,6 +18,8 @@ from mcp_proxy.edges.single_flight import SingleFlight
 
 IDLE_CONNECTIONS = 8
 KEEPALIVE_S = 60.0
+# What a burst leaves above that number: a moment, since the burst may still be going on.
+SURPLUS_S = 1.0
 _REQUEST_BEGINS = "http11.send_request_headers.started"
 
 
@@ -125,19 +127,26 @@ class HttpTransport(httpx2.AsyncBaseTransport):
 
     def _keep(self, connection: Connection) -> None:
         self._idle.append(connection)
-        if len(self._idle) > IDLE_CONNECTIONS:
-            self._idle.pop(0).close()
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(KEEPALIVE_S, self._expire)
+        if self._timer is None or len(self._idle) == IDLE_CONNECTIONS + 1:
+            self._plan()
+
+    def _plan(self) -> None:
+        """Look again when the connection that is idle for longest will have had its time."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(self._ends_s(), self._expire)
 
     def _expire(self) -> None:
-        """Close what has been idle for long, and look again when the next one will have been."""
-        loop = asyncio.get_running_loop()
         self._timer = None
-        while self._idle and self._idle[0].idle_since_s + KEEPALIVE_S <= loop.time():
+        now_s = asyncio.get_running_loop().time()
+        while self._idle and self._ends_s() <= now_s:
             self._idle.pop(0).close()
         if self._idle:
-            self._timer = loop.call_at(self._idle[0].idle_since_s + KEEPALIVE_S, self._expire)
+            self._plan()
+
+    def _ends_s(self) -> float:
+        surplus = len(self._idle) > IDLE_CONNECTIONS
+        return self._idle[0].idle_since_s + (SURPLUS_S if surplus else KEEPALIVE_S)
 
     async def _connect(self, request: httpx2.Request) -> Connection:
         limit_s = request.extensions.get("timeout", {}).get("connect")

@@ -61,30 +61,37 @@ def test_the_youngest_idle_connection_is_used_first():
     assert ports[2] == ports[3] == ports[1]
 
 
-def test_a_burst_leaves_few_idle_connections():
+@pytest.mark.parametrize("waves", [1, 3])
+def test_a_burst_shares_its_connections_and_leaves_few(waves: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(http_transport, "SURPLUS_S", 0.5)
     open_now: set[int] = set()
     few = asyncio.Event()
+    count = IDLE_CONNECTIONS + 4
 
-    async def main() -> None:
-        count = IDLE_CONNECTIONS + 4
+    async def main() -> int:
+        connections = 0
         together = asyncio.Barrier(count)
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal connections
+            connections += 1
             open_now.add(id(writer))
-            await reader.readuntil(b"\r\n\r\n")
-            await together.wait()
-            writer.write(OK)
-            await reader.read()
+            with suppress(asyncio.IncompleteReadError):
+                while await reader.readuntil(b"\r\n\r\n"):
+                    await together.wait()
+                    writer.write(OK)
             open_now.discard(id(writer))
             if len(open_now) == IDLE_CONNECTIONS:
                 few.set()
 
         async with raw_server(talk) as url, transport_to(url) as transport:
-            await asyncio.gather(*(get(transport, url) for _ in range(count)))
+            for _ in range(waves):
+                await asyncio.gather(*(get(transport, url) for _ in range(count)))
             await asyncio.wait_for(few.wait(), 5)
-            assert len(open_now) == IDLE_CONNECTIONS
+            assert len(open_now) == len(transport._idle) == IDLE_CONNECTIONS
+        return connections
 
-    run(main())
+    assert run(main()) == count
 
 
 def test_an_idle_connection_is_closed_after_a_while(monkeypatch: pytest.MonkeyPatch):
