@@ -128,12 +128,13 @@ class Link:
     ) -> AsyncIterator[Reply]:
         """Send one request and hold its answer open. Raises Broken, CredentialError."""
         request = await self._request(method, url, headers, body, trip)
+        secret = self._secret  # this request's own, also where a rotation comes before the answer
         response = await self._exchange(request)
         trip.arrived()
         if response.status_code == 401:
             self._authorizer.forget()
         try:
-            yield Reply(response, self._secret, self.limits)
+            yield Reply(response, secret, self.limits)
         finally:
             await response.aclose()
 
@@ -143,7 +144,8 @@ class Link:
 
     def refusal(self, reply: Reply, body: bytes) -> Broken:
         """The same, for a body that has been read (by `Reply.read_start`)."""
-        headers = {key: self._secret.remove_text(value) for key, value in reply.headers.items()}
+        remove = reply.secret.remove_text
+        headers = {key: remove(value) for key, value in reply.headers.items()}
         return refusal(self.spec, reply.status, headers, body, self.limits)
 
     async def close(self) -> None:

@@ -358,3 +358,34 @@ def test_a_credential_that_no_header_can_carry_is_refused_without_showing_it():
         failure = failed(always(http(200)), FakeAuthorizer(("Authorization", value)))
         assert failure.sent == "no"
         assert "abc" not in failure.text
+
+
+def test_s7_an_answer_to_the_old_credential_is_scrubbed_of_it_after_a_rotation():
+    rotating = FakeAuthorizer(("Authorization", f"Bearer {SECRET}"))
+    arrived, rotated = asyncio.Event(), asyncio.Event()
+
+    async def handler(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        if heard.target == "/old":
+            arrived.set()
+            await rotated.wait()
+        return http(200, heard.headers["authorization"].encode())
+
+    async def main() -> list[Answer]:
+        async with Loopback(handler) as server:
+            upstream = RestUpstream(server.spec(), rotating, LIMITS)
+
+            async def get(path: str) -> Answer:
+                return await upstream.call(request(server.url + path), lambda _event: None, 5.0)
+
+            old = asyncio.create_task(get("/old"))
+            await arrived.wait()
+            rotating.header = ("Authorization", "Bearer another-s3cret")
+            answers = [await get("/new")]
+            rotated.set()
+            answers.append(await old)
+            await upstream.close()
+            return answers
+
+    for answer in asyncio.run(main()):
+        assert isinstance(answer, HttpAnswer)
+        assert answer.body == b"Bearer [credential removed]"
