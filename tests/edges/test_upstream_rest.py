@@ -388,4 +388,4 @@ def test_s7_an_answer_to_the_old_credential_is_scrubbed_of_it_after_a_rotation()
 
     for answer in asyncio.run(main()):
         assert isinstance(answer, HttpAnswer)
-        assert answer.body == b"Bearer [credential removed]"
+        assert answer.body == b"[credential removed]"
