@@ -5,6 +5,7 @@ import os
 import re
 from typing import Any, NamedTuple
 
+from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN, Auth, UpstreamSpec
 from mcp_proxy.core.seen import PINNED_KEYS
@@ -123,7 +124,7 @@ def _capture_listings(source: Source, refresh: bool) -> tuple[str, ...]:
 
 def _fetch(spec: UpstreamSpec, profile: str) -> list[dict[str, Any]]:
     """What a gateway lists, with the credential that the profile may use."""
-    authorizer = ProfileAuthorizer(find_home(), profile, PINNED_KEYS)
+    authorizer = ProfileAuthorizer(profile, PINNED_KEYS, credential_store(find_home()))
     try:
         return asyncio.run(list_tools(spec, authorizer, LIMITS))
     except CredentialError as error:

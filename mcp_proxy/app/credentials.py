@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
+from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.core.binding import CREDENTIAL_NAME, Binding, check_use, make_binding
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import NAME_PATTERN, Profile
@@ -67,7 +68,7 @@ def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None
     binding = check_wish(wish)
     checked = _check_secret(wish, secret)
     home = ensure_home()
-    store = CredentialStore(home) if store is None else store
+    store = credential_store(home) if store is None else store
     if not wish.profiles:
         binding = binding._replace(profiles=_fitting_profiles(home, wish.name, binding))
     _record(home, "credential set", wish, binding)
@@ -93,7 +94,7 @@ def allow_credential(name: str, profile: str, store: CredentialStore | None = No
     if not re.fullmatch(NAME_PATTERN, profile):
         raise UsageError("MCPX-W01", "That is no profile's name.", "mcp-proxy profile list")
     home = find_home()
-    store = CredentialStore(home) if store is None else store
+    store = credential_store(home) if store is None else store
     _require(store, name)
     admin_log.record(home, "credential allow", credential=name, profile=profile)
     return store.allow(name, Grounds(profile, root_text(PINNED_KEYS)))
@@ -107,7 +108,7 @@ def remove_credential(name: str, store: CredentialStore | None = None) -> None:
     """
     _check_name(name)
     home = find_home()
-    store = CredentialStore(home) if store is None else store
+    store = credential_store(home) if store is None else store
     _require(store, name)
     admin_log.record(home, "credential remove", credential=name)
     store.remove(name)
@@ -115,7 +116,7 @@ def remove_credential(name: str, store: CredentialStore | None = None) -> None:
 
 def list_credentials(store: CredentialStore | None = None) -> list[Listed]:
     """Every credential by name; one whose binding cannot be read says why. Raises HomeError."""
-    store = CredentialStore(find_home()) if store is None else store
+    store = credential_store(find_home()) if store is None else store
     rows = []
     silent: CredentialError | None = None
     for name, reference in sorted(store.references().items()):

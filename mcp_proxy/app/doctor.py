@@ -16,6 +16,7 @@ from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from mcp_proxy.app import admin_log, profiles, trust, warmup
 from mcp_proxy.app.client_entry import launch_command
+from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.missing import missing_credentials, unset_variables
 from mcp_proxy.app.talk_env import talk_env
 from mcp_proxy.core.answer import Failure
@@ -23,7 +24,6 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
-from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.gateway_listing import list_tools
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, default_folders, find_home
@@ -97,7 +97,7 @@ def _check_keychain(home: Home) -> Check:
 
 
 def _only_references(home: Home) -> bool:
-    references = CredentialStore(home).references()
+    references = credential_store(home).references()
     return bool(references) and None not in references.values()
 
 
@@ -187,7 +187,7 @@ async def _check_upstream(
     """Any HTTP answer shows that an API is there; a gateway, given its secret, lists its tools."""
     what = f"upstream {name}"
     if spec.kind == "mcp" and with_secret:
-        authorizer = ProfileAuthorizer(home, profile, ("keys",))
+        authorizer = ProfileAuthorizer(profile, ("keys",), credential_store(home))
         try:
             tools = await list_tools(spec._replace(deadline_ms=10_000), authorizer, LIMITS)
         except McpProxyError as error:

@@ -3,11 +3,12 @@
 import os
 from typing import NamedTuple
 
+from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.core.binding import check_use, set_command
 from mcp_proxy.core.profile import Profile
 from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.edges.authorizer import root_text
-from mcp_proxy.edges.credentials import CredentialStore, Grounds, describe_use
+from mcp_proxy.edges.credentials import Grounds, describe_use
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import CredentialError
@@ -26,7 +27,7 @@ def missing_credentials(home: Home, profile: Profile) -> list[Missing]:
     Raises:
         HomeError: the settings cannot be read.
     """
-    store = CredentialStore(home)
+    store = credential_store(home)
     localhost = read_settings(home).localhost
     grounds = Grounds(profile.header.profile, root_text(PINNED_KEYS))
     found: dict[str, Missing] = {}
@@ -54,7 +55,7 @@ def unset_variables(home: Home, profile: Profile) -> list[str]:
     Raises:
         HomeError: the settings cannot be read.
     """
-    references = CredentialStore(home).references()
+    references = credential_store(home).references()
     names = [spec.auth.credential for spec in profile.header.upstreams.values() if spec.auth]
     used = [reference for name in names if (reference := references.get(name)) is not None]
     return [item.variable for item in dict.fromkeys(used) if not os.environ.get(item.variable)]

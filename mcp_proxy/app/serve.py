@@ -60,6 +60,7 @@ class Prelude:
         self._wire = wire
         self._parent_fd = parent_fd
         self._lines = Lines()
+        self._served: Served | None = None
         self._warm = self._listed = False
         self._notes: dict[str, int] = {}
         self._poll = select.poll() if hasattr(select, "poll") else None
@@ -69,6 +70,7 @@ class Prelude:
 
     def run(self, session: Session, served: Served | None) -> int:
         """Serve; hands over to the world at the first call. Without a profile there is none."""
+        self._served = served
         try:
             while data := self._read():
                 calls = self._take(session, data)
@@ -122,9 +124,9 @@ class Prelude:
         return os.read(self._wire.reads, READ_BYTES)
 
     def _warm_up(self) -> None:
-        if not self._warm:
+        if not self._warm and self._served is not None:
             self._warm = True
-            warmup.start()
+            warmup.start(self._served.home, self._served.profile)
 
 
 def _refuse(prelude: Prelude, error: McpProxyError, home: Home | None, name: str) -> int:

@@ -1,12 +1,16 @@
 """The one table of imports that wait: what serve needs only for its first call.
 
 A thread loads them after the list was answered and the client has been quiet for a moment, so that
-a client that merely probes pays nothing and a first call does not wait. The keychain comes first.
+a client that merely probes pays nothing and a first call does not wait. The keychain's library
+is loaded only where a credential of the profile lies in it.
 """
 
 import importlib
 import threading
 from typing import Any
+
+from mcp_proxy.core.profile import Profile
+from mcp_proxy.edges.places import Home
 
 KEYCHAIN = "mcp_proxy.edges.keychain"
 WORLD = "mcp_proxy.app.world"
@@ -20,11 +24,10 @@ def load(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def start() -> None:
+def start(home: Home, profile: Profile) -> None:
     """Load what calls need, in a thread that keeps nothing from ending."""
-    threading.Thread(target=_load_all, name="warm-up", daemon=True).start()
+    threading.Thread(target=_load_all, args=(home, profile), name="warm-up", daemon=True).start()
 
 
-def _load_all() -> None:
-    for name in (KEYCHAIN, WORLD):
-        load(name)
+def _load_all(home: Home, profile: Profile) -> None:
+    load(WORLD).prepare(home, profile)

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from mcp_proxy.app import warmup
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.conversation import Conversation
+from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile
 from mcp_proxy.core.session import Outcome, Session
@@ -20,11 +22,12 @@ from mcp_proxy.edges.audit_files import Subject
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.call_log import CallLog
 from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.edges.stdio import Lines, Wire, complain
 from mcp_proxy.edges.stdio_loop import StdioLoop
 from mcp_proxy.edges.upstream_mcp import McpUpstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
-from mcp_proxy.errors import AuditError
+from mcp_proxy.errors import AuditError, McpProxyError
 from mcp_proxy.relay import Road
 
 EOF_GRACE_S = 0.5
@@ -64,7 +67,7 @@ def build_machinery(
 ) -> Machinery:
     """The road of a verified profile; opens nothing."""
     header = profile.header
-    authorizer = ProfileAuthorizer(home, header.profile, ("keys",))
+    authorizer = ProfileAuthorizer(header.profile, ("keys",), credential_store(home))
 
     def changed() -> None:
         authorizer.forget()
@@ -78,6 +81,15 @@ def build_machinery(
         for name, spec in header.upstreams.items()
     }
     return Machinery(Road(contract, log, upstreams, clock.now_s), log, upstreams)
+
+
+def prepare(home: Home, profile: Profile) -> None:
+    """Load the keychain's library now, where a credential of the profile lies in the keychain."""
+    names = [spec.auth.credential for spec in profile.header.upstreams.values() if spec.auth]
+    with contextlib.suppress(McpProxyError):  # the first call will tell
+        references = read_settings(home).credentials
+        if any(name in references and references[name] is None for name in names):
+            warmup.load(warmup.KEYCHAIN)
 
 
 def run(start: Start) -> int:

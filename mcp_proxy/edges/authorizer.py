@@ -12,22 +12,15 @@ from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import header_value
 from mcp_proxy.edges.credentials import CredentialStore, Grounds
-from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import CredentialError, McpProxyError
 
 
 class ProfileAuthorizer:
     """The one holder of secrets in a serving process; cached until `forget`, failures never."""
 
-    def __init__(
-        self,
-        home: Home,
-        profile: str,
-        root: tuple[str, ...],
-        store: CredentialStore | None = None,
-    ) -> None:
+    def __init__(self, profile: str, root: tuple[str, ...], store: CredentialStore) -> None:
         """`profile` and `root` are those of the verified profile and its version record."""
-        self._store = CredentialStore(home) if store is None else store
+        self._store = store
         self._grounds = Grounds(profile, root_text(root))
         self._items: dict[UpstreamSpec, asyncio.Future[Item]] = {}
 

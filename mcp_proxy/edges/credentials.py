@@ -5,7 +5,7 @@ A secret leaves this module only after its binding has been checked against the 
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mcp_proxy.core.binding import Binding, Use, check_use, is_fit, set_command
 from mcp_proxy.core.credential_item import Item, dump_item, parse_item
@@ -13,11 +13,23 @@ from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import Secret, check_secret
 from mcp_proxy.edges.files import FileLock
-from mcp_proxy.edges.keychain import Keychain, open_keychain
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import bump_generation
 from mcp_proxy.edges.settings import Reference, Settings, read_settings, write_settings
 from mcp_proxy.errors import CredentialError
+
+
+class Keychain(Protocol):
+    """One home's items by name, such as `credential:billing-api` or `signing:default`."""
+
+    def get(self, name: str) -> str | None:
+        """The item's value, or None. Raises CredentialError C02."""
+
+    def set(self, name: str, value: str) -> None:
+        """Create or replace the item. Raises CredentialError C02."""
+
+    def delete(self, name: str) -> None:
+        """Remove the item; one that is not there is no error. Raises CredentialError C02."""
 
 
 class Grounds(NamedTuple):
@@ -30,7 +42,7 @@ class Grounds(NamedTuple):
 class CredentialStore:
     """The credentials of one home; every change is made under a lock and announced (S6)."""
 
-    def __init__(self, home: Home, opener: Callable[[str], Keychain] = open_keychain) -> None:
+    def __init__(self, home: Home, opener: Callable[[str], Keychain]) -> None:
         """`opener` makes the keychain of a home's id; it is called at the first need."""
         self._home = home
         self._opener = opener

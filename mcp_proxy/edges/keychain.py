@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
@@ -32,21 +32,8 @@ _KEYCHAIN_NAMES = {"darwin": "the macOS keychain", "win32": "the Windows credent
 KEYCHAIN_NAME = _KEYCHAIN_NAMES.get(sys.platform, "the Secret Service keychain")
 
 
-class Keychain(Protocol):
-    """One home's items by name, such as `credential:billing-api` or `signing:default`."""
-
-    def get(self, name: str) -> str | None:
-        """The item's value, or None. Raises CredentialError C02."""
-
-    def set(self, name: str, value: str) -> None:
-        """Create or replace the item. Raises CredentialError C02."""
-
-    def delete(self, name: str) -> None:
-        """Remove the item; one that is not there is no error. Raises CredentialError C02."""
-
-
 class SystemKeychain:
-    """A `Keychain` over a keyring backend; at most one backend call at a time ever hangs."""
+    """The store's `Keychain` over a keyring backend; at most one backend call at a time hangs."""
 
     def __init__(
         self,
@@ -117,7 +104,7 @@ class SystemKeychain:
         )
 
 
-def open_keychain(home_id: str) -> Keychain:
+def open_keychain(home_id: str) -> SystemKeychain:
     """The keychain of this system, seeing only the items of the home with that id (32 hex digits).
 
     Raises:

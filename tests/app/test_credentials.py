@@ -19,6 +19,7 @@ from mcp_proxy.app.credentials import (
     remove_credential,
     set_credential,
 )
+from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.missing import unset_variables
 from mcp_proxy.cli import credential
 from mcp_proxy.core.payload import dump_lines
@@ -328,7 +329,7 @@ def test_a_secret_from_stdin_is_in_the_real_keychain_and_nowhere_else(
     assert "Allowed to use billing-api: billing." in done.stderr
     assert CANARY not in done.stderr
     assert CANARY.encode() not in everything_written(home)
-    store = CredentialStore(home)
+    store = credential_store(home)
     assert store.read_item("billing-api").secret.reveal() == CANARY
     assert CANARY not in repr(list_credentials())
     remove_credential("billing-api")
@@ -381,5 +382,5 @@ def test_the_prompt_does_not_echo(home: Home) -> None:
     os.close(slave)
     os.close(master)
     assert CANARY.encode() not in out + err + shown
-    assert CredentialStore(home).read_item("billing-api").secret.reveal() == CANARY
+    assert credential_store(home).read_item("billing-api").secret.reveal() == CANARY
     remove_credential("billing-api")

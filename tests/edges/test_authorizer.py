@@ -52,7 +52,7 @@ def put(store: CredentialStore, kind: str, header: str | None, secret: str) -> N
 @pytest.fixture
 def authorizer(home: Home, store: CredentialStore) -> ProfileAuthorizer:
     put(store, "bearer", None, CANARY)
-    return ProfileAuthorizer(home, "billing", KEYS, store)
+    return ProfileAuthorizer("billing", KEYS, store)
 
 
 async def waiting_on(keychain: MemoryKeychain, reads: int) -> None:
@@ -82,7 +82,7 @@ def test_each_kind_becomes_its_header(
 ) -> None:
     put(store, kind, header, secret)
     spec = SPEC._replace(auth=Auth(kind, "billing-api", header or "Authorization"))
-    authorizer = ProfileAuthorizer(home, "billing", KEYS, store)
+    authorizer = ProfileAuthorizer("billing", KEYS, store)
     assert asyncio.run(authorizer.authorization(spec)) == expected
 
 
@@ -187,7 +187,7 @@ def test_a_hung_keychain_keeps_neither_the_loop_nor_other_calls(
 
 def test_s7_another_profile_gets_nothing(home: Home, store: CredentialStore) -> None:
     put(store, "bearer", None, CANARY)
-    authorizer = ProfileAuthorizer(home, "support", KEYS, store)
+    authorizer = ProfileAuthorizer("support", KEYS, store)
     with pytest.raises(CredentialError) as caught:
         asyncio.run(authorizer.authorization(SPEC))
     assert caught.value.next == "mcp-proxy credential allow billing-api --profile support"
@@ -207,7 +207,7 @@ def test_an_unforeseen_error_reaches_the_caller_without_its_text(home: Home) -> 
     store = CredentialStore(home, broken)
     Path(settings_path(home)).write_text('[credentials.billing-api]\nstore = "keychain"\n')
     with pytest.raises(CredentialError, match="RuntimeError") as caught:
-        asyncio.run(ProfileAuthorizer(home, "billing", KEYS, store).authorization(SPEC))
+        asyncio.run(ProfileAuthorizer("billing", KEYS, store).authorization(SPEC))
     assert CANARY not in str(caught.value)
 
 

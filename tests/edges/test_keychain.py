@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
-from mcp_proxy.edges.keychain import Keychain, SystemKeychain, open_keychain
+from mcp_proxy.edges.credentials import Keychain
+from mcp_proxy.edges.keychain import SystemKeychain, open_keychain
 from mcp_proxy.errors import CredentialError
 
 ROOT = Path(__file__).parents[2]
