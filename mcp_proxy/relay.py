@@ -163,6 +163,8 @@ class Road:
             raise
         try:
             self._log.answered(number, _outcome(answer, admitted, _ms_since(began_s)))
+            if _mutates(ready.tool):
+                await self._log.durable()  # S20: its outcome too survives power loss
         except AuditError as error:
             return _unlogged(admitted.value, error)
         return admitted.value
