@@ -34,6 +34,9 @@ CATALOG: dict[str, Entry] = {
     "MCPX-P13": Entry("installed without its version record", "mcp-proxy profile install FILE"),
     "MCPX-P14": Entry("comes from another trust root", "mcp-proxy profile show NAME"),
     "MCPX-P15": Entry("the trust store is damaged", "mcp-proxy trust list"),
+    "MCPX-P16": Entry(
+        "a local server's command is not trusted here", "mcp-proxy trust command PROFILE UPSTREAM"
+    ),
     # home and files
     "MCPX-H01": Entry("MCP_PROXY_HOME was not made on this machine", "mcp-proxy home init DIR"),
     "MCPX-H02": Entry("a file or folder is not safe to use", "mcp-proxy doctor"),
@@ -59,6 +62,14 @@ CATALOG: dict[str, Entry] = {
     "MCPX-D03": Entry("the call needs a person's approval", "ask the person to do it another way"),
     "MCPX-D04": Entry("too many calls at once", "wait for a call to end"),
     "MCPX-D05": Entry("the profile does not name this tool", "mcp-proxy profile show NAME"),
+    "MCPX-D06": Entry(
+        "the upstream declares the tool otherwise than it did for the profile",
+        "mcp-proxy profile drift NAME",
+    ),
+    "MCPX-D07": Entry("what the upstream declares could not be checked", "mcp-proxy doctor"),
+    "MCPX-D08": Entry(
+        "the upstream asked for what it may not ask for", "mcp-proxy profile show NAME"
+    ),
     # upstream
     "MCPX-U01": Entry("the upstream cannot be reached", "mcp-proxy doctor"),
     "MCPX-U02": Entry("the deadline passed", "try again, or ask for less"),

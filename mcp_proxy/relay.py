@@ -13,7 +13,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from mcp_proxy.core import jsonrpc, policy, results
-from mcp_proxy.core.answer import Answer, Event, Failure, HttpAnswer, Log, Progress, Sent
+from mcp_proxy.core.answer import (
+    Answer,
+    Emit,
+    Event,
+    Failure,
+    HttpAnswer,
+    Log,
+    McpAnswer,
+    Progress,
+    Question,
+    Reply,
+    Sent,
+    Wishes,
+)
 from mcp_proxy.core.audit import Answered, Decided
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.policy import Allow, Ask, Deny
@@ -22,8 +35,6 @@ from mcp_proxy.core.request import Outgoing
 from mcp_proxy.core.schema import Schema
 from mcp_proxy.core.text import clean, clean_value
 from mcp_proxy.errors import AuditError
-
-Emit = Callable[[Event], None]
 
 
 class Ready(NamedTuple):
@@ -65,8 +76,40 @@ class CallLog(Protocol):
 class Upstream(Protocol):
     """Where requests go; every failure is a value."""
 
-    async def call(self, request: Outgoing, emit: Emit, deadline_s: float) -> Answer:
+    async def call(
+        self, request: Outgoing, wishes: Wishes, emit: Emit, deadline_s: float
+    ) -> Answer:
         """Send and wait, within the deadline; cancelling the task cancels the call."""
+
+
+class Caller(Protocol):
+    """The client of one request.
+
+    `waits`: it can be asked while its request runs (legacy); otherwise the answer asks, and the
+    client comes again (modern).
+    """
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """As the client declared them."""
+
+    @property
+    def log_level(self) -> str | None:
+        """The least level that it wants log messages of; None for none."""
+
+    @property
+    def wants_progress(self) -> bool:
+        """Whether it gave a progress token."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether `ask` may be used."""
+
+    def tell(self, event: Event) -> None:
+        """Hand over progress or a log message, cleaned."""
+
+    async def ask(self, questions: Mapping[str, Question]) -> dict[str, Reply]:
+        """The client's replies by key; one for each question."""
 
 
 class Result(NamedTuple):
@@ -99,11 +142,14 @@ class Road:
         self._now_s = now_s
         self._in_flight = 0
 
-    async def call(self, tool: str, arguments: Any, emit: Emit) -> Result | RpcError:
-        """One call. Raises only CancelledError."""
+    async def call(self, method: str, params: dict[str, Any], caller: Caller) -> Result | RpcError:
+        """One request of the client, `_meta` taken off. Raises only CancelledError."""
         self._in_flight += 1
         try:
-            return await self._call(tool, arguments, emit)
+            if method != "tools/call":
+                return RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {method[:80]}")
+            arguments = params.get("arguments")
+            return await self._call(params["name"], {} if arguments is None else arguments, caller)
         except Exception as error:  # noqa: BLE001  (the last line of defence: the session must go on)
             where = _place(error)
             with contextlib.suppress(OSError):  # a client may have stopped reading stderr
@@ -115,7 +161,7 @@ class Road:
         finally:
             self._in_flight -= 1
 
-    async def _call(self, tool: str, arguments: Any, emit: Emit) -> Result | RpcError:
+    async def _call(self, tool: str, arguments: Any, caller: Caller) -> Result | RpcError:
         now_s = self._now_s()
         ready = self._contract.ready(tool, now_s)
         decision = ready if isinstance(ready, Deny) else self._decide(ready, arguments, now_s)
@@ -127,7 +173,7 @@ class Road:
                 await self._durable(number)
         except AuditError as error:
             return refused(error.id, f"{error.why} So the call was not made.")
-        return await self._send(number, ready, decision, emit)
+        return await self._send(number, ready, decision, caller)
 
     async def _durable(self, number: int) -> None:
         try:
@@ -148,11 +194,15 @@ class Road:
             return Deny("MCPX-D03", decision.rule, decision.text)
         return decision
 
-    async def _send(self, number: int, ready: Ready, allow: Allow, emit: Emit) -> Result:
+    async def _send(self, number: int, ready: Ready, allow: Allow, caller: Caller) -> Result:
         upstream = self._upstreams[ready.tool.upstream]
         began_s = time.monotonic()
         try:
-            answer = await upstream.call(allow.request, emit, ready.spec.deadline_ms / 1000)
+            wishes = Wishes({}, caller.log_level, caller.wants_progress)
+            deadline_s = ready.spec.deadline_ms / 1000
+            answer = await upstream.call(
+                allow.request, wishes, lambda event: caller.tell(clean_event(event)), deadline_s
+            )
             admitted = _admit(answer, ready)
         except asyncio.CancelledError:
             self._log.cancelled(number, "maybe")
@@ -191,6 +241,8 @@ def _denied(decision: Allow | Deny, tool: str) -> Result | RpcError:
 def _admit(answer: Answer, ready: Ready) -> _Admission:
     if isinstance(answer, Failure):
         return _Admission(refused(answer.id, answer.text), 0)
+    if not isinstance(answer, (HttpAnswer, McpAnswer)):
+        raise TypeError("an upstream asked what it was not told it may ask")
     admitted = results.admit(answer, ready.tool.result, ready.response)
     if isinstance(admitted, results.Rejected):
         return _Admission(refused(admitted.id, admitted.text), 0)

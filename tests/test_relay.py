@@ -2,13 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
 from core.tool_samples import REST, rest_tool, rule
 
-from mcp_proxy.core.answer import Answer, Event, Failure, HttpAnswer, Log, Progress, Sent
+from mcp_proxy.app.call import NoCaller
+from mcp_proxy.core.answer import (
+    Answer,
+    Emit,
+    Failure,
+    HttpAnswer,
+    Log,
+    Progress,
+    Sent,
+    Wishes,
+)
 from mcp_proxy.core.audit import Answered, Decided
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.policy import Deny
@@ -87,7 +96,7 @@ class World:
         self.trace.append(f"log note {what}")
 
     async def call(
-        self, request: Outgoing, emit: Callable[[Event], None], deadline_s: float
+        self, request: Outgoing, _wishes: Wishes, emit: Emit, deadline_s: float
     ) -> Answer:
         assert isinstance(request, RestRequest)
         self.trace.append("upstream " + request.url.rpartition("/")[2].partition("?")[0])
@@ -120,7 +129,9 @@ class World:
 
 def answer_of(world: World, tool: str, arguments: Any = None) -> Result | RpcError:
     given = {} if arguments is None else arguments
-    answer = asyncio.run(world.road().call(tool, given, lambda _event: None))
+    answer = asyncio.run(
+        world.road().call("tools/call", {"name": tool, "arguments": given}, NoCaller())
+    )
     world.told(answer)
     return answer
 
@@ -259,7 +270,9 @@ def test_what_is_logged_of_a_good_call() -> None:
 
 
 async def cancel_at(world: World, tool: str) -> None:
-    task = asyncio.create_task(world.road().call(tool, {}, lambda _event: None))
+    task = asyncio.create_task(
+        world.road().call("tools/call", {"name": tool, "arguments": {}}, NoCaller())
+    )
     await world.reached.wait()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -289,18 +302,24 @@ def test_calls_in_flight_are_bounded_and_the_next_is_denied_and_logged() -> None
         world = World(waits="upstream")
         road = world.road()
         calls = [
-            asyncio.create_task(road.call("read", {}, lambda _event: None))
+            asyncio.create_task(
+                road.call("tools/call", {"name": "read", "arguments": {}}, NoCaller())
+            )
             for _ in range(LIMITS.calls_in_flight)
         ]
         while world.trace.count("upstream read") < LIMITS.calls_in_flight:
             await asyncio.sleep(0)
-        world.told(await road.call("read", {}, lambda _event: None))
+        world.told(await road.call("tools/call", {"name": "read", "arguments": {}}, NoCaller()))
         assert world.trace[-2:] == ["log decided deny MCPX-D04", "reply MCPX-D04"]
         calls.pop().cancel()
         while "log cancelled maybe" not in world.trace:
             await asyncio.sleep(0)
         world.trace.clear()
-        calls.append(asyncio.create_task(road.call("read", {}, lambda _event: None)))
+        calls.append(
+            asyncio.create_task(
+                road.call("tools/call", {"name": "read", "arguments": {}}, NoCaller())
+            )
+        )
         while not world.trace:
             await asyncio.sleep(0)
         assert world.trace[0] == "log decided allow", "room again"
@@ -342,7 +361,10 @@ def test_an_internal_error_frees_its_place_for_the_next_call() -> None:
     async def run() -> list[Any]:
         road = World(RuntimeError(SECRET)).road()
         count = LIMITS.calls_in_flight + 2
-        return [await road.call("read", {}, lambda _event: None) for _ in range(count)]
+        return [
+            await road.call("tools/call", {"name": "read", "arguments": {}}, NoCaller())
+            for _ in range(count)
+        ]
 
     assert set(asyncio.run(run())) == {RpcError(-32603, "Internal error (MCPX-I01)")}
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.world import build_machinery
 from mcp_proxy.core import policy
+from mcp_proxy.core.answer import Event, Question, Reply, Told
 from mcp_proxy.core.offer import Refusal
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import Outgoing
@@ -30,6 +32,22 @@ class DryRun(NamedTuple):
         return None if isinstance(self.decision, policy.Deny) else self.decision.request
 
 
+class NoCaller:
+    """Fills the road's `Caller`: a command that hears nothing and is asked nothing."""
+
+    capabilities: Mapping[str, Any] = {}
+    log_level: str | None = None
+    wants_progress = False
+    waits = True
+
+    def tell(self, event: Event) -> None:
+        """Progress and log messages have no reader here."""
+
+    async def ask(self, questions: Mapping[str, Question]) -> dict[str, Reply]:
+        """Every question is declined."""
+        return dict.fromkeys(questions, Told(-1, "Nobody can be asked here."))
+
+
 def make_call(profile_name: str, tool: str, arguments: Any) -> Result | RpcError:
     """One audited call. Raises ProfileError, HomeError."""
     home = find_home()
@@ -39,9 +57,11 @@ def make_call(profile_name: str, tool: str, arguments: Any) -> Result | RpcError
     session.client = {"name": "mcp-proxy call", "version": ""}
     machinery = build_machinery(home, profile, generation, session)
 
+    params = {"name": tool, "arguments": arguments}
+
     async def run() -> Result | RpcError:
         try:
-            return await machinery.road.call(tool, arguments, lambda _event: None)
+            return await machinery.road.call("tools/call", params, NoCaller())
         finally:
             await machinery.close()
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.policy import Deny
-from mcp_proxy.core.profile import Profile, parse_tool
+from mcp_proxy.core.profile import Profile
+from mcp_proxy.core.profile_lines import parse_tool
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
 from mcp_proxy.core.trust_store import may_sign
 from mcp_proxy.edges.places import Home

@@ -1,15 +1,17 @@
 """A session's outcomes put to work: replies written, calls taken down the road side by side."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from mcp_proxy.core.answer import Event, Progress
-from mcp_proxy.core.eras import Asked
+from mcp_proxy.core.answer import Event, Progress, Question
+from mcp_proxy.core.answer import Reply as Replied
+from mcp_proxy.core.eras import Asked, is_modern
 from mcp_proxy.core.jsonrpc import Id
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.session import Call, Cancel, Note, Outcome, Reply, Session
 from mcp_proxy.edges.call_log import CallLog
-from mcp_proxy.relay import Result, Road, RpcError, clean_event
+from mcp_proxy.relay import Result, Road, RpcError
 
 
 class Conversation:
@@ -30,8 +32,8 @@ class Conversation:
             match outcome:
                 case Reply(line):
                     self._send(line)
-                case Call(asked, tool, arguments):
-                    self._start(asked, tool, arguments)
+                case Call(asked, method, params):
+                    self._start(asked, method, params)
                 case Cancel(call):
                     self._cancel(call)
                 case Note(what):
@@ -46,8 +48,8 @@ class Conversation:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
 
-    def _start(self, asked: Asked, tool: str, arguments: object) -> None:
-        task = asyncio.create_task(self._run(asked, tool, arguments))
+    def _start(self, asked: Asked, method: str, params: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._run(asked, method, params))
         self._calls[asked.id] = task
         task.add_done_callback(lambda _done: self._drop(asked.id, task))
 
@@ -60,10 +62,10 @@ class Conversation:
         if task is not None:
             task.cancel()
 
-    async def _run(self, asked: Asked, tool: str, arguments: object) -> None:
+    async def _run(self, asked: Asked, method: str, params: dict[str, Any]) -> None:
         beat = asyncio.create_task(self._beat(asked)) if asked.progress_token is not None else None
         try:
-            answer = await self._road.call(tool, arguments, lambda event: self._tell(asked, event))
+            answer = await self._road.call(method, params, AskedBy(self, asked))
         finally:
             if beat is not None:
                 beat.cancel()
@@ -74,12 +76,12 @@ class Conversation:
             return self._session.fail(asked, answer.code, answer.text)
         return self._session.finish(asked, answer.value)
 
-    def _tell(self, asked: Asked, event: Event) -> None:
-        cleaned = clean_event(event)
-        if isinstance(cleaned, Progress):
-            self._write(self._session.progress(asked, cleaned))
+    def tell(self, asked: Asked, event: Event) -> None:
+        """Progress or a log message of a running call for its client."""
+        if isinstance(event, Progress):
+            self._write(self._session.progress(asked, event))
         else:
-            self._write(self._session.log(asked, cleaned))
+            self._write(self._session.log(asked, event))
 
     async def _beat(self, asked: Asked) -> None:
         """Progress of our own while a call takes long: clients give up on a silent one."""
@@ -90,3 +92,21 @@ class Conversation:
     def _write(self, line: bytes | None) -> None:
         if line is not None:
             self._send(line)
+
+
+class AskedBy:
+    """Fills the road's `Caller` for one request."""
+
+    def __init__(self, conversation: Conversation, asked: Asked) -> None:
+        self._conversation = conversation
+        self._asked = asked
+        self.capabilities: Mapping[str, Any] = asked.capabilities
+        self.log_level = asked.log_level
+        self.wants_progress = asked.progress_token is not None
+        self.waits = not is_modern(asked.version)
+
+    def tell(self, event: Event) -> None:
+        self._conversation.tell(self._asked, event)
+
+    async def ask(self, questions: Mapping[str, Question]) -> dict[str, Replied]:
+        raise NotImplementedError(questions)

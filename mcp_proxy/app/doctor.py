@@ -19,7 +19,7 @@ from mcp_proxy.app.client_entry import launch_command
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.missing import missing_credentials, unset_variables
 from mcp_proxy.app.talk_env import talk_env
-from mcp_proxy.core.answer import Failure
+from mcp_proxy.core.answer import Failure, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
@@ -196,7 +196,7 @@ async def _check_upstream(
     began = time.perf_counter()
     upstream = RestUpstream(spec._replace(auth=None), _NoSecret(), LIMITS)
     request = RestRequest("GET", spec.url, (), None, retry_safe=False)
-    answer = await upstream.call(request, lambda _event: None, _REACH_DEADLINE_S)
+    answer = await upstream.call(request, Wishes({}), lambda _event: None, _REACH_DEADLINE_S)
     await upstream.close()
     took = round((time.perf_counter() - began) * 1000)
     if isinstance(answer, Failure) and answer.status is None:

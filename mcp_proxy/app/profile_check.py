@@ -8,7 +8,8 @@ import re
 from typing import Any, NamedTuple
 
 from mcp_proxy.core import strict_json
-from mcp_proxy.core.profile import NAME_PATTERN, Profile, Tool, UpstreamSpec, parse_tool
+from mcp_proxy.core.profile import NAME_PATTERN, Profile, Tool, UpstreamSpec
+from mcp_proxy.core.profile_lines import parse_tool
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
 from mcp_proxy.errors import ProfileError
 from mcp_proxy.workshop.argument_reference import Wrong

@@ -10,7 +10,8 @@ from mcp_proxy.app.building import build_file
 from mcp_proxy.app.profile_check import check_tools
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.profile import Profile, parse_payload
+from mcp_proxy.core.profile import Profile
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import format_key_line, key_id
 from mcp_proxy.edges.files import read_given, write_given

@@ -91,7 +91,7 @@ def _exact(request: Outgoing, spec: UpstreamSpec | None) -> dict[str, Any]:
         body = None if request.body is None else request.body.decode()
         headers += [list(pair) for pair in request.headers]
         return {"method": request.method, "url": request.url, "headers": headers, "body": body}
-    params = {"name": request.tool, "arguments": request.arguments}
+    params = request.params
     headers += [list(pair) for pair in request.headers]
     url = "" if spec is None else spec.url
     body = json.dumps({"method": "tools/call", "params": params}, ensure_ascii=False)

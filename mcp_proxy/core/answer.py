@@ -1,6 +1,7 @@
-"""What an upstream gives back: an answer or a failure, and what it says meanwhile."""
+"""What an upstream gives back: an answer, a failure or a question, and what it says meanwhile."""
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, Protocol
 
 Sent = Literal["no", "maybe", "yes"]
 
@@ -14,21 +15,74 @@ class HttpAnswer(NamedTuple):
 
 
 class McpAnswer(NamedTuple):
-    """A tools/call result of a gateway, raw."""
+    """A result of an MCP upstream, raw; its resultType is complete, absent or, if wished, task."""
 
     result: dict[str, Any]
 
 
 class Failure(NamedTuple):
-    """No usable answer. `text` is one clean sentence; `sent` says whether the call left us."""
+    """No usable answer. `text` is one clean sentence; `sent` says whether the call left us.
+
+    `error` is the upstream's own JSON-RPC error, where that is what it answered with.
+    """
 
     id: str
     text: str
     sent: Sent
     status: int | None = None
+    error: "Told | None" = None
 
 
-Answer = HttpAnswer | McpAnswer | Failure
+class Told(NamedTuple):
+    """A JSON-RPC error as it was told, raw: `message` and `data` are not cleaned."""
+
+    code: int
+    message: str
+    data: Any = None
+
+
+class Question(NamedTuple):
+    """What an upstream asks the client: elicitation/create, sampling/createMessage, roots/list."""
+
+    method: str
+    params: dict[str, Any]
+
+
+Reply = dict[str, Any] | Told  # a result of the client, or its refusal
+
+
+class Parked(Protocol):
+    """A call that waits for the client's replies; exactly one of the two is called, once."""
+
+    async def resume(
+        self, replies: Mapping[str, Reply], emit: "Emit", deadline_s: float
+    ) -> "Answer":
+        """Go on with the replies, by the keys of the questions; a key may be missing."""
+
+    async def drop(self) -> None:
+        """Nobody will go on: cancel the call and let go of what it holds; never raises."""
+
+
+class Questions(NamedTuple):
+    """The upstream asks before it answers: questions by key, in its order, at least one."""
+
+    asked: dict[str, Question]
+    parked: Parked
+
+
+Answer = HttpAnswer | McpAnswer | Failure | Questions
+
+
+class Wishes(NamedTuple):
+    """What the client of one request can take, as its upstream may be told.
+
+    `capabilities` are the client's that the profile names too, in the protocol's own form
+    (`{"elicitation": {"form": {}}, "extensions": {...}}`); `log_level` an RFC 5424 name.
+    """
+
+    capabilities: dict[str, Any]
+    log_level: str | None = None
+    progress: bool = False
 
 
 class Progress(NamedTuple):
@@ -48,3 +102,16 @@ class Log(NamedTuple):
 
 
 Event = Progress | Log
+Emit = Callable[[Event], None]
+
+
+class Change(NamedTuple):
+    """What an upstream says of itself between calls.
+
+    `kind` is tools, prompts or resources (its list changed), updated (the resource `uri` did),
+    or task (`params` is the task's state).
+    """
+
+    kind: Literal["tools", "prompts", "resources", "updated", "task"]
+    uri: str = ""
+    params: dict[str, Any] | None = None

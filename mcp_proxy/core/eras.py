@@ -27,12 +27,16 @@ SERVER_INFO = {"name": "mcp-proxy", "version": __version__}
 
 
 class Asked(NamedTuple):
-    """What the answer to one request has to respect. `version` names its era."""
+    """What the answer to one request has to respect. `version` names its era.
+
+    `capabilities` are the client's: of this request (modern), or of the handshake.
+    """
 
     id: Id
     version: str
     progress_token: Id | None
     log_level: str | None
+    capabilities: dict[str, Any]
 
 
 def is_modern(version: str) -> bool:

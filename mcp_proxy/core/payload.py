@@ -1,14 +1,17 @@
-"""The payload of a profile written: frozen values in, JSON Lines out; `core.profile` reads it."""
+"""The payload of a profile written: values in, JSON Lines out; `core.profile_lines` reads it."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from mcp_proxy.core.profile import Header, Tool
+from mcp_proxy.core.profile import Header, Prompt, Resource, Tool
+
+Line = Tool | Resource | Prompt
 
 
-def dump_lines(header: Header, tools_json: bytes, tools: list[Tool]) -> bytes:
-    """The payload's bytes; the inverse of `parse_payload` and `parse_tool`."""
-    rows = [_compact(plain(header)), tools_json, *(_compact(plain(tool)) for tool in tools)]
+def dump_lines(header: Header, tools_json: bytes, entries: Sequence[Line]) -> bytes:
+    """The payload's bytes, `entries` in the header's order; the inverse of `core.profile_lines`."""
+    rows = [_compact(plain(header)), tools_json, *(_compact(plain(entry)) for entry in entries)]
     return b"\n".join(rows) + b"\n"
 
 

@@ -31,10 +31,15 @@ class RestRequest(NamedTuple):
 
 
 class McpRequest(NamedTuple):
-    """A tools/call for a gateway; `headers` are the encoded `Mcp-Param-*` pairs."""
+    """A request for an MCP upstream, era, id and `_meta` aside.
 
-    tool: str
-    arguments: dict[str, Any]
+    `name` is what the Mcp-Name header mirrors, if anything; `headers` are the encoded
+    `Mcp-Param-*` pairs.
+    """
+
+    method: str
+    params: dict[str, Any]
+    name: str | None
     headers: tuple[tuple[str, str], ...]
     retry_safe: bool
 
@@ -80,7 +85,8 @@ def _mcp_request(tool: Tool, template: McpTemplate, arguments: dict[str, Any]) -
         headers = parameter_headers(document, template.headers)
     except ValueError as error:
         raise _Refused("", str(error)) from None
-    return McpRequest(template.tool, document, headers, tool.retry == "safe")
+    params = {"name": template.tool, "arguments": document}
+    return McpRequest("tools/call", params, template.tool, headers, tool.retry == "safe")
 
 
 def _rest_request(

@@ -24,11 +24,11 @@ class Reply(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A tools/call for the road; answered later by `finish` or `fail`."""
+    """A request for the road; answered later by `finish` or `fail`. `params` has no `_meta`."""
 
     asked: Asked
-    tool: str
-    arguments: Any
+    method: str
+    params: dict[str, Any]
 
 
 class Cancel(NamedTuple):
@@ -58,6 +58,7 @@ class Session:
         self._progress: dict[Id, float] = {}
         self._listening: set[Id] = set()
         self._stale = False
+        self._can: dict[str, Any] = {}
 
     def receive(self, line: bytes, now_s: float) -> list[Outcome]:
         """One line of the client, newline taken off."""
@@ -193,7 +194,8 @@ class Session:
         level = _log_level(message.params) if modern else None
         if level is not None and level not in eras.LEVELS:
             return self._bad(Bad(request_id, jsonrpc.INVALID_PARAMS, "Unknown log level"))
-        asked = Asked(request_id, version, _progress_token(message.params), level)
+        capabilities = message.params["_meta"][eras.CAPABILITIES_KEY] if modern else self._can
+        asked = Asked(request_id, version, _progress_token(message.params), level, capabilities)
         outcome: list[Outcome] = handler(self, asked, message.params, now_s)
         return outcome
 
@@ -201,6 +203,8 @@ class Session:
         wanted = params.get("protocolVersion")
         self._version = wanted if wanted in eras.LEGACY else eras.LEGACY[0]
         self._meet(params.get("clientInfo"))
+        can = params.get("capabilities")
+        self._can = can if isinstance(can, dict) else {}
         result = offer.initialize_result(self._known_offer(), self._version)
         return [Reply(jsonrpc.result_line(asked.id, result))]
 
@@ -222,8 +226,7 @@ class Session:
         if eras.is_modern(asked.version):
             self._meet(params["_meta"].get(eras.CLIENT_KEY))
         self._asked[asked.id] = asked
-        arguments = params.get("arguments")
-        return [Call(asked, name, {} if arguments is None else arguments)]
+        return [Call(asked, "tools/call", {k: v for k, v in params.items() if k != "_meta"})]
 
     def _listen(self, asked: Asked, _params: dict[str, Any], _now_s: float) -> list[Outcome]:
         if len(self._listening) >= LIMITS.calls_in_flight:

@@ -18,7 +18,8 @@ from mcp_proxy.core.envelope import (
     parse_canonical,
     parse_envelope,
 )
-from mcp_proxy.core.profile import PAYLOAD_TYPE, Profile, parse_payload
+from mcp_proxy.core.profile import PAYLOAD_TYPE, Profile
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.seen import PINNED_KEYS, Seen
 from mcp_proxy.core.trust_store import TrustedKey, may_sign
 from mcp_proxy.errors import ProfileError

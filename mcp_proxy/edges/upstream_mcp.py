@@ -1,9 +1,8 @@
 """A remote MCP gateway: one decided tools/call out, one answer back, events meanwhile."""
 
-from collections.abc import Callable
 from typing import Any
 
-from mcp_proxy.core.answer import Answer, Event, McpAnswer
+from mcp_proxy.core.answer import Answer, Emit, McpAnswer, Wishes
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import McpRequest, Outgoing
@@ -25,7 +24,7 @@ class McpUpstream:
         self._gateway = Gateway(spec, authorizer, limits)
 
     async def call(
-        self, request: Outgoing, emit: Callable[[Event], None], deadline_s: float
+        self, request: Outgoing, wishes: Wishes, emit: Emit, deadline_s: float
     ) -> Answer:
         """One answer within `deadline_s`, whatever the gateway does."""
 
@@ -33,7 +32,7 @@ class McpUpstream:
             if not isinstance(request, McpRequest):
                 raise TypeError("a gateway takes MCP requests")
             return await persist(
-                lambda: self._once(request, emit, trip),
+                lambda: self._once(request, wishes, emit, trip),
                 trip,
                 self._limits,
                 retry_safe=request.retry_safe,
@@ -45,16 +44,14 @@ class McpUpstream:
         """End the session, if there is one, and close the connections."""
         await self._gateway.close()
 
-    async def _once(
-        self, request: McpRequest, emit: Callable[[Event], None], trip: Trip
-    ) -> McpAnswer:
+    async def _once(self, request: McpRequest, wishes: Wishes, emit: Emit, trip: Trip) -> McpAnswer:
         features = self._spec.features
         ask = Ask(
-            "tools/call",
-            {"name": request.tool, "arguments": request.arguments},
-            request.tool,
+            request.method,
+            request.params,
+            request.name,
             request.headers,
-            "progress" in features,
+            "progress" in features and wishes.progress,
             "logging" in features,
             CallEvents(features, emit, self._limits).hear,
         )

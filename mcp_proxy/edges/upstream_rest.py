@@ -1,8 +1,6 @@
 """A REST API: one decided request out, one answer back."""
 
-from collections.abc import Callable
-
-from mcp_proxy.core.answer import Answer, Event, HttpAnswer
+from mcp_proxy.core.answer import Answer, Emit, HttpAnswer, Wishes
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import Outgoing, RestRequest
@@ -21,7 +19,7 @@ class RestUpstream:
         self._limits = limits
 
     async def call(
-        self, request: Outgoing, emit: Callable[[Event], None], deadline_s: float
+        self, request: Outgoing, wishes: Wishes, emit: Emit, deadline_s: float
     ) -> Answer:
         """One answer within `deadline_s`, whatever the upstream does; there are no events."""
 

@@ -13,14 +13,8 @@ from mcp_proxy.core import strict_json
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.payload import dump_lines
-from mcp_proxy.core.profile import (
-    AuditRules,
-    Header,
-    Tool,
-    UpstreamSpec,
-    parse_payload,
-    parse_tool,
-)
+from mcp_proxy.core.profile import AuditRules, Header, Tool, UpstreamSpec
+from mcp_proxy.core.profile_lines import parse_payload, parse_tool
 from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_length, check_visible, schema_bytes

@@ -16,7 +16,7 @@ from workshop.source_samples import API, LISTING
 from mcp_proxy.app.building import BuiltFile, build, build_file, new_file
 from mcp_proxy.app.credentials import Wish, set_credential
 from mcp_proxy.cli.profile_build import add_build_commands
-from mcp_proxy.core.profile import parse_payload
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.errors import CredentialError, SourceError, UpstreamError, UsageError
 

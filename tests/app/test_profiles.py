@@ -9,7 +9,7 @@ from trust_samples import SEED, keys, payload, trusted
 from mcp_proxy.app import profiles
 from mcp_proxy.app.profile_check import check_tools
 from mcp_proxy.core.digest import sha256_hex
-from mcp_proxy.core.profile import parse_payload
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.signing import sign_payload
 from mcp_proxy.core.trust_store import dump_trust_store
 from mcp_proxy.edges.files import write_file, write_given

@@ -141,7 +141,7 @@ def test_integers_up_to_the_bound_stay_exact() -> None:
         decision = decided(tool, {"n": number}, upstream=MCP)
         assert isinstance(decision, Allow)
         assert isinstance(decision.request, McpRequest)
-        assert json.dumps(decision.request.arguments) == f'{{"n": {number}}}'
+        assert json.dumps(decision.request.params["arguments"]) == f'{{"n": {number}}}'
 
 
 def test_the_clients_arguments_are_not_changed() -> None:

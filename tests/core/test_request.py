@@ -319,9 +319,11 @@ def test_a_gateway_call_has_its_arguments_in_place_and_its_headers() -> None:
         retry="safe",
     )
     request = build_request(tool, MCP, {"name": "Zoë", "city": "Rom", "deep": True, "none": None})
+    arguments = {"name": "Zoë", "where": {"city": "Rom", "deep": True}, "none": None}
     assert request == McpRequest(
+        "tools/call",
+        {"name": "upstream_tool", "arguments": arguments},
         "upstream_tool",
-        {"name": "Zoë", "where": {"city": "Rom", "deep": True}, "none": None},
         (
             ("Mcp-Param-Name", "=?base64?Wm/Dqw==?="),
             ("Mcp-Param-City", "Rom"),
@@ -333,7 +335,9 @@ def test_a_gateway_call_has_its_arguments_in_place_and_its_headers() -> None:
 
 def test_a_gateway_call_without_arguments_sends_an_empty_object() -> None:
     request = build_request(mcp_tool({}), MCP, {})
-    assert request == McpRequest("upstream_tool", {}, (), retry_safe=False)
+    assert request == McpRequest(
+        "tools/call", {"name": "upstream_tool", "arguments": {}}, "upstream_tool", (), False
+    )
 
 
 @pytest.mark.parametrize("value", [1.5, [1], {"a": 1}, 2**53])

@@ -16,17 +16,18 @@ RESULT = {"content": [{"type": "text", "text": "hi"}], "structuredContent": [1]}
 
 def test_a_call_is_handed_to_the_road_whole() -> None:
     call = Client().call("x", progressToken="t", **{PREFIX + "logLevel": "error"})
-    assert call == Call(Asked("x", "2026-07-28", "t", "error"), "find", {"q": 1})
+    asked = Asked("x", "2026-07-28", "t", "error", {})
+    assert call == Call(asked, "tools/call", {"name": "find", "arguments": {"q": 1}})
 
 
 @pytest.mark.parametrize("arguments", [None, {}, [], "x", 0, False])
-def test_arguments_reach_the_decision_as_they_are_and_null_is_none_given(arguments: Any) -> None:
+def test_arguments_reach_the_decision_as_they_are(arguments: Any) -> None:
     (call,) = Client().modern("tools/call", name="find", arguments=arguments)
     assert isinstance(call, Call)
-    assert call.arguments == ({} if arguments is None else arguments)
+    assert call.params == {"name": "find", "arguments": arguments}
     (call,) = Client().modern("tools/call", name="find")
     assert isinstance(call, Call)
-    assert call.arguments == {}
+    assert call.params == {"name": "find"}
 
 
 @pytest.mark.parametrize("name", [None, 1, ["find"], {}])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from e2e.stage import COMMAND
 
-from mcp_proxy.core.profile import parse_payload, parse_tool
+from mcp_proxy.core.profile_lines import parse_payload, parse_tool
 
 BUILD_S = 10.0
 SOURCE = """

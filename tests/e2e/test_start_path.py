@@ -23,6 +23,7 @@ OWN = {
     "mcp_proxy.core.limits",
     "mcp_proxy.core.offer",
     "mcp_proxy.core.profile",
+    "mcp_proxy.core.profile_lines",
     "mcp_proxy.core.seen",
     "mcp_proxy.core.session",
     "mcp_proxy.core.strict_json",

@@ -12,7 +12,7 @@ import pytest
 from edges.fakes_http import FakeAuthorizer, Handler, Heard, Loopback, always, http, json_answer
 from edges.fakes_mcp import RESULT, LegacyGateway, ModernGateway, Tool, event, response, result
 
-from mcp_proxy.core.answer import Answer, Failure, HttpAnswer, McpAnswer
+from mcp_proxy.core.answer import Answer, Failure, HttpAnswer, McpAnswer, Wishes
 from mcp_proxy.core.limits import LIMITS, Limits
 from mcp_proxy.core.request import McpRequest, RestRequest
 from mcp_proxy.edges.upstream_mcp import McpUpstream
@@ -28,7 +28,9 @@ def rest(handler: Handler, limits: Limits = SMALL, deadline_s: float = 2.0) -> A
         async with Loopback(handler) as server:
             upstream = RestUpstream(server.spec(), FakeAuthorizer(), limits)
             request = RestRequest("POST", server.url + "/x", (), b"{}", retry_safe=False)
-            answer = await upstream.call(request, lambda _event: None, deadline_s)
+            answer = await upstream.call(
+                request, Wishes({}, progress=True), lambda _event: None, deadline_s
+            )
             await upstream.close()
             return answer
 
@@ -40,8 +42,12 @@ def mcp(handler: Handler, limits: Limits = SMALL, deadline_s: float = 2.0) -> An
         async with Loopback(handler) as server:
             spec = server.spec("/mcp", kind="mcp", features=("progress", "logging"))
             upstream = McpUpstream(spec, FakeAuthorizer(), limits)
-            request = McpRequest("t", {}, (), retry_safe=False)
-            answer = await upstream.call(request, lambda _event: None, deadline_s)
+            request = McpRequest(
+                "tools/call", {"name": "t", "arguments": {}}, "t", (), retry_safe=False
+            )
+            answer = await upstream.call(
+                request, Wishes({}, progress=True), lambda _event: None, deadline_s
+            )
             await upstream.close()
             return answer
 
@@ -296,8 +302,13 @@ def test_two_answers_at_once_do_not_reach_the_next_call():
     async def main() -> list[Answer]:
         async with Loopback(ModernGateway(twice)) as server:
             upstream = McpUpstream(server.spec("/mcp", kind="mcp"), FakeAuthorizer(), SMALL)
-            request = McpRequest("t", {}, (), retry_safe=False)
-            answers = [await upstream.call(request, print, 2.0) for _ in range(3)]
+            request = McpRequest(
+                "tools/call", {"name": "t", "arguments": {}}, "t", (), retry_safe=False
+            )
+            answers = [
+                await upstream.call(request, Wishes({}, progress=True), print, 2.0)
+                for _ in range(3)
+            ]
             await upstream.close()
             return answers
 

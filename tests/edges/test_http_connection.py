@@ -18,7 +18,7 @@ from edges.fakes_transport import (
     transport_to,
 )
 
-from mcp_proxy.core.answer import Failure
+from mcp_proxy.core.answer import Failure, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.request import RestRequest
 from mcp_proxy.edges.http_connection import HEAD_BYTES
@@ -86,7 +86,7 @@ def test_s11_a_url_that_http_does_not_allow_is_a_failure_and_nothing_was_sent():
         async with Loopback(always(OK)) as server:
             upstream = RestUpstream(server.spec(), FakeAuthorizer(), LIMITS)
             asked = RestRequest("GET", server.url + "/a b", (), None, retry_safe=True)
-            answer = await upstream.call(asked, lambda _event: None, 5.0)
+            answer = await upstream.call(asked, Wishes({}), lambda _event: None, 5.0)
             await upstream.close()
             assert isinstance(answer, Failure)
             assert not server.heard

@@ -9,7 +9,7 @@ from cryptography import x509
 from edges.fakes_http import FakeAuthorizer, Loopback, always, http
 from edges.fakes_tls import LOOPBACK, Certificate, trust
 
-from mcp_proxy.core.answer import Answer, Failure, HttpAnswer
+from mcp_proxy.core.answer import Answer, Failure, HttpAnswer, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import RestRequest
@@ -23,7 +23,7 @@ async def call(server: Loopback, authorizer: FakeAuthorizer | None = None) -> An
     upstream = RestUpstream(server.spec(), authorizer or FakeAuthorizer(), LIMITS)
     request = RestRequest("GET", server.url + "/x", (), None, retry_safe=True)
     try:
-        return await upstream.call(request, lambda _event: None, 5.0)
+        return await upstream.call(request, Wishes({}, progress=True), lambda _event: None, 5.0)
     finally:
         await upstream.close()
 
@@ -117,7 +117,7 @@ def test_s9_plain_http_spoken_to_a_tls_upstream_is_refused():
         upstream = RestUpstream(UpstreamSpec("rest", url, None, 5000, ()), SENDER, LIMITS)
         request = RestRequest("GET", url + "/x", (), None, retry_safe=True)
         try:
-            return await upstream.call(request, lambda _event: None, 5.0)
+            return await upstream.call(request, Wishes({}, progress=True), lambda _event: None, 5.0)
         finally:
             await upstream.close()
             server.close()
@@ -133,7 +133,7 @@ def test_cookies_of_an_upstream_are_not_sent_back():
             upstream = RestUpstream(server.spec(), FakeAuthorizer(), LIMITS)
             request = RestRequest("GET", server.url + "/x", (), None, retry_safe=True)
             for _ in range(2):
-                await upstream.call(request, lambda _event: None, 5.0)
+                await upstream.call(request, Wishes({}, progress=True), lambda _event: None, 5.0)
             await upstream.close()
             return server.heard[1].headers
 

@@ -326,6 +326,7 @@ def test_the_stock_transport_is_not_loaded_by_a_call():
     script = """
 import asyncio, sys
 from mcp_proxy.app import world
+from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import RestRequest
@@ -336,7 +337,7 @@ async def main():
     world.authorization = nothing
     world.forget = print
     request = RestRequest("GET", url + "/x", (), None, retry_safe=False)
-    print((await upstream.call(request, print, 5.0)).text)
+    print((await upstream.call(request, Wishes({}), print, 5.0)).text)
     await upstream.close()
 async def nothing(spec):
     return None

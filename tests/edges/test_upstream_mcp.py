@@ -18,12 +18,18 @@ from edges.fakes_mcp import (
     stream,
 )
 
-from mcp_proxy.core.answer import Answer, Event, Failure, Log, McpAnswer, Progress
+from mcp_proxy.core.answer import Answer, Event, Failure, Log, McpAnswer, Progress, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.request import McpRequest
 from mcp_proxy.edges.upstream_mcp import McpUpstream
 
-CALL = McpRequest("refund", {"amount": 5}, (("Mcp-Param-Region", "eu"),), retry_safe=False)
+CALL = McpRequest(
+    "tools/call",
+    {"name": "refund", "arguments": {"amount": 5}},
+    "refund",
+    (("Mcp-Param-Region", "eu"),),
+    retry_safe=False,
+)
 FEATURES = ("progress", "logging")
 
 
@@ -47,7 +53,9 @@ class Run:
         await self.server.__aexit__()
 
     async def call(self, request: McpRequest = CALL, deadline_s: float = 5.0) -> Answer:
-        return await self.upstream.call(request, self.events.append, deadline_s)
+        return await self.upstream.call(
+            request, Wishes({}, progress=True), self.events.append, deadline_s
+        )
 
     def methods(self) -> list[str]:
         posts = [heard.json() for heard in self.server.heard if heard.method == "POST"]
@@ -96,7 +104,7 @@ def test_a_modern_gateway_is_found_and_asked_with_all_its_headers():
 def test_a_tool_name_no_header_can_carry_is_encoded():
     async def main() -> Heard:
         async with Run(ModernGateway()) as run:
-            await run.call(CALL._replace(tool="zurück"))
+            await run.call(CALL._replace(name="zurück"))
             return run.server.heard[1]
 
     assert asyncio.run(main()).headers["mcp-name"] == "=?base64?enVyw7xjaw==?="

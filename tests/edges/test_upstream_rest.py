@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from edges.fakes_http import FakeAuthorizer, Heard, Loopback, always, http, in_turn, json_answer
 
-from mcp_proxy.core.answer import Answer, Failure, HttpAnswer
+from mcp_proxy.core.answer import Answer, Failure, HttpAnswer, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.request import RestRequest
 from mcp_proxy.edges.upstream_rest import RestUpstream
@@ -33,7 +33,9 @@ async def call(
     upstream = RestUpstream(server.spec(), authorizer or FakeAuthorizer(), LIMITS)
     try:
         outgoing = request(server.url + path, **changes)
-        return await upstream.call(outgoing, lambda _event: None, deadline_s)
+        return await upstream.call(
+            outgoing, Wishes({}, progress=True), lambda _event: None, deadline_s
+        )
     finally:
         await upstream.close()
 
@@ -91,7 +93,10 @@ def test_s11_a_url_of_another_origin_is_never_sent():
         async with Loopback(always(http(200))) as server, Loopback(always(http(200))) as other:
             upstream = RestUpstream(server.spec(), BEARER, LIMITS)
             urls = (other.url + "/x", server.url + "0/x", f"http://h@127.0.0.1:{server.port}/x")
-            answers = [await upstream.call(request(url), print, 5.0) for url in urls]
+            answers = [
+                await upstream.call(request(url), Wishes({}, progress=True), print, 5.0)
+                for url in urls
+            ]
             assert not server.heard
             assert not other.heard
             return tuple(answers)
@@ -106,7 +111,9 @@ def test_connections_are_kept_alive():
         async with Loopback(always(http(200, b"ok"))) as server:
             upstream = RestUpstream(server.spec(), FakeAuthorizer(), LIMITS)
             for _ in range(5):
-                await upstream.call(request(server.url + "/x"), print, 5.0)
+                await upstream.call(
+                    request(server.url + "/x"), Wishes({}, progress=True), print, 5.0
+                )
             await upstream.close()
             return server.connections
 
@@ -196,7 +203,9 @@ def test_a_refusal_without_a_credential_says_that_the_profile_names_none():
     async def main() -> Answer:
         async with Loopback(always(http(401))) as server:
             upstream = RestUpstream(server.spec(auth=None), FakeAuthorizer(), LIMITS)
-            answer = await upstream.call(request(server.url + "/x"), print, 5.0)
+            answer = await upstream.call(
+                request(server.url + "/x"), Wishes({}, progress=True), print, 5.0
+            )
             await upstream.close()
             return answer
 
@@ -271,7 +280,9 @@ def test_an_unresolvable_name_was_sent_nothing():
         async with Loopback(always(http(200))) as server:
             spec = server.spec(url="https://nowhere.invalid")
             upstream = RestUpstream(spec, BEARER, LIMITS)
-            return await upstream.call(request("https://nowhere.invalid/x"), print, 8.0)
+            return await upstream.call(
+                request("https://nowhere.invalid/x"), Wishes({}, progress=True), print, 8.0
+            )
 
     answer = asyncio.run(main())
     assert isinstance(answer, Failure)
@@ -375,7 +386,9 @@ def test_s7_an_answer_to_the_old_credential_is_scrubbed_of_it_after_a_rotation()
             upstream = RestUpstream(server.spec(), rotating, LIMITS)
 
             async def get(path: str) -> Answer:
-                return await upstream.call(request(server.url + path), lambda _event: None, 5.0)
+                return await upstream.call(
+                    request(server.url + path), Wishes({}, progress=True), lambda _event: None, 5.0
+                )
 
             old = asyncio.create_task(get("/old"))
             await arrived.wait()

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mcp_proxy.core.profile import Tool, parse_payload, parse_tool
+from mcp_proxy.core.profile import Tool
+from mcp_proxy.core.profile_lines import parse_payload, parse_tool
 from mcp_proxy.workshop.build import Built, build_payload
 from mcp_proxy.workshop.source import Source, parse_source
 

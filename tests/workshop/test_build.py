@@ -18,7 +18,8 @@ from workshop.source_samples import (
     write_files,
 )
 
-from mcp_proxy.core.profile import ArgumentRule, RestTemplate, parse_payload
+from mcp_proxy.core.profile import ArgumentRule, RestTemplate
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.build import build_payload

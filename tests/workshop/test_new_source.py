@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from workshop.source_samples import API, LISTING, NOW_S
 
-from mcp_proxy.core.profile import Auth, parse_payload
+from mcp_proxy.core.profile import Auth
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.build import build_payload
 from mcp_proxy.workshop.draft import New, tool_name

@@ -18,7 +18,8 @@ from workshop.source_samples import (
 )
 
 from mcp_proxy.core.fingerprint import fingerprint
-from mcp_proxy.core.profile import ArgumentRule, McpTemplate, parse_payload
+from mcp_proxy.core.profile import ArgumentRule, McpTemplate
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.build import Built, build_payload
