@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-from mcp_proxy.core.answer import Answer, Failure, Sent
+from mcp_proxy.core.answer import Answer, Failure, Sent, Told
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.errors import McpProxyError, UpstreamError
 
@@ -21,8 +21,11 @@ class Broken(UpstreamError):
 
     `status` is the HTTP status if there was one. `again` says what a repetition would risk:
     nothing (`unsent`), doing it twice (`lost`), coming too early (`busy`, with `wait_s` if the
-    upstream gave a time), or that it would be pointless (`never`).
+    upstream gave a time), or that it would be pointless (`never`). `told` is the JSON-RPC error,
+    where that is what came.
     """
+
+    told: Told | None = None
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ async def settle(work: Callable[[Trip], Awaitable[Answer]], deadline_s: float) -
         async with asyncio.timeout(deadline_s):
             return await work(trip)
     except Broken as broken:
-        return Failure(broken.id, broken.why, trip.sent, broken.status)
+        return Failure(broken.id, broken.why, trip.sent, broken.status, broken.told)
     except McpProxyError as error:
         command = f" The person at this machine can run: {error.next}" if error.next else ""
         return Failure(error.id, error.why + command, trip.sent)

@@ -3,12 +3,13 @@
 import asyncio
 from typing import Any
 
+from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip, persist
 from mcp_proxy.edges.http import Authorizer
 from mcp_proxy.edges.mcp_era import Gateway
-from mcp_proxy.edges.mcp_wire import Ask
+from mcp_proxy.edges.mcp_wire import Ask, Halt, silent
 from mcp_proxy.edges.refusals import protocol_broken
 
 
@@ -50,8 +51,12 @@ async def _pages(gateway: Gateway, trip: Trip, limits: Limits) -> list[dict[str,
 async def _page(
     gateway: Gateway, params: dict[str, Any], trip: Trip, limits: Limits
 ) -> dict[str, Any]:
-    ask = Ask("tools/list", params, None, (), False, False, lambda _message, _id: None)
-    return await persist(lambda: gateway.ask(ask, trip), trip, limits, retry_safe=True)
+    ask = Ask("tools/list", params, None, (), Wishes({}), silent)
+    page = await persist(lambda: gateway.ask(ask, trip), trip, limits, retry_safe=True)
+    if isinstance(page, Halt):
+        await page.drop()
+        raise protocol_broken("asks for what was not offered")
+    return page
 
 
 def _tools(page: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcp_proxy.core import eras
+from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.http import Authorizer, Link
+from mcp_proxy.edges.mcp_http import HttpWire
 from mcp_proxy.edges.mcp_legacy import LegacyEra
 from mcp_proxy.edges.mcp_modern import ModernEra
 from mcp_proxy.edges.mcp_wire import (
@@ -19,6 +21,9 @@ from mcp_proxy.edges.mcp_wire import (
     UNSUPPORTED_VERSION,
     Ask,
     GatewayError,
+    Halt,
+    Wire,
+    silent,
 )
 from mcp_proxy.edges.refusals import protocol_broken
 from mcp_proxy.edges.single_flight import SingleFlight
@@ -34,12 +39,12 @@ class Gateway:
 
     def __init__(self, spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> None:
         """Opens nothing yet."""
-        self._link = Link(spec, authorizer, limits)
+        self._wire: Wire = HttpWire(Link(spec, authorizer, limits))
         self._ids = itertools.count(1)
         self._era: SingleFlight[Era] = SingleFlight(self._find)
 
-    async def ask(self, ask: Ask, trip: Trip) -> dict[str, Any]:
-        """The result of one request. Raises Broken, CredentialError."""
+    async def ask(self, ask: Ask, trip: Trip) -> dict[str, Any] | Halt:
+        """The result of one request, or its questions. Raises Broken, CredentialError."""
         era = await self._era.get()
         try:
             return await era.ask(ask, trip)
@@ -54,26 +59,26 @@ class Gateway:
         await self._era.close()
         if era is not None:
             await era.close()
-        await self._link.close()
+        await self._wire.close()
 
     async def _find(self) -> Era:
-        deadline_s = self._link.spec.deadline_ms / 1000
+        deadline_s = self._wire.spec.deadline_ms / 1000
         try:
             async with asyncio.timeout(deadline_s):
-                modern = await probe(self._link, self._ids, Trip(deadline_s))
+                modern = await probe(self._wire, self._ids, Trip(deadline_s))
         except TimeoutError:
             text = (
                 f"The upstream did not tell its protocol version within {deadline_s:.3g} seconds."
             )
             raise Broken("MCPX-U02", text) from None
-        return ModernEra(self._link, self._ids) if modern else LegacyEra(self._link, self._ids)
+        return ModernEra(self._wire, self._ids) if modern else LegacyEra(self._wire, self._ids)
 
 
-async def probe(link: Link, ids: Iterator[int], trip: Trip) -> bool:
+async def probe(wire: Wire, ids: Iterator[int], trip: Trip) -> bool:
     """Whether the gateway is modern, by its answer to server/discover. Raises Broken if unknown."""
-    discover = Ask("server/discover", {}, None, (), False, False, lambda _message, _id: None)
+    discover = Ask("server/discover", {}, None, (), Wishes({}), silent)
     try:
-        result = await ModernEra(link, ids).ask(discover, trip)
+        result = await ModernEra(wire, ids).ask(discover, trip)
     except GatewayError as error:
         return _verdict(error)
     except Broken as broken:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core import eras
 from mcp_proxy.edges.attempts import Broken, Trip
-from mcp_proxy.edges.http import Link
 from mcp_proxy.edges.mcp_wire import (
     HEADER_MISMATCH,
     METHOD_NOT_FOUND,
@@ -15,8 +14,10 @@ from mcp_proxy.edges.mcp_wire import (
     UNSUPPORTED_VERSION,
     Ask,
     GatewayError,
-    notify,
-    request,
+    Halt,
+    Headers,
+    Wire,
+    request_message,
 )
 from mcp_proxy.edges.refusals import protocol_broken
 from mcp_proxy.edges.single_flight import SingleFlight
@@ -34,7 +35,7 @@ class LegacySession(NamedTuple):
     version: str
     id: str | None
 
-    def headers(self) -> tuple[tuple[str, str], ...]:
+    def headers(self) -> Headers:
         """Mcp-Session-Id, and MCP-Protocol-Version from 2025-06-18 on."""
         version = (("MCP-Protocol-Version", self.version),) if self.version >= "2025-06-18" else ()
         return version if self.id is None else (("Mcp-Session-Id", self.id), *version)
@@ -43,14 +44,14 @@ class LegacySession(NamedTuple):
 class LegacyEra:
     """Requests to a gateway with sessions; one session, opened at first need."""
 
-    def __init__(self, link: Link, ids: Iterator[int]) -> None:
+    def __init__(self, wire: Wire, ids: Iterator[int]) -> None:
         """`ids` gives each request of the upstream a new one."""
-        self._link = link
+        self._wire = wire
         self._ids = ids
         self._session = SingleFlight(self._open)
         self._asides: set[asyncio.Task[None]] = set()
 
-    async def ask(self, ask: Ask, trip: Trip) -> dict[str, Any]:
+    async def ask(self, ask: Ask, trip: Trip) -> dict[str, Any] | Halt:
         """The result of one request, in a new session where the old one is gone. Raises Broken."""
         session = await self._session.get()
         try:
@@ -78,31 +79,32 @@ class LegacyEra:
             await _best_effort(self._end(session))
 
     async def _open(self) -> LegacySession:
-        trip = Trip(self._link.spec.deadline_ms / 1000)
+        trip = Trip(self._wire.spec.deadline_ms / 1000)
         params = {
             "protocolVersion": eras.LEGACY[0],
             "capabilities": {},
             "clientInfo": eras.SERVER_INFO,
         }
-        message = _request(next(self._ids), "initialize", params)
+        message = request_message(next(self._ids), "initialize", params)
         listener = _LegacyListener(self, None, message["id"], ())
-        result, reply = await request(self._link, message, (), listener, trip)
+        result, answered = await self._wire.request(message, (), listener, trip)
         version = result.get("protocolVersion")
         if version not in eras.LEGACY:
             raise protocol_broken("names a protocol version that is not known here")
-        session = LegacySession(str(version), _session_id(reply.headers.get("mcp-session-id")))
+        session = LegacySession(str(version), _session_id(answered.get("mcp-session-id")))
         ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        await notify(self._link, ready, session.headers(), trip)
+        await self._wire.notify(ready, session.headers(), trip)
         return session
 
     async def _ask(self, ask: Ask, session: LegacySession, trip: Trip) -> dict[str, Any]:
         request_id = next(self._ids)
-        meta = {"_meta": {"progressToken": request_id}} if ask.progress else {}
-        message = _request(request_id, ask.method, {**ask.params, **meta})
+        wanted = ask.wishes.progress and "progress" in self._wire.spec.features
+        meta = {"_meta": {"progressToken": request_id}} if wanted else {}
+        message = request_message(request_id, ask.method, {**ask.params, **meta})
         headers = session.headers()
         listener = _LegacyListener(self, ask, request_id, headers)
         try:
-            result, _ = await request(self._link, message, headers, listener, trip)
+            result, _ = await self._wire.request(message, headers, listener, trip)
         except asyncio.CancelledError:
             # Here a closed connection is no cancellation: it has to be said.
             if trip.sent != "no":
@@ -110,20 +112,19 @@ class LegacyEra:
             raise
         return result
 
-    def aside(self, message: dict[str, Any], headers: tuple[tuple[str, str], ...]) -> None:
+    def aside(self, message: dict[str, Any], headers: Headers) -> None:
         """POST a message beside the calls, with little patience and whatever comes of it."""
         if len(self._asides) >= _ASIDES:
             return
         trip = Trip(ASIDE_DEADLINE_S)
-        post = _best_effort(notify(self._link, message, headers, trip))
+        post = _best_effort(self._wire.notify(message, headers, trip))
         task = asyncio.create_task(post)
         self._asides.add(task)
         task.add_done_callback(self._asides.discard)
 
     async def _end(self, session: LegacySession) -> None:
         trip = Trip(ASIDE_DEADLINE_S)
-        async with self._link.send("DELETE", self._link.spec.url, session.headers(), None, trip):
-            pass
+        await self._wire.leave(session.headers(), trip)
 
 
 class _LegacyListener:
@@ -134,7 +135,7 @@ class _LegacyListener:
         era: LegacyEra,
         ask: Ask | None,
         request_id: int,
-        headers: tuple[tuple[str, str], ...],
+        headers: Headers,
     ) -> None:
         self._era = era
         self._ask = ask
@@ -162,10 +163,6 @@ async def _best_effort(work: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(Exception):
         async with asyncio.timeout(ASIDE_DEADLINE_S):
             await work
-
-
-def _request(request_id: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
 
 
 def _cancelled(request_id: int) -> dict[str, Any]:

@@ -6,32 +6,29 @@ from typing import Any
 from mcp_proxy.core import eras
 from mcp_proxy.core.mcp_headers import name_header
 from mcp_proxy.edges.attempts import Broken, Trip
-from mcp_proxy.edges.http import Link
-from mcp_proxy.edges.mcp_wire import UNSUPPORTED_VERSION, Ask, GatewayError, request
+from mcp_proxy.edges.mcp_wire import UNSUPPORTED_VERSION, Ask, GatewayError, Wire, request_message
 from mcp_proxy.edges.refusals import protocol_broken
-
-LOG_LEVEL = "info"
 
 
 class ModernEra:
     """Requests to a gateway that needs no handshake. Cancelling one closes its stream."""
 
-    def __init__(self, link: Link, ids: Iterator[int]) -> None:
+    def __init__(self, wire: Wire, ids: Iterator[int]) -> None:
         """`ids` gives each request of the upstream a new one."""
-        self._link = link
+        self._wire = wire
         self._ids = ids
 
     async def ask(self, ask: Ask, trip: Trip) -> dict[str, Any]:
         """The result of one request. Raises Broken."""
         request_id = next(self._ids)
-        params = {**ask.params, "_meta": _meta(ask, request_id)}
-        message = {"jsonrpc": "2.0", "id": request_id, "method": ask.method, "params": params}
+        params = {**ask.params, "_meta": self._meta(ask, request_id)}
+        message = request_message(request_id, ask.method, params)
         headers = [("MCP-Protocol-Version", eras.MODERN), ("Mcp-Method", ask.method)]
         if ask.name is not None:
             headers.append(name_header(ask.name))
         listener = _ModernListener(ask, request_id)
         sent = (*headers, *ask.headers)
-        result, _ = await request(self._link, message, sent, listener, trip)
+        result, _ = await self._wire.request(message, sent, listener, trip)
         return result
 
     def is_over(self, broken: Broken) -> bool:
@@ -42,6 +39,19 @@ class ModernEra:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+    def _meta(self, ask: Ask, request_id: int) -> dict[str, Any]:
+        features, wishes = self._wire.spec.features, ask.wishes
+        meta: dict[str, Any] = {
+            eras.VERSION_KEY: eras.MODERN,
+            eras.CAPABILITIES_KEY: wishes.capabilities,
+            eras.CLIENT_KEY: eras.SERVER_INFO,
+        }
+        if wishes.progress and "progress" in features:
+            meta["progressToken"] = request_id
+        if wishes.log_level is not None and "logging" in features:
+            meta[eras.LOG_LEVEL_KEY] = wishes.log_level
+        return meta
 
 
 class _ModernListener:
@@ -56,16 +66,3 @@ class _ModernListener:
 
     async def asked(self, message: dict[str, Any]) -> None:
         raise protocol_broken("holds a request, which this protocol version forbids")
-
-
-def _meta(ask: Ask, request_id: int) -> dict[str, Any]:
-    meta: dict[str, Any] = {
-        eras.VERSION_KEY: eras.MODERN,
-        eras.CAPABILITIES_KEY: {},
-        eras.CLIENT_KEY: eras.SERVER_INFO,
-    }
-    if ask.progress:
-        meta["progressToken"] = request_id
-    if ask.logging:
-        meta[eras.LOG_LEVEL_KEY] = LOG_LEVEL
-    return meta

@@ -1,16 +1,15 @@
-"""JSON-RPC over streamable HTTP, as both eras share it: one request out, its one answer back."""
+"""JSON-RPC toward one upstream, whatever carries it: what eras, transports and callers share."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from mcp_proxy.core import strict_json
+from mcp_proxy.core.answer import Question, Reply, Told, Wishes
 from mcp_proxy.core.limits import Limits
+from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.attempts import Broken, Trip
-from mcp_proxy.edges.http import Link, Reply
-from mcp_proxy.edges.refusals import MESSAGE_BYTES, protocol_broken
-from mcp_proxy.edges.sse import SseParser, SseRefused
+from mcp_proxy.edges.refusals import protocol_broken
 
 # MCP 2026-07-28, error codes of the specification's own range.
 HEADER_MISMATCH = -32020
@@ -18,26 +17,23 @@ MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 METHOD_NOT_FOUND = -32601
 
-_CONTENT = (
-    ("Content-Type", "application/json"),
-    ("Accept", "application/json, text/event-stream"),
-)
-# Answered as over REST: about the credential, the redirect or the load, not about JSON-RPC.
-_HTTP_MATTERS = frozenset({401, 403, 429, 503})
+Headers = tuple[tuple[str, str], ...]
+Hear = Callable[[dict[str, Any], int], None]
 
 
 class GatewayError(Broken):
-    """A JSON-RPC error. `code` and `data` as the gateway gave them."""
+    """A JSON-RPC error. `code` and `data` as the gateway gave them, `told` the whole of it."""
 
-    def __init__(self, id: str, why: str, *, status: int, code: int, data: Any) -> None:  # noqa: A002
+    def __init__(self, id: str, why: str, *, status: int | None, told: Told) -> None:  # noqa: A002
         """`why` is clean and bounded."""
         super().__init__(id, why, status=status)
-        self.code = code
-        self.data = data
+        self.told = told
+        self.code = told.code
+        self.data = told.data
 
 
 class Listener(Protocol):
-    """Hears what comes before the answer on a request's own stream."""
+    """Hears what an upstream says besides its answers."""
 
     def notified(self, message: dict[str, Any]) -> None:
         """A notification."""
@@ -46,81 +42,91 @@ class Listener(Protocol):
         """A request of the server. Raises Broken where its era forbids one."""
 
 
+class Wire(Protocol):
+    """One upstream's way to carry JSON-RPC messages.
+
+    `duplex`: all goes over one channel, so that giving a request up has to be said; elsewhere the
+    request's own stream is closed.
+    """
+
+    @property
+    def spec(self) -> UpstreamSpec:
+        """The upstream."""
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds that hold for it."""
+
+    @property
+    def duplex(self) -> bool:
+        """See the class."""
+
+    async def request(
+        self, message: dict[str, Any], headers: Headers, listener: Listener, trip: Trip
+    ) -> tuple[dict[str, Any], Mapping[str, str]]:
+        """Send a request and wait for its result, given with the reply's headers, if any.
+
+        `listener` hears what comes meanwhile on the request's own stream. Raises Broken,
+        GatewayError for a JSON-RPC error.
+        """
+
+    async def notify(self, message: dict[str, Any], headers: Headers, trip: Trip) -> None:
+        """Send a notification, or a response to a request of the server. Raises Broken."""
+
+    def hear(self, listener: Listener) -> None:
+        """Who hears the messages that belong to no request; the last one named."""
+
+    async def attend(self, headers: Headers) -> None:
+        """Open the stream for such messages, if the transport has one of its own for a session.
+
+        `headers` name the session; an earlier stream ends. Returns once the stream is open, or is
+        known not to be, or after two seconds. Never raises.
+        """
+
+    async def leave(self, headers: Headers, trip: Trip) -> None:
+        """Tell the upstream that the session which `headers` name is over. Raises Broken."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
 class Ask(NamedTuple):
-    """One request of ours, era and id aside. `name` is what Mcp-Name mirrors, if anything."""
+    """One request of ours, era and id aside. `name` is what Mcp-Name mirrors, if anything.
+
+    `hear` gets the notifications that belong to it, with the id it has on the wire.
+    """
 
     method: str
     params: dict[str, Any]
     name: str | None
-    headers: tuple[tuple[str, str], ...]
-    progress: bool
-    logging: bool
-    hear: Callable[[dict[str, Any], int], None]
+    headers: Headers
+    wishes: Wishes
+    hear: Hear
 
 
-async def request(
-    link: Link,
-    message: dict[str, Any],
-    headers: tuple[tuple[str, str], ...],
-    listener: Listener,
-    trip: Trip,
-) -> tuple[dict[str, Any], Reply]:
-    """POST a request and wait for its result; the reply is for its headers. Raises Broken."""
-    body = strict_json.dumps(message)
-    async with link.send("POST", link.spec.url, (*_CONTENT, *headers), body, trip) as reply:
-        if not 200 <= reply.status < 300:
-            raise await _refused(link, reply)
-        answer = await _answer(reply, message["id"], listener, link.limits)
-        return _result(answer, reply.status, link.limits), reply
+class Halt(NamedTuple):
+    """A request whose upstream asks before it answers. Exactly one of the two is called, once.
+
+    `resume(replies, hear, trip)` goes on to the result or to the next questions, and raises as
+    the request would; `drop()` gives the request up and never raises.
+    """
+
+    asked: dict[str, Question]
+    resume: Callable[[Mapping[str, Reply], Hear, Trip], Awaitable["dict[str, Any] | Halt"]]
+    drop: Callable[[], Awaitable[None]]
 
 
-async def notify(
-    link: Link, message: dict[str, Any], headers: tuple[tuple[str, str], ...], trip: Trip
-) -> None:
-    """POST a notification or a response; only the status matters. Raises Broken."""
-    body = strict_json.dumps(message)
-    async with link.send("POST", link.spec.url, (*_CONTENT, *headers), body, trip) as reply:
-        if not 200 <= reply.status < 300:
-            raise await link.refused(reply)
+def silent(_message: dict[str, Any], _id: int) -> None:
+    """The `hear` of a request of our own, whose notifications interest nobody."""
 
 
-async def _answer(
-    reply: Reply, request_id: int, listener: Listener, limits: Limits
-) -> dict[str, Any]:
-    kind = reply.content_type.partition(";")[0].strip().lower()
-    if kind == "application/json":
-        message = _message(await reply.read(), reply.status)
-        return _ours(message, request_id, reply.status)
-    if kind == "text/event-stream":
-        async with aclosing(_streamed(reply, limits)) as messages:
-            async for message in messages:
-                if "method" not in message:
-                    return _ours(message, request_id, reply.status)
-                if "id" in message:
-                    await listener.asked(message)
-                else:
-                    listener.notified(message)
-        raise _stream_ended()
-    shown = one_sentence(kind, 64).rstrip(".") if kind else "no content type"
-    raise protocol_broken(f"is neither JSON nor an event stream ({shown})", reply.status)
+def request_message(request_id: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """A JSON-RPC request."""
+    return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
 
 
-async def _streamed(reply: Reply, limits: Limits) -> AsyncGenerator[dict[str, Any]]:
-    """The JSON-RPC messages of an event stream. Raises Broken."""
-    parser = SseParser(limits)
-    async with aclosing(reply.pieces()) as pieces:
-        async for piece in pieces:
-            try:
-                events = parser.feed(piece)
-            except SseRefused as refused:
-                raise protocol_broken(str(refused), reply.status) from None
-            for event in events:
-                # An event without data primes resumption (2025-11-25); other kinds are not MCP's.
-                if event.kind == "message" and event.data:
-                    yield _message(reply.secret.remove(event.data), reply.status)
-
-
-def _message(data: bytes, status: int) -> dict[str, Any]:
+def parse_message(data: bytes, status: int | None = None) -> dict[str, Any]:
+    """One JSON-RPC message. Raises Broken."""
     try:
         message = strict_json.loads(data)
     except strict_json.Refused as refused:
@@ -130,16 +136,10 @@ def _message(data: bytes, status: int) -> dict[str, Any]:
     return message
 
 
-def _ours(message: dict[str, Any], request_id: int, status: int) -> dict[str, Any]:
-    """The message, if it answers `request_id`; an error may lack the id (JSON-RPC 2.0, 5)."""
-    answered = message.get("id")
-    unnamed = answered is None and "error" in message
-    if not unnamed and (type(answered) is not int or answered != request_id):
-        raise protocol_broken("belongs to another request", status)
-    return message
-
-
-def _result(message: dict[str, Any], status: int, limits: Limits) -> dict[str, Any]:
+def read_result(
+    message: dict[str, Any], limits: Limits, status: int | None = None
+) -> dict[str, Any]:
+    """The result that a response holds. Raises Broken, GatewayError for an error."""
     if "error" in message:
         raise gateway_error(message["error"], status, limits)
     result = message.get("result")
@@ -148,35 +148,14 @@ def _result(message: dict[str, Any], status: int, limits: Limits) -> dict[str, A
     return result
 
 
-def gateway_error(error: Any, status: int, limits: Limits) -> Broken:
+def gateway_error(error: Any, status: int | None, limits: Limits) -> Broken:
     """A JSON-RPC error object as a failure."""
     code = error.get("code") if isinstance(error, dict) else None
     if not isinstance(error, dict) or type(code) is not int:
         return protocol_broken("holds an error without a code", status)
     said = error.get("message")
-    told = said if isinstance(said, str) and said.strip() else "no message"
-    text = one_sentence(told, limits.upstream_message_chars)
+    message = said if isinstance(said, str) else ""
+    text = one_sentence(message if message.strip() else "no message", limits.upstream_message_chars)
     id_ = "MCPX-U05" if code in (HEADER_MISMATCH, UNSUPPORTED_VERSION) else "MCPX-U03"
     why = f"The gateway answered with error {code}: {text}"
-    return GatewayError(id_, why, status=status, code=code, data=error.get("data"))
-
-
-async def _refused(link: Link, reply: Reply) -> Broken:
-    """A status other than 2xx: its JSON-RPC error where it holds one, else what HTTP says."""
-    if 300 <= reply.status < 400 or reply.status in _HTTP_MATTERS:
-        return await link.refused(reply)
-    body = await reply.read_start(MESSAGE_BYTES)
-    try:
-        message = strict_json.loads(body)
-    except strict_json.Refused:
-        message = None
-    if isinstance(message, dict) and isinstance(message.get("error"), dict):
-        error = message["error"]
-        if message.get("jsonrpc") == "2.0" and type(error.get("code")) is int:
-            return gateway_error(error, reply.status, link.limits)
-    return link.refusal(reply, body)
-
-
-def _stream_ended() -> Broken:
-    text = "The upstream closed its event stream before the answer."
-    return Broken("MCPX-U05", text, again="lost")
+    return GatewayError(id_, why, status=status, told=Told(code, message, error.get("data")))

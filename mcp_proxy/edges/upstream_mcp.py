@@ -10,7 +10,7 @@ from mcp_proxy.edges.attempts import Broken, Trip, persist, settle
 from mcp_proxy.edges.http import Authorizer
 from mcp_proxy.edges.mcp_era import Gateway
 from mcp_proxy.edges.mcp_events import CallEvents
-from mcp_proxy.edges.mcp_wire import Ask
+from mcp_proxy.edges.mcp_wire import Ask, Halt
 from mcp_proxy.edges.refusals import protocol_broken
 
 
@@ -51,11 +51,13 @@ class McpUpstream:
             request.params,
             request.name,
             request.headers,
-            "progress" in features and wishes.progress,
-            "logging" in features,
+            wishes,
             CallEvents(features, emit, self._limits).hear,
         )
         result = await self._gateway.ask(ask, trip)
+        if isinstance(result, Halt):
+            await result.drop()
+            raise _asks()
         _check_complete(result)
         return McpAnswer(result)
 
@@ -64,7 +66,11 @@ def _check_complete(result: dict[str, Any]) -> None:
     """Absent means complete (MCP 2026-07-28); any other kind needs what was not declared."""
     kind = result.get("resultType", "complete")
     if kind == "input_required":
-        text = "The gateway asks for more input; this version does not forward its questions."
-        raise Broken("MCPX-U05", text)
+        raise _asks()
     if kind != "complete":
         raise protocol_broken("is of a kind that was not agreed on")
+
+
+def _asks() -> Broken:
+    text = "The gateway asks for more input; this version does not forward its questions."
+    return Broken("MCPX-U05", text)

@@ -54,7 +54,7 @@ class Run:
 
     async def call(self, request: McpRequest = CALL, deadline_s: float = 5.0) -> Answer:
         return await self.upstream.call(
-            request, Wishes({}, progress=True), self.events.append, deadline_s
+            request, Wishes({}, "info", progress=True), self.events.append, deadline_s
         )
 
     def methods(self) -> list[str]:
