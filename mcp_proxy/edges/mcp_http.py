@@ -1,6 +1,6 @@
 """JSON-RPC over streamable HTTP: one request out by POST, its one answer back."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -12,6 +12,7 @@ from mcp_proxy.edges.http import Link, Reply
 from mcp_proxy.edges.mcp_wire import (
     Headers,
     Listener,
+    Turn,
     gateway_error,
     parse_message,
     read_result,
@@ -59,7 +60,9 @@ class HttpWire:
     def hear(self, listener: Listener) -> None:
         """Nothing comes outside of requests here yet."""
 
-    async def attend(self, headers: Headers) -> None:
+    async def attend(
+        self, headers: Headers, turned: Callable[[Turn], None], *, listening: bool
+    ) -> None:
         """See `hear`."""
 
     async def leave(self, headers: Headers, trip: Trip) -> None:

@@ -1,7 +1,7 @@
 """JSON-RPC toward one upstream, whatever carries it: what eras, transports and callers share."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from mcp_proxy.core import strict_json
 from mcp_proxy.core.answer import Question, Reply, Told, Wishes
@@ -19,6 +19,7 @@ METHOD_NOT_FOUND = -32601
 
 Headers = tuple[tuple[str, str], ...]
 Hear = Callable[[dict[str, Any], int], None]
+Turn = Literal["again", "gone"]
 
 
 class GatewayError(Broken):
@@ -76,11 +77,15 @@ class Wire(Protocol):
     def hear(self, listener: Listener) -> None:
         """Who hears the messages that belong to no request; the last one named."""
 
-    async def attend(self, headers: Headers) -> None:
-        """Open the stream for such messages, if the transport has one of its own for a session.
+    async def attend(
+        self, headers: Headers, turned: Callable[[Turn], None], *, listening: bool
+    ) -> None:
+        """A legacy session has begun, which `headers` name; an earlier one is over.
 
-        `headers` name the session; an earlier stream ends. Returns once the stream is open, or is
-        known not to be, or after two seconds. Never raises.
+        `listening` wants the stream for messages that belong to no request, where that is one of
+        its own: returns once it is open, or is known not to be, or after two seconds. `turned`
+        hears `again` when that stream was made anew and may have lost something, and `gone` when
+        the session cannot be used any more, as when a duplex channel is lost. Never raises.
         """
 
     async def leave(self, headers: Headers, trip: Trip) -> None:
