@@ -39,7 +39,7 @@ class Secret:
 
 
 def check_secret(kind: str, text: str) -> Secret:
-    """A secret fit for its kind: bearer token, basic `user:password`, or a header's value.
+    """A secret fit for its kind: bearer token, basic `user:password`, a header's or env's value.
 
     Raises:
         ValueError: a whole sentence without any of the secret.
@@ -48,7 +48,12 @@ def check_secret(kind: str, text: str) -> Secret:
         raise ValueError("The secret is empty.")
     if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 for char in text):
         raise ValueError("The secret holds a control character, such as a line break.")
-    if kind == "basic":
+    if kind == "env":
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("The secret is not UTF-8 text.") from None
+    elif kind == "basic":
         if ":" not in text:
             raise ValueError("A basic credential is written user:password.")
     elif kind == "bearer" and not _BEARER.fullmatch(text):

@@ -35,12 +35,14 @@ class Broken(UpstreamError):
         status: int | None = None,
         again: Again = "never",
         wait_s: float | None = None,
+        over: bool = False,
     ) -> None:
         """`why` is one whole sentence without upstream secrets."""
         super().__init__(id, why)
         self.status = status
         self.again: Again = again
         self.wait_s = wait_s
+        self.over = over
 
 
 class Trip:

@@ -11,7 +11,9 @@ import tomllib
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.binding import CREDENTIAL_NAME, Binding, parse_binding, plain_binding
+from mcp_proxy.core.command import UPSTREAM_NAME, Command, Place, parse_command, plain_command
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.edges.files import read_file, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import HomeError
@@ -20,7 +22,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEAD = "# Written by mcp-proxy, which keeps no comments. Secrets are in the keychain.\n"
 
 # Tables that later versions fill; one that is not empty holds what this version would ignore.
-_LATER = ("commands", "login", "approval", "confirm")
+_LATER = ("login", "approval", "confirm")
 
 
 class Reference(NamedTuple):
@@ -31,10 +33,14 @@ class Reference(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """`localhost` admits http://localhost upstreams; a credential of None is a keychain item."""
+    """`localhost` admits http://localhost upstreams; a credential of None is a keychain item.
+
+    `commands` are the local servers' that may be started (S13).
+    """
 
     localhost: bool
     credentials: dict[str, Reference | None]
+    commands: dict[Place, Command] = {}  # noqa: RUF012 - never changed in place
 
 
 def settings_path(home: Home) -> str:
@@ -70,7 +76,9 @@ def parse_settings(data: bytes) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"It is not TOML: {error}.") from None
     for table, rows in document.items():
-        if table not in {"network", "credentials", *_LATER} or not isinstance(rows, dict):
+        if table not in {"network", "credentials", "commands", *_LATER} or not isinstance(
+            rows, dict
+        ):
             raise ValueError(f"{table} is not a table that this version knows.")
         if table in _LATER and rows:
             raise ValueError(f"[{table}] is not enforced by this version; take it out.")
@@ -80,6 +88,7 @@ def parse_settings(data: bytes) -> Settings:
             name: _parse_credential(name, row)
             for name, row in document.get("credentials", {}).items()
         },
+        _parse_commands(document.get("commands", {})),
     )
 
 
@@ -90,10 +99,16 @@ def dump_settings(settings: Settings) -> bytes:
         parts.append("[network]\nlocalhost = true\n")
     for name, reference in sorted(settings.credentials.items()):
         row = {"store": "keychain"} if reference is None else _plain_reference(reference)
-        # JSON's text and list literals are TOML's too.
-        lines = [f"{key} = {json.dumps(value)}\n" for key, value in row.items()]
-        parts.append(f"[credentials.{name}]\n" + "".join(lines))
+        parts.append(_table(f"credentials.{name}", row))
+    for place, command in sorted(settings.commands.items()):
+        parts.append(_table(f"commands.{place.profile}.{place.upstream}", plain_command(command)))
     return "\n".join(parts).encode()
+
+
+def _table(name: str, row: dict[str, Any]) -> str:
+    # JSON's text and list literals are TOML's too, but for characters written as two escapes.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in row.items()]
+    return f"[{name}]\n" + "".join(lines)
 
 
 def parse_reference(text: str) -> str:
@@ -115,6 +130,24 @@ def _parse_network(rows: dict[str, Any]) -> bool:
     return bool(rows.get("localhost", False))
 
 
+def _parse_commands(rows: dict[str, Any]) -> dict[Place, Command]:
+    return {
+        Place(profile, upstream): _parse_place(profile, upstream, row)
+        for profile, upstreams in rows.items()
+        for upstream, row in (upstreams if isinstance(upstreams, dict) else {"": None}).items()
+    }
+
+
+def _parse_place(profile: str, upstream: str, row: Any) -> Command:
+    named = f"[commands.{profile}.{upstream}]"
+    if not re.fullmatch(NAME_PATTERN, profile) or not UPSTREAM_NAME.fullmatch(upstream):
+        raise ValueError(f"{named} is not a command of a profile's upstream.")
+    try:
+        return parse_command(row)
+    except ValueError as error:
+        raise ValueError(f"{named} is not right. {error}") from None
+
+
 def _parse_credential(name: str, row: Any) -> Reference | None:
     if not CREDENTIAL_NAME.fullmatch(name) or not isinstance(row, dict):
         raise ValueError(f"[credentials.{name}] is not a credential.")
@@ -129,7 +162,7 @@ def _parse_credential(name: str, row: Any) -> Reference | None:
 
 
 def _parse_bound(name: str, row: dict[str, Any]) -> Reference:
-    extra = sorted(row.keys() - {"from", *Binding._fields})
+    extra = sorted(row.keys() - {"from", "variable", *Binding._fields})
     if extra:
         raise ValueError(f"[credentials.{name}] {extra[0]} is not known.")
     rest = {key: value for key, value in row.items() if key != "from"}
