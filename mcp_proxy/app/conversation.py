@@ -10,6 +10,7 @@ from mcp_proxy.core.eras import Asked, is_modern
 from mcp_proxy.core.jsonrpc import Id
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.session import Call, Cancel, Note, Outcome, Reply, Session
+from mcp_proxy.core.session_voice import Voice
 from mcp_proxy.edges.call_log import CallLog
 from mcp_proxy.relay import Result, Road, RpcError
 
@@ -20,7 +21,7 @@ class Conversation:
     def __init__(
         self, session: Session, road: Road, log: CallLog, send: Callable[[bytes], None]
     ) -> None:
-        self._session = session
+        self._voice = Voice(session)
         self._road = road
         self._log = log
         self._send = send
@@ -73,21 +74,21 @@ class Conversation:
 
     def _line(self, asked: Asked, answer: Result | RpcError) -> bytes | None:
         if isinstance(answer, RpcError):
-            return self._session.fail(asked, answer.code, answer.text)
-        return self._session.finish(asked, answer.value)
+            return self._voice.fail(asked, answer.code, answer.text)
+        return self._voice.finish(asked, answer.value)
 
     def tell(self, asked: Asked, event: Event) -> None:
         """Progress or a log message of a running call for its client."""
         if isinstance(event, Progress):
-            self._write(self._session.progress(asked, event))
+            self._write(self._voice.progress(asked, event))
         else:
-            self._write(self._session.log(asked, event))
+            self._write(self._voice.log(asked, event))
 
     async def _beat(self, asked: Asked) -> None:
         """Progress of our own while a call takes long: clients give up on a silent one."""
         while True:
             await asyncio.sleep(LIMITS.progress_every_ms / 1000)
-            self._write(self._session.beat(asked))
+            self._write(self._voice.beat(asked))
 
     def _write(self, line: bytes | None) -> None:
         if line is not None:

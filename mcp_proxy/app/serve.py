@@ -11,9 +11,9 @@ import time
 from typing import NamedTuple
 
 from mcp_proxy.app import warmup
-from mcp_proxy.core.offer import Offer, Refusal
+from mcp_proxy.core.offer import Refusal, offer_of
 from mcp_proxy.core.profile import Profile
-from mcp_proxy.core.session import Call, Note, Outcome, Reply, Session
+from mcp_proxy.core.session import Call, Listen, Note, Outcome, Reply, Session
 from mcp_proxy.edges.parent import ParentGone, watch_parent
 from mcp_proxy.edges.places import Home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_generation
@@ -42,7 +42,7 @@ def serve(name: str) -> int:
         profile = load_profile(home, name, time.time())
     except McpProxyError as error:
         return _refuse(prelude, error, home, name)
-    return prelude.run(Session(_offer(profile)), Served(home, generation, profile))
+    return prelude.run(Session(offer_of(profile)), Served(home, generation, profile))
 
 
 class Served(NamedTuple):
@@ -93,20 +93,29 @@ class Prelude:
         return 0
 
     def _take(self, session: Session, data: bytes) -> list[Outcome]:
-        """Write what can be answered now; the rest, once there is a call, is the world's."""
+        """Write what can be answered now; the rest, once something needs it, is the world's."""
         waiting: list[Outcome] = []
         for line in self._lines.feed(data):
             now_s = time.time()
             outcomes = session.oversized() if line is None else session.receive(line, now_s)
             for outcome in outcomes:
-                if waiting or isinstance(outcome, Call):
+                if waiting or _needs_the_world(outcome):
                     waiting.append(outcome)
-                elif isinstance(outcome, Reply):
-                    write_frame(self._wire.writes, outcome.line)
-                    self._listed = self._listed or outcome.listed
-                elif isinstance(outcome, Note):
-                    self._notes[outcome.what] = self._notes.get(outcome.what, 0) + 1
+                else:
+                    self._answer(session, outcome)
         return waiting
+
+    def _answer(self, session: Session, outcome: Outcome) -> None:
+        if isinstance(outcome, Reply):
+            write_frame(self._wire.writes, outcome.line)
+            self._listed = self._listed or outcome.listed
+        elif isinstance(outcome, Note):
+            self._notes[outcome.what] = self._notes.get(outcome.what, 0) + 1
+        elif isinstance(outcome, Listen):
+            # The world finds it in the session, once there is one.
+            line = session.acknowledge(outcome.asked, outcome.wanted)
+            if line is not None:
+                write_frame(self._wire.writes, line)
 
     def _read(self) -> bytes:
         """What the client wrote next; empty when it, or the parent, has ended."""
@@ -129,6 +138,13 @@ class Prelude:
             warmup.start(self._served.home, self._served.profile)
 
 
+def _needs_the_world(outcome: Outcome) -> bool:
+    """Whether more than the profile is needed; lists that may change call for no connection yet."""
+    if isinstance(outcome, Listen):
+        return bool(outcome.wanted.uris or outcome.wanted.tasks)
+    return isinstance(outcome, Call)
+
+
 def _refuse(prelude: Prelude, error: McpProxyError, home: Home | None, name: str) -> int:
     """Stay until the client ends and tell it why, in its own window (formats.md 5)."""
     complain(f"{error} Next: {error.next}")
@@ -141,9 +157,3 @@ def _refuse(prelude: Prelude, error: McpProxyError, home: Home | None, name: str
             code = unlogged.exit_code
     prelude.run(Session(Refusal(error.id, f"{error.why} ({error.id})", error.next)), None)
     return code
-
-
-def _offer(profile: Profile) -> Offer:
-    header = profile.header
-    logs = any("logging" in spec.features for spec in header.upstreams.values())
-    return Offer(header.title, header.instructions, profile.tools_json, header.expires, logs)

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
+from mcp_proxy.core import jsonrpc
+
 Sent = Literal["no", "maybe", "yes"]
+Told = jsonrpc.Told
 
 
 class HttpAnswer(NamedTuple):
@@ -30,15 +33,7 @@ class Failure(NamedTuple):
     text: str
     sent: Sent
     status: int | None = None
-    error: "Told | None" = None
-
-
-class Told(NamedTuple):
-    """A JSON-RPC error as it was told, raw: `message` and `data` are not cleaned."""
-
-    code: int
-    message: str
-    data: Any = None
+    error: Told | None = None
 
 
 class Question(NamedTuple):

@@ -1,4 +1,4 @@
-"""The two protocol eras: versions, envelope keys, and how a result is worded for each.
+"""The two protocol eras: versions, envelope keys, and what each request brings of its own.
 
 Modern (2026-07-28 and later) requests describe themselves in `params._meta`; legacy ones
 (2024-11-05 to 2025-11-25) follow the initialize handshake.
@@ -20,6 +20,8 @@ CLIENT_KEY = PREFIX + "clientInfo"
 SERVER_KEY = PREFIX + "serverInfo"
 LOG_LEVEL_KEY = PREFIX + "logLevel"
 SUBSCRIPTION_KEY = PREFIX + "subscriptionId"
+TASKS = PREFIX + "tasks"
+APPS = PREFIX + "ui"
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
@@ -42,20 +44,3 @@ class Asked(NamedTuple):
 def is_modern(version: str) -> bool:
     """Whether a protocol version belongs to the era without a handshake."""
     return version not in LEGACY
-
-
-def worded(result: dict[str, Any], version: str) -> dict[str, Any]:
-    """A tools/call result, given in modern form, as the client's version words it.
-
-    structuredContent exists since 2025-06-18 and was an object until 2025-11-25.
-    """
-    given = result.get("_meta")
-    meta = {k: v for k, v in given.items() if k != SERVER_KEY} if isinstance(given, dict) else {}
-    if is_modern(version):
-        body = {**result, "resultType": "complete"}
-        return {**body, "_meta": {**meta, SERVER_KEY: SERVER_INFO}}
-    body = {key: item for key, item in result.items() if key not in ("resultType", "_meta")}
-    early = version in ("2025-03-26", "2024-11-05")
-    if early or not isinstance(body.get("structuredContent"), dict):
-        body.pop("structuredContent", None)
-    return {**body, "_meta": meta} if meta else body

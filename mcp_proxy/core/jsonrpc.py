@@ -11,9 +11,20 @@ from mcp_proxy.core import strict_json
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
 INVALID_PARAMS, INTERNAL_ERROR, UNSUPPORTED_VERSION = -32602, -32603, -32022
-PROFILE_REFUSED = 1003  # formats.md 5: our own errors lie outside the reserved range
+MISSING_CAPABILITY = -32021
+RESOURCE_NOT_FOUND, MISSING_CAPABILITY = -32002, -32021
+# formats.md 5: our own errors lie outside the reserved range. 1004: one call that is no tool call.
+PROFILE_REFUSED, CALL_REFUSED = 1003, 1004
 
 Id = str | int
+
+
+class Told(NamedTuple):
+    """A JSON-RPC error as it was told, raw: `message` and `data` are not cleaned."""
+
+    code: int
+    message: str
+    data: Any = None
 
 
 class Message(NamedTuple):
@@ -78,6 +89,19 @@ def parse_message(value: Any) -> Message | Response | Bad:
     return Message(request_id, method, params)
 
 
+def reply_of(response: Response) -> dict[str, Any] | Told | None:
+    """What a response says: its result, or its error; None where it is neither."""
+    result, error = response.body.get("result"), response.body.get("error")
+    if isinstance(result, dict) and error is None:
+        return result
+    if not isinstance(error, dict) or result is not None:
+        return None
+    code, message = error.get("code"), error.get("message")
+    if not isinstance(code, int) or isinstance(code, bool) or not isinstance(message, str):
+        return None
+    return Told(code, message, error.get("data"))
+
+
 def result_line(request_id: Id, result: dict[str, Any]) -> bytes:
     """A response, newline included."""
     return strict_json.dumps({"jsonrpc": "2.0", "id": request_id, "result": result}) + b"\n"
@@ -95,6 +119,17 @@ def error_line(request_id: Id | None, code: int, text: str, data: Any = None) ->
     if data is not None:
         error["data"] = data
     return strict_json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}) + b"\n"
+
+
+def request_line(request_id: Id, method: str, params: dict[str, Any]) -> bytes:
+    """A request, newline included; params that are empty are left out."""
+    message = {"jsonrpc": "2.0", "id": request_id, "method": method}
+    return strict_json.dumps({**message, "params": params} if params else message) + b"\n"
+
+
+def array_line(lines: list[bytes]) -> bytes:
+    """Finished lines as one batch, newline included."""
+    return b"[" + b",".join(line.rstrip(b"\n") for line in lines) + b"]\n"
 
 
 def notification_line(method: str, params: dict[str, Any]) -> bytes:

@@ -6,10 +6,12 @@ from typing import Any
 from mcp_proxy.core.answer import Log, Progress
 from mcp_proxy.core.offer import Offer, Refusal
 from mcp_proxy.core.session import Call, Note, Outcome, Reply, Session
+from mcp_proxy.core.session_voice import Voice
 
 PREFIX = "io.modelcontextprotocol/"
 TOOLS = [{"name": "find", "inputSchema": {"type": "object"}}]
-OFFER = Offer("Billing", "Look up invoices.", json.dumps(TOOLS).encode(), None, logs=True)
+CAN: dict[str, Any] = {"tools": {}, "logging": {}}
+OFFER = Offer("Billing", "Look up invoices.", json.dumps(TOOLS).encode(), None, CAN)
 REFUSAL = Refusal("MCPX-P03", "Signed by a stranger. (MCPX-P03)", "mcp-proxy trust add KEY-LINE")
 NOW_S = 1_800_000_000.0
 
@@ -24,6 +26,7 @@ class Client:
 
     def __init__(self, offered: Offer | Refusal = OFFER) -> None:
         self.session = Session(offered)
+        self.voice = Voice(self.session)
 
     def send(self, line: bytes, now_s: float = NOW_S) -> list[Outcome]:
         """One raw line."""
@@ -68,11 +71,11 @@ class Client:
 
     def log(self, call: Call, level: str) -> Any:
         """What the client sees of a log message of that level."""
-        return read(self.session.log(call.asked, Log(level, "billing", {"a": 1})))
+        return read(self.voice.log(call.asked, Log(level, "billing", {"a": 1})))
 
     def progress(self, call: Call, progress: float) -> Any:
         """What the client sees of progress."""
-        return read(self.session.progress(call.asked, Progress(progress, 10, "working")))
+        return read(self.voice.progress(call.asked, Progress(progress, 10, "working")))
 
 
 def read(line: bytes | None) -> Any:

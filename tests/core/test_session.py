@@ -62,7 +62,7 @@ def test_discover_answers_at_once_and_lists_every_version() -> None:
 
 
 def test_features_and_texts_a_profile_lacks_are_not_claimed() -> None:
-    bare = OFFER._replace(title="", instructions="", logs=False)
+    bare = OFFER._replace(title="", instructions="", capabilities={"tools": {}})
     assert result(Client(bare).modern("server/discover"))["capabilities"] == {"tools": {}}
     assert Client(bare).handshake() == {
         "protocolVersion": "2025-11-25",

@@ -47,7 +47,7 @@ def test_a_legacy_client_gets_no_modern_fields(version: str, kept: dict[str, Any
     client.handshake(version)
     call = client.call(modern=False)
     answer = {**RESULT, "resultType": "complete", "_meta": {PREFIX + "serverInfo": {"name": "gw"}}}
-    assert read(client.session.finish(call.asked, answer))["result"] == kept
+    assert read(client.voice.finish(call.asked, answer))["result"] == kept
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_structured_objects_reach_the_versions_that_have_them(version: str, is_k
     client = Client()
     client.handshake(version)
     call = client.call(modern=False)
-    answer = read(client.session.finish(call.asked, {"content": [], "structuredContent": {"a": 1}}))
+    answer = read(client.voice.finish(call.asked, {"content": [], "structuredContent": {"a": 1}}))
     assert ("structuredContent" in answer["result"]) is is_kept
 
 
@@ -66,7 +66,7 @@ def test_a_modern_client_gets_any_json_a_type_and_our_name() -> None:
     client = Client()
     call = client.call()
     meta = {"com.example/trace": 1, PREFIX + "serverInfo": {"name": "gateway"}}
-    assert read(client.session.finish(call.asked, {**RESULT, "_meta": meta}))["result"] == {
+    assert read(client.voice.finish(call.asked, {**RESULT, "_meta": meta}))["result"] == {
         **RESULT,
         "resultType": "complete",
         "_meta": {"com.example/trace": 1, PREFIX + "serverInfo": SERVER},
@@ -79,7 +79,7 @@ def test_a_hostile_meta_of_an_upstream_does_not_lose_the_answer(meta: Any, moder
     client = Client()
     client.handshake()
     call = client.call(modern=modern)
-    answer = read(client.session.finish(call.asked, {**RESULT, "_meta": meta}))["result"]
+    answer = read(client.voice.finish(call.asked, {**RESULT, "_meta": meta}))["result"]
     assert answer["content"] == RESULT["content"]
 
 
@@ -95,7 +95,7 @@ def test_a_hostile_meta_of_a_client_does_not_end_the_session(meta: Any) -> None:
 def test_a_failed_call_is_an_error_under_its_id() -> None:
     client = Client()
     call = client.call("x")
-    line = client.session.fail(call.asked, -32602, "Unknown tool: find")
+    line = client.voice.fail(call.asked, -32602, "Unknown tool: find")
     assert read(line)["error"] == {"code": -32602, "message": "Unknown tool: find"}
 
 
@@ -106,26 +106,26 @@ def test_an_id_in_flight_is_not_taken_twice_and_is_free_again_after_the_answer()
     assert error(client.modern("tools/call", 7, name="find")) == (7, -32600)
     assert error(client.ask("ping", 7)) == (7, -32600)
     assert isinstance(client.call("7"), Call), "a string is another id than a number"
-    assert client.session.finish(call.asked, RESULT) is not None
+    assert client.voice.finish(call.asked, RESULT) is not None
     assert isinstance(client.call(7), Call)
 
 
 def test_a_call_is_answered_once() -> None:
     client = Client()
     call = client.call()
-    assert client.session.finish(call.asked, RESULT) is not None
-    assert client.session.finish(call.asked, RESULT) is None
-    assert client.session.fail(call.asked, -32603, "x") is None
+    assert client.voice.finish(call.asked, RESULT) is not None
+    assert client.voice.finish(call.asked, RESULT) is None
+    assert client.voice.fail(call.asked, -32603, "x") is None
 
 
 def test_a_cancelled_call_is_answered_never() -> None:
     client = Client()
     call = client.call(7, progressToken=7, **{PREFIX + "logLevel": "debug"})
     assert client.tell("notifications/cancelled", requestId=7, reason="no") == [Cancel(7)]
-    assert client.session.finish(call.asked, RESULT) is None
-    assert client.session.fail(call.asked, -32603, "x") is None
+    assert client.voice.finish(call.asked, RESULT) is None
+    assert client.voice.fail(call.asked, -32603, "x") is None
     assert client.progress(call, 1) is None
-    assert client.session.beat(call.asked) is None
+    assert client.voice.beat(call.asked) is None
     assert client.log(call, "emergency") is None
 
 
@@ -134,10 +134,10 @@ def test_the_late_answer_to_a_cancelled_call_is_not_given_to_its_successor() -> 
     first = client.call(7, progressToken=7)
     client.tell("notifications/cancelled", requestId=7)
     second = client.call(7, progressToken=7)
-    assert client.session.finish(first.asked, RESULT) is None
+    assert client.voice.finish(first.asked, RESULT) is None
     assert client.progress(first, 5) is None
     assert client.progress(second, 1) is not None
-    assert client.session.finish(second.asked, RESULT) is not None
+    assert client.voice.finish(second.asked, RESULT) is not None
 
 
 @pytest.mark.parametrize("request_id", [99, "7", True, 7.0, None, [7]])
@@ -145,7 +145,7 @@ def test_a_cancel_of_what_does_not_run_is_passed_over(request_id: Any) -> None:
     client = Client()
     call = client.call(7)
     assert client.tell("notifications/cancelled", requestId=request_id) == []
-    assert client.session.finish(call.asked, RESULT) is not None
+    assert client.voice.finish(call.asked, RESULT) is not None
 
 
 def test_progress_bears_the_clients_token_and_only_grows() -> None:
@@ -159,7 +159,7 @@ def test_progress_bears_the_clients_token_and_only_grows() -> None:
     assert client.progress(call, 1) is None
     assert client.progress(call, 0.5) is None
     assert client.progress(call, 2) is not None
-    bare = read(client.session.progress(call.asked, Progress(3, None, None)))
+    bare = read(client.voice.progress(call.asked, Progress(3, None, None)))
     assert bare["params"] == {"progressToken": "p", "progress": 3}
 
 
@@ -167,7 +167,7 @@ def test_progress_that_was_not_asked_for_is_not_told() -> None:
     client = Client()
     call = client.call()
     assert client.progress(call, 1) is None
-    assert client.session.beat(call.asked) is None
+    assert client.voice.beat(call.asked) is None
 
 
 @pytest.mark.parametrize("progress", [0, -5, 0.1, 1e9, 1e300, 2**62])
@@ -175,7 +175,7 @@ def test_our_own_sign_of_life_is_above_the_last_progress_and_leaves_room(progres
     client = Client()
     call = client.call(progressToken="p")
     client.progress(call, progress)
-    told = [read(client.session.beat(call.asked))["params"]["progress"] for _ in range(3)]
+    told = [read(client.voice.beat(call.asked))["params"]["progress"] for _ in range(3)]
     assert progress < told[0] < told[1] < told[2]
     assert client.progress(call, progress * 2 + 1 if progress >= 0 else 0) is not None
 
@@ -183,7 +183,7 @@ def test_our_own_sign_of_life_is_above_the_last_progress_and_leaves_room(progres
 def test_progress_ends_with_the_call() -> None:
     client = Client()
     call = client.call(progressToken="p")
-    client.session.finish(call.asked, RESULT)
+    client.voice.finish(call.asked, RESULT)
     assert client.progress(call, 1) is None
     again = client.call(progressToken="p")
     assert client.progress(again, 1) is not None
@@ -211,7 +211,7 @@ def test_a_log_message_is_worded_as_the_protocol_does() -> None:
         "method": "notifications/message",
         "params": {"level": "error", "logger": "billing", "data": {"a": 1}},
     }
-    bare = read(client.session.log(call.asked, Log("error", None, "x")))
+    bare = read(client.voice.log(call.asked, Log("error", None, "x")))
     assert bare["params"] == {"level": "error", "data": "x"}
     assert client.log(call, "loud") is None
 
@@ -249,8 +249,8 @@ def test_era_and_wording_are_the_requests_own() -> None:
     client = Client()
     client.handshake()
     legacy, modern = client.call(1, modern=False), client.call(2)
-    assert "resultType" not in read(client.session.finish(legacy.asked, RESULT))["result"]
-    assert "resultType" in read(client.session.finish(modern.asked, RESULT))["result"]
+    assert "resultType" not in read(client.voice.finish(legacy.asked, RESULT))["result"]
+    assert "resultType" in read(client.voice.finish(modern.asked, RESULT))["result"]
 
 
 def test_a_call_in_flight_survives_a_second_handshake() -> None:
@@ -259,7 +259,7 @@ def test_a_call_in_flight_survives_a_second_handshake() -> None:
     call = client.call(1, modern=False)
     client.handshake("2024-11-05")
     structured = {"content": [], "structuredContent": {"a": 1}}
-    assert "structuredContent" in read(client.session.finish(call.asked, structured))["result"]
+    assert "structuredContent" in read(client.voice.finish(call.asked, structured))["result"]
 
 
 def test_a_call_names_its_client_to_the_log() -> None:
@@ -274,4 +274,4 @@ def test_a_malformed_repetition_does_not_answer_a_call_in_flight_twice() -> None
     call = client.call(7)
     repeated = reply(client.send(b'{"jsonrpc":"2.0","id":7,"method":"ping","params":[]}'))
     assert repeated["error"]["code"] == -32602
-    assert client.session.finish(call.asked, RESULT) is not None
+    assert client.voice.finish(call.asked, RESULT) is not None
