@@ -1,10 +1,10 @@
 """Every bound of the product in one frozen value, the unit in each name."""
 
-from typing import NamedTuple
+from typing import Never
 
 
-class Limits(NamedTuple):
-    """Bounds that no profile can widen."""
+class Limits:
+    """Bounds that no profile can widen. Not a NamedTuple: so many fields would cost each start."""
 
     frame_bytes: int = 8 << 20
     json_depth: int = 64
@@ -44,6 +44,11 @@ class Limits(NamedTuple):
     command_words: int = 64
     command_chars: int = 4_096
     environment_names: int = 64
+    stray_lines: int = 100
+    child_stderr_bytes: int = 4 << 10
+    child_restart_first_ms: int = 500
+    child_restart_max_ms: int = 30_000
+    child_healthy_ms: int = 60_000
     model_schema_lint_bytes: int = 16 << 10
     model_schema_bytes: int = 64 << 10
     retry_after_max_ms: int = 10_000
@@ -75,6 +80,17 @@ class Limits(NamedTuple):
     era_probe_ms: int = 5_000
     reconnect_first_ms: int = 500
     reconnect_max_ms: int = 30_000
+
+    def __setattr__(self, name: str, _bound: object) -> Never:
+        raise AttributeError(f"{name} is fixed")
+
+    def _replace(self, **bounds: int) -> "Limits":
+        """The same with other values for these."""
+        unknown = bounds.keys() - Limits.__annotations__.keys()
+        if unknown:
+            raise ValueError(f"no such bounds: {sorted(unknown)}")
+        others: Limits = type("Limits", (type(self),), bounds)()
+        return others
 
 
 LIMITS = Limits()
