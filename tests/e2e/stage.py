@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from e2e.client import WAIT_S, RawClient
@@ -38,6 +38,19 @@ for command in json.loads(sys.argv[1]):
         sys.exit(f"{command}: exit code {code}")
     last = ([""] + out.getvalue().split("\\n"))[-2]
 """
+
+
+def run_batch(env: Mapping[str, str], *commands: tuple[str, ...]) -> None:
+    """Runs the commands in order in one process; each must end with 0."""
+    done = subprocess.run(
+        [sys.executable, "-c", _BATCH, json.dumps(commands)],
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 class Gate:
@@ -95,15 +108,7 @@ class Stage(NamedTuple):
 
     def batch(self, *commands: tuple[str, ...]) -> None:
         """Runs the commands in order; each must end with 0."""
-        done = subprocess.run(
-            [sys.executable, "-c", _BATCH, json.dumps(commands)],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        run_batch(self.env, *commands)
 
     def complete(self, *arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
         """Runs the command; returns all there is to see of it."""

@@ -1,0 +1,183 @@
+"""The official conformance suite, with the sidecar as what it tests; scripts/conformance runs it.
+
+Server scenarios go over the front to a sidecar, behind which is the SDK's everything server; for
+client scenarios the driver reaches the scenario's server through a sidecar alone. Every required
+scenario of both revisions that does not concern authorization runs, one at a time: side by side
+they time out on a small machine. A check with a failure or a warning counts as bad, so does a
+scenario that checked nothing; expected-failures.yml names the ones that stand, with their reason.
+"""
+
+import argparse
+import contextlib
+import glob
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from conformance import home, node
+from ruamel.yaml import YAML
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SUITE = ("@modelcontextprotocol", "conformance")
+REVISIONS = ("2025-11-25", "2026-07-28")
+LEGS = ("server", "client")
+TIMEOUT_S = 120
+
+
+class Outcome(NamedTuple):
+    """One scenario's run; `bad` holds {check: what it says}."""
+
+    leg: str
+    revision: str
+    scenario: str
+    passed: int
+    bad: dict[str, str]
+    took_s: float
+
+
+class Verdict(NamedTuple):
+    """Outcomes against what is expected: both lists are empty where all is well."""
+
+    unexpected: list[str]
+    stale: list[str]
+
+
+def required(leg: str, revision: str) -> list[str]:
+    """The names that the suite requires of a revision, less authorization."""
+    with open(node.package_path(*SUITE, "requirements", f"{revision}.yaml"), "rb") as file:
+        names = YAML(typ="safe").load(file)[leg]
+    return [name for name in names if not name.startswith("auth/")]
+
+
+def expected_failures() -> dict[str, str]:
+    """{"leg revision scenario" or "leg revision scenario:check": reason}."""
+    with open(os.path.join(HERE, "expected-failures.yml"), "rb") as file:
+        document = YAML(typ="safe").load(file)
+    return {
+        f"{leg} {revision} {name}": reason
+        for leg, revisions in document.items()
+        for revision, names in (revisions or {}).items()
+        for name, reason in (names or {}).items()
+    }
+
+
+def judge(outcomes: list[Outcome], expected: dict[str, str]) -> Verdict:
+    """What is bad and not expected, and what is expected and not bad."""
+    unexpected, met = [], set()
+    for outcome in outcomes:
+        name = f"{outcome.leg} {outcome.revision} {outcome.scenario}"
+        for check, text in outcome.bad.items():
+            entry = next((item for item in (f"{name}:{check}", name) if item in expected), None)
+            if entry is None:
+                unexpected.append(f"{name}:{check}: {text}")
+            else:
+                met.add(entry)
+    ran = {f"{outcome.leg} {outcome.revision} {outcome.scenario}" for outcome in outcomes}
+    stale = [entry for entry in expected if entry.partition(":")[0] in ran and entry not in met]
+    return Verdict(unexpected, stale)
+
+
+def run_scenario(leg: str, revision: str, scenario: str, options: list[str]) -> Outcome:
+    """One scenario by the suite's own command."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [node.node_binary(), node.package_path(*SUITE, "dist", "index.js"), leg]
+        command += ["--scenario", scenario, "--spec-version", revision, "-o", folder, *options]
+        done = subprocess.run(
+            command,
+            env=node.node_env(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        checks = _read_checks(folder)
+    passed = sum(check["status"] == "SUCCESS" for check in checks)
+    bad = {
+        check["id"]: f"{check['status']}: {check.get('errorMessage') or check['description']}"
+        for check in checks
+        if check["status"] in ("FAILURE", "WARNING")
+    }
+    if not bad and (done.returncode != 0 or passed == 0):
+        bad = {"run": f"{passed} checks passed, exit {done.returncode}: {done.stderr[-2000:]}"}
+    return Outcome(leg, revision, scenario, passed, bad, time.monotonic() - began)
+
+
+def _read_checks(folder: str) -> list[dict[str, Any]]:
+    found = glob.glob(os.path.join(folder, "**", "checks.json"), recursive=True)
+    if not found:
+        return []
+    with open(found[0], encoding="utf-8") as file:
+        checks: list[dict[str, Any]] = json.load(file)
+    return checks
+
+
+def run_leg(leg: str, revision: str, scenarios: list[str], direct: bool) -> Iterator[Outcome]:
+    """The scenarios of one leg, one after the other; `direct` leaves the sidecar out."""
+    if leg == "client":
+        driver = f"{sys.executable} {os.path.join(HERE, 'driver.py')}"
+        options = ["--command", driver, "--timeout", "60000"]
+        for scenario in scenarios:
+            yield run_scenario(leg, revision, scenario, options)
+        return
+    with served(direct) as url:
+        for scenario in scenarios:
+            yield run_scenario(leg, revision, scenario, ["--url", url])
+
+
+@contextlib.contextmanager
+def served(direct: bool = False) -> Iterator[str]:
+    """The everything server behind a sidecar behind the front; yields the URL to test."""
+    with home.running("everything_server.py") as upstream, tempfile.TemporaryDirectory() as folder:
+        if direct:
+            yield upstream
+            return
+        env = home.prepare(folder, home.mcp_upstream(upstream))
+        with home.running("front.py", *home.SERVE, env=env) as url:
+            yield url
+
+
+def report(outcome: Outcome, expected: dict[str, str]) -> None:
+    """A line of the table."""
+    verdict = judge([outcome], expected)
+    word = "failed" if verdict.unexpected else "expected" if outcome.bad else "passed"
+    row = f"{outcome.leg:7}{outcome.revision:12}{outcome.scenario:46}{word:9}"
+    print(f"{row}{outcome.passed:3} checks {outcome.took_s:5.1f} s", flush=True)
+    for line in verdict.unexpected:
+        print(f"    {line.partition(' ')[2]}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs what is asked; 0 where all is as expected."""
+    parser = argparse.ArgumentParser(prog="scripts/conformance", description=__doc__)
+    parser.add_argument("leg", nargs="?", choices=LEGS)
+    parser.add_argument("scenario", nargs="*")
+    parser.add_argument("--spec", choices=REVISIONS)
+    parser.add_argument("--direct", action="store_true", help="test the everything server itself")
+    asked = parser.parse_args(arguments)
+    if why := node.install():
+        print(why, file=sys.stderr)
+        return 1
+    expected = {} if asked.direct else expected_failures()
+    outcomes = []
+    for leg in [asked.leg] if asked.leg else LEGS:
+        for revision in [asked.spec] if asked.spec else REVISIONS:
+            names = [
+                name
+                for name in required(leg, revision)
+                if not asked.scenario or name in asked.scenario
+            ]
+            for outcome in run_leg(leg, revision, names, asked.direct) if names else ():
+                report(outcome, expected)
+                outcomes.append(outcome)
+    verdict = judge(outcomes, expected)
+    for entry in verdict.stale:
+        print(f"stale: {entry} passes; take it out of expected-failures.yml")
+    good = len(outcomes) - len({line.partition(":")[0] for line in verdict.unexpected})
+    print(f"{good} of {len(outcomes)} scenarios as expected")
+    return int(bool(verdict.unexpected or verdict.stale or not outcomes))
