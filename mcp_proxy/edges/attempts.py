@@ -22,12 +22,12 @@ class Broken(UpstreamError):
     `status` is the HTTP status if there was one. `again` says what a repetition would risk:
     nothing (`unsent`), doing it twice (`lost`), coming too early (`busy`, with `wait_s` if the
     upstream gave a time), or that it would be pointless (`never`). `told` is the JSON-RPC error,
-    where that is what came.
+    where that is what came. `over`: what was agreed on ended with its channel.
     """
 
     told: Told | None = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each by its name)
         self,
         id: str,  # noqa: A002
         why: str,
@@ -61,6 +61,10 @@ class Trip:
     def arrived(self) -> None:
         """The upstream has begun to answer."""
         self.sent = "yes"
+
+    def prolong(self, deadline_s: float) -> None:
+        """The deadline is another one now: `deadline_s` counts from now, and may be without end."""
+        self._ends_at = asyncio.get_running_loop().time() + deadline_s
 
     def remaining_s(self) -> float:
         """Seconds until the deadline, below 0 after it."""

@@ -7,12 +7,18 @@ keep the process from ending.
 import asyncio
 import contextlib
 import threading
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import header_value
 from mcp_proxy.edges.credentials import CredentialStore, Grounds
+from mcp_proxy.edges.launch import Launch
 from mcp_proxy.errors import CredentialError, McpProxyError
+
+Value = TypeVar("Value")
+Key = TypeVar("Key", bound=Hashable)
 
 
 class ProfileAuthorizer:
@@ -23,6 +29,7 @@ class ProfileAuthorizer:
         self._store = store
         self._grounds = Grounds(profile, root_text(root))
         self._items: dict[UpstreamSpec, asyncio.Future[Item]] = {}
+        self._launches: dict[str, asyncio.Future[Launch]] = {}
 
     async def authorization(self, spec: UpstreamSpec) -> tuple[str, str] | None:
         """The header's name and value for a request to `spec`; None where it names no credential.
@@ -32,50 +39,76 @@ class ProfileAuthorizer:
         """
         if spec.auth is None:
             return None
-        asked = self._items.get(spec)
-        if asked is None:
-            asked = self._items[spec] = self._ask(spec)
         # Shielded: a cancelled call must not take the answer away from those that wait with it.
-        item = await asyncio.shield(asked)
+        item = await asyncio.shield(_shared(self._items, spec, lambda: self._resolve(spec)))
         return item.binding.header, header_value(item.binding.kind, item.secret)
+
+    async def launch(self, upstream: str, spec: UpstreamSpec) -> Launch:
+        """What a stdio upstream may be started with now, its secret included.
+
+        Raises:
+            ProfileError: P16 its command is not trusted here.
+            CredentialError: C01 missing, C02 no answer, C03 and C04 bound elsewhere.
+        """
+        return await asyncio.shield(
+            _shared(
+                self._launches,
+                upstream,
+                lambda: self._store.resolve_launch(spec, upstream, self._grounds),
+            )
+        )
 
     def forget(self) -> None:
         """Drop what is cached; the next request reads settings and keychain again (S6)."""
         self._items.clear()
+        self._launches.clear()
 
-    def _ask(self, spec: UpstreamSpec) -> asyncio.Future[Item]:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Item] = loop.create_future()
-
-        def settle(outcome: Item | CredentialError) -> None:
-            if isinstance(outcome, Item):
-                answer.set_result(outcome)
-                return
-            answer.set_exception(outcome)
-            # Nobody may be left to hear it, which is no reason for a warning.
-            answer.exception()
-            if self._items.get(spec) is answer:
-                del self._items[spec]
-
-        def run() -> None:
-            outcome = self._resolve(spec)
-            # The loop is closed when the client has gone meanwhile.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, outcome)
-
-        threading.Thread(target=run, name="credential", daemon=True).start()
-        return answer
-
-    def _resolve(self, spec: UpstreamSpec) -> Item | CredentialError:
+    def _resolve(self, spec: UpstreamSpec) -> Item:
         try:
             return self._store.resolve(spec, self._grounds)
-        except CredentialError as error:
-            return error
+        except CredentialError:
+            raise
         except McpProxyError as error:
-            return CredentialError("MCPX-C01", error.why, error.next)
-        except Exception as error:  # noqa: BLE001  # a thread's error must reach its caller
-            kind = type(error).__name__
-            return CredentialError("MCPX-I01", f"The credential could not be read ({kind}).")
+            raise CredentialError("MCPX-C01", error.why, error.next) from None
+
+
+def _shared(
+    held: dict[Key, asyncio.Future[Value]], key: Key, work: Callable[[], Value]
+) -> asyncio.Future[Value]:
+    """The answer under `key`, asked for in a thread if need be; a failure is not kept."""
+    asked = held.get(key)
+    if asked is not None:
+        return asked
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Value] = loop.create_future()
+    held[key] = answer
+
+    def settle(value: Value) -> None:
+        answer.set_result(value)
+
+    def fail(error: McpProxyError) -> None:
+        answer.set_exception(error)
+        # Nobody may be left to hear it, which is no reason for a warning.
+        answer.exception()
+        if held.get(key) is answer:
+            del held[key]
+
+    def run() -> None:
+        # The loop is closed when the client has gone meanwhile.
+        with contextlib.suppress(RuntimeError):
+            try:
+                value = work()
+            except McpProxyError as error:
+                loop.call_soon_threadsafe(fail, error)
+            except Exception as error:  # noqa: BLE001  # a thread's error must reach its caller
+                kind = type(error).__name__
+                why = f"The credential could not be read ({kind})."
+                loop.call_soon_threadsafe(fail, CredentialError("MCPX-I01", why))
+            else:
+                loop.call_soon_threadsafe(settle, value)
+
+    threading.Thread(target=run, name="credential", daemon=True).start()
+    return answer
 
 
 def root_text(root: tuple[str, ...]) -> str:

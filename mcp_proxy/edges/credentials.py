@@ -7,16 +7,33 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from mcp_proxy.core.binding import Binding, Use, check_use, is_fit, set_command
+from mcp_proxy.core.binding import (
+    Binding,
+    CommandUse,
+    Use,
+    check_command_use,
+    check_use,
+    is_fit,
+    set_command,
+    set_command_words,
+)
+from mcp_proxy.core.command import (
+    Command,
+    Place,
+    check_command,
+    check_spec,
+    command_digest,
+)
 from mcp_proxy.core.credential_item import Item, dump_item, parse_item
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import Secret, check_secret
 from mcp_proxy.edges.files import FileLock
+from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import bump_generation
 from mcp_proxy.edges.settings import Reference, Settings, read_settings, write_settings
-from mcp_proxy.errors import CredentialError
+from mcp_proxy.errors import CredentialError, ProfileError
 
 
 class Keychain(Protocol):
@@ -132,17 +149,45 @@ class CredentialStore:
         """
         settings = read_settings(self._home)
         use = describe_use(spec, grounds, settings.localhost)
-        name = use.credential
+        return self._read(
+            settings, use.credential, lambda binding: check_use(binding, use), set_command(use)
+        )
+
+    def resolve_launch(self, spec: UpstreamSpec, upstream: str, grounds: Grounds) -> Launch:
+        """What the local server `upstream` may be started with, its secret included; blocks.
+
+        Raises:
+            ProfileError: P16 its command is not trusted here.
+            CredentialError: C01 missing or empty, C02, C03, C04.
+            HomeError: the settings cannot be read.
+        """
+        settings = read_settings(self._home)
+        place = Place(grounds.profile, upstream)
+        record = trusted_command(settings, spec, place, grounds.root)
+        launch = Launch(record.executable, record.argv, spec.environment)
+        if spec.auth is None:
+            return launch
+        use = describe_command_use(spec, record, place, grounds)
+        item = self._read(
+            settings,
+            use.credential,
+            lambda binding: check_command_use(binding, use),
+            set_command_words(use.credential, place),
+        )
+        return launch._replace(variable=use.variable, secret=item.secret)
+
+    def _read(
+        self, settings: Settings, name: str, check: Callable[[Binding], None], mend: str
+    ) -> Item:
+        """The secret of that name, after `check` of its binding."""
         if name not in settings.credentials:
-            raise CredentialError(
-                "MCPX-C01", f"The credential {name} is not set here.", set_command(use)
-            )
+            raise CredentialError("MCPX-C01", f"The credential {name} is not set here.", mend)
         reference = settings.credentials[name]
         if reference is None:
             item = self.read_item(name)
-            check_use(item.binding, use)
+            check(item.binding)
             return item
-        check_use(reference.binding, use)
+        check(reference.binding)
         return Item(reference.binding, _read_variable(name, reference))
 
     def _keychain(self) -> Keychain:
@@ -195,6 +240,28 @@ def describe_use(spec: UpstreamSpec, grounds: Grounds, localhost: bool) -> Use:
     header = spec.auth.name if spec.auth.kind == "header" else "Authorization"
     return Use(
         spec.auth.credential, grounds.profile, grounds.root, spec.auth.kind, header, origin, path
+    )
+
+
+def trusted_command(settings: Settings, spec: UpstreamSpec, place: Place, root: str) -> Command:
+    """The record that lets the upstream's command be started. Raises ProfileError P16."""
+    try:
+        check_spec(spec)
+    except ValueError as error:
+        why = f"The command of {place.text} cannot be trusted. {error}"
+        raise ProfileError("MCPX-P16", why, place.trust_words) from None
+    return check_command(settings.commands.get(place), spec, root, place)
+
+
+def describe_command_use(
+    spec: UpstreamSpec, record: Command, place: Place, grounds: Grounds
+) -> CommandUse:
+    """What a local server of a verified profile wants. Raises CredentialError C04."""
+    auth = spec.auth
+    if auth is None or auth.kind != "env" or not is_fit("env", auth.credential, ""):
+        raise CredentialError("MCPX-C04", "The profile names a credential that cannot be.")
+    return CommandUse(
+        auth.credential, grounds.profile, grounds.root, auth.name, command_digest(record), place
     )
 
 
