@@ -1,0 +1,126 @@
+"""Words that no question may bear: requests for secrets, and speech in our or the client's name.
+
+A list of words finds the careless and stops the plain attack; it is no proof of innocence.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_proxy.core import secret_words
+from mcp_proxy.core.eras import PREFIX
+
+
+class Unaskable(ValueError):
+    """A question or reply that goes no further; its words hold no foreign text."""
+
+
+_RESERVED = frozenset({"progressToken"})
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD = re.compile(r"[^\W_]+")
+# Letters that look like Latin ones: Cyrillic, Greek, and what stands for letters in "p@ssw0rd".
+_LOOKALIKES = str.maketrans(
+    "аесорхукмтвнїіјѕԁԛԝαβεικνορτυχ013457@$!|",
+    "aecopxykmtbhiijsdqwabeiknoptuxoieastasil",
+)
+_OUR_NAME = re.compile(r"mcp[\W_]*+proxy|mcpx", re.IGNORECASE)
+_IMITATIONS = re.compile(
+    r"type the (?:amount|name)|type (?:it|this|them|the \w+) (?:again )?to (?:confirm|approve)"
+    r"|needs? (?:a |your |the )?(?:person ?s |human |user ?s )?approval"
+    r"|(?:waiting|asks?|asking|ask you|request(?:s|ed)?|required?) (?:for )?(?:your |an )?approval"
+    r"|approval (?:is )?(?:needed|required|request|code|pending)"
+    r"|approve (?:this|the|that|a|an) (?:tool |pending |following )?(?:call|request|tool|command)"
+    r"|(?:this|i) (?:is|am) (?:the |your )?(?:ai )?(?:client|assistant|system|operating system)\b"
+    r"|(?:message|prompt|request|notice|warning|alert|question) (?:is |comes )?(?:sent )?"
+    r"(?:from|by) (?:the |your )?(?:ai )?(?:client|system|assistant|operating system|browser"
+    r"|administrator|sidecar)"
+    r"|(?:on behalf of|in the name of) (?:the |your )?(?:ai )?(?:client|system|assistant|sidecar)"
+    r"|(?:^|this is (?:a|an|the) )(?:system|security) (?:message|prompt|notice|alert)"
+    r"|your (?:ai )?(?:client|assistant|sidecar) (?:asks|needs|requires|wants|requests)"
+)
+_SPEAKER = re.compile(
+    r"^[\s<\[({*#>-]*(?:system|assistant|sidecar)[\s\])}*>]*[:\]>]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_COUNTED = re.compile(r"\b(?:max|maximum|number of|how many) tokens\b")
+
+
+def without_reserved(params: dict[str, Any]) -> dict[str, Any]:
+    """Params of a question without what belongs to the connection it came on, or to none of ours.
+
+    `task` would have the client answer later (MCP 2025-11-25, "Tasks"), which nobody agreed to.
+    """
+    kept = {key: value for key, value in params.items() if key not in {"task", "_meta"}}
+    meta = params.get("_meta")
+    if not isinstance(meta, dict):
+        return kept
+    own = {
+        key: value
+        for key, value in meta.items()
+        if key not in _RESERVED and not key.startswith(PREFIX)
+    }
+    return {**kept, "_meta": own} if own else kept
+
+
+def asks_for_secret(value: Any) -> bool:
+    """Whether a text or name in a cleaned JSON value speaks of a secret."""
+    return any(_names_secret(text) for text in strings_in(value))
+
+
+def imitates_us(value: Any) -> bool:
+    """Whether a text in a cleaned JSON value could pass for a prompt of ours or the client's."""
+    return any(
+        _SPEAKER.search(text)
+        or any(_OUR_NAME.search(form) or _IMITATIONS.search(form) for form in _forms(text))
+        for text in strings_in(value)
+    )
+
+
+def bears_our_name(text: str) -> bool:
+    """Whether a cleaned text names mcp-proxy, or an error id of ours."""
+    return _OUR_NAME.search(text) is not None
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """Every string of a JSON value, keys included."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, list):
+            stack += item
+        elif isinstance(item, dict):
+            stack += [*item.keys(), *item.values()]
+
+
+def _names_secret(text: str) -> bool:
+    for form in _forms(text):
+        counted = _COUNTED.sub(" ", form)
+        if not _SECRET_WORDS.isdisjoint(counted.split()):
+            return True
+        squeezed = counted.replace(" ", "")
+        if any(part in squeezed for part in _SECRET_PARTS):
+            return True
+    return False
+
+
+def _forms(text: str) -> tuple[str, str]:
+    """The words of a text, folded, blanks between; and the same with lookalikes read as Latin."""
+    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text))
+    folded = _plain(spaced)
+    return _words(folded), _words(folded.translate(_LOOKALIKES))
+
+
+def _plain(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in apart if not unicodedata.combining(char))
+
+
+def _words(text: str) -> str:
+    return " ".join(_WORD.findall(text))
+
+
+_SECRET_WORDS = frozenset(_words(_plain(word)) for word in secret_words.WORDS.split())
+_SECRET_PARTS = tuple(_words(_plain(part)).replace(" ", "") for part in secret_words.PARTS.split())

@@ -1,0 +1,155 @@
+"""Tasks (extension `io.modelcontextprotocol/tasks`): a call whose result is fetched later.
+
+A task belongs to the call that made it: its state and its result pass the same rules as that
+tool's, whichever request brings them.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mcp_proxy.core import results
+from mcp_proxy.core.answer import McpAnswer, Question, Reply
+from mcp_proxy.core.http_results import clean_json
+from mcp_proxy.core.jsonrpc import INTERNAL_ERROR, Told
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import ResultRules, UpstreamSpec
+from mcp_proxy.core.questions import Refused, admit_questions
+from mcp_proxy.core.reading import bounded
+from mcp_proxy.core.request import McpRequest
+from mcp_proxy.core.results import Admitted, Rejected
+from mcp_proxy.core.schema import Schema
+from mcp_proxy.core.shape import Unfit
+from mcp_proxy.core.text import one_sentence
+
+_STATES = frozenset({"working", "input_required", "completed", "failed", "cancelled"})
+_PARTS = frozenset({"inputRequests", "result", "error"})
+_SUBJECT = "The call was made, but the state of its task"
+
+
+class Owner(NamedTuple):
+    """The call that a task belongs to: the profile's tool, its rules, and where it went.
+
+    `capabilities` are what the upstream was told that the client has.
+    """
+
+    tool: str
+    upstream: str
+    spec: UpstreamSpec
+    rules: ResultRules
+    schema: Schema | None
+    capabilities: Mapping[str, Any]
+
+
+class Task(NamedTuple):
+    """An admitted state of a task: what the client gets, and the questions that it holds.
+
+    `error` is the MCPX id of why the task's result was withheld, if it was.
+    """
+
+    result: dict[str, Any]
+    size_bytes: int
+    questions: dict[str, Question]
+    error: str | None = None
+
+
+def admit_created(result: dict[str, Any]) -> Admitted | Rejected:
+    """A tools/call result of type task, cleaned and bounded."""
+    try:
+        _check_state(result)
+        value, data = clean_json({**result, "resultType": "task"})
+    except Unfit as unfit:
+        return Rejected(unfit.id, f"{_SUBJECT} {unfit.why}.")
+    return bounded(value, len(data), LIMITS.task_bytes, _SUBJECT)
+
+
+def admit_task(result: dict[str, Any], task_id: str, owner: Owner) -> Task | Rejected:
+    """The state of a task, of tasks/get or a notification; its result as the tool's rules say."""
+    try:
+        return _task(result, task_id, owner)
+    except Unfit as unfit:
+        return Rejected(unfit.id, f"{_SUBJECT} {unfit.why}.")
+
+
+def get_request(task_id: str) -> McpRequest:
+    """tasks/get: reading a state, so it may be repeated."""
+    return McpRequest("tasks/get", {"taskId": task_id}, task_id, (), retry_safe=True)
+
+
+def update_request(task_id: str, replies: Mapping[str, Reply]) -> McpRequest:
+    """tasks/update with the client's replies; one that it refused to give is left out."""
+    given = {key: reply for key, reply in replies.items() if not isinstance(reply, Told)}
+    params = {"taskId": task_id, "inputResponses": given}
+    return McpRequest("tasks/update", params, task_id, (), retry_safe=False)
+
+
+def cancel_request(task_id: str) -> McpRequest:
+    """tasks/cancel: a second one finds the task cancelled, so it may be repeated."""
+    return McpRequest("tasks/cancel", {"taskId": task_id}, task_id, (), retry_safe=True)
+
+
+def _task(result: dict[str, Any], task_id: str, owner: Owner) -> Task:
+    _check_state(result)
+    if result["taskId"] != task_id:
+        raise Unfit("MCPX-U05", "is that of another")
+    about = {key: item for key, item in result.items() if key not in _PARTS}
+    made, data = clean_json(about)
+    if len(data) > LIMITS.task_bytes:
+        raise Unfit("MCPX-R01", f"is larger than {LIMITS.task_bytes:,} bytes")
+    if result["status"] == "input_required":
+        asked = _asked(result.get("inputRequests"), owner)
+        plain = {key: item._asdict() for key, item in asked.items()}
+        return Task({**made, "inputRequests": plain}, len(data), asked)
+    if result["status"] == "completed":
+        return _completed(made, result.get("result"), owner)
+    if result["status"] == "failed":
+        made["error"] = _told(result.get("error"))
+    return Task(made, len(data), {})
+
+
+def _check_state(result: dict[str, Any]) -> None:
+    task_id = result.get("taskId")
+    is_name = isinstance(task_id, str) and 0 < len(task_id) <= LIMITS.task_id_chars
+    if not is_name or not str(task_id).isascii() or not str(task_id).isprintable():
+        raise Unfit("MCPX-U05", "has no name that can be carried")
+    if result.get("status") not in _STATES:
+        raise Unfit("MCPX-U05", "is none that is known")
+    times = (result.get("ttlMs"), result.get("pollIntervalMs"))
+    if not all(item is None or (type(item) is int and item >= 0) for item in times):
+        raise Unfit("MCPX-U05", "has a time that is no number of milliseconds")
+
+
+def _asked(requests: Any, owner: Owner) -> dict[str, Question]:
+    rows = requests if isinstance(requests, dict) else {}
+    if not all(isinstance(row, dict) for row in rows.values()):
+        raise Unfit("MCPX-U05", "asks what is no request")
+    asked = {
+        key: Question(str(row.get("method")), row.get("params", {})) for key, row in rows.items()
+    }
+    admitted = admit_questions(asked, owner.spec, owner.upstream, owner.capabilities)
+    if isinstance(admitted, Refused):
+        raise Unfit("MCPX-D08", f"asks what it may not ask: {admitted.text}".rstrip("."))
+    return admitted
+
+
+def _completed(made: dict[str, Any], nested: Any, owner: Owner) -> Task:
+    """The result as its tool's rules say; one that they withhold becomes an error of the tool."""
+    if not isinstance(nested, dict):
+        raise Unfit("MCPX-U05", "is completed without a result")
+    admitted = results.admit(McpAnswer(nested), owner.rules, owner.schema)
+    if isinstance(admitted, Admitted):
+        return Task({**made, "result": admitted.result}, admitted.size_bytes, {})
+    content = [{"type": "text", "text": f"{admitted.text} ({admitted.id})"}]
+    return Task({**made, "result": {"content": content, "isError": True}}, 0, {}, admitted.id)
+
+
+def _told(error: Any) -> dict[str, Any]:
+    """A JSON-RPC error, its message bounded; data that is too large is left out."""
+    row = error if isinstance(error, dict) else {}
+    code = row.get("code")
+    text = one_sentence(str(row.get("message", "")), LIMITS.upstream_message_chars)
+    made = {"code": code if type(code) is int else INTERNAL_ERROR, "message": text}
+    if "data" in row:
+        value, data = clean_json(row["data"])
+        if len(data) <= LIMITS.task_bytes:
+            return {**made, "data": value}
+    return made
