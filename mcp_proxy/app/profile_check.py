@@ -1,4 +1,4 @@
-"""What a person sees of a profile before trusting it: its tools, effects, origins, credentials.
+"""What a person sees of a profile's tools before trusting it, and that all of it can be served.
 
 Everything is parsed here that serve parses at a tool's first call, so that a profile which could
 fail there is refused before it is signed or installed.
@@ -7,6 +7,7 @@ fail there is refused before it is signed or installed.
 import re
 from typing import Any, NamedTuple
 
+from mcp_proxy.app.entry_check import check_listed, check_upstreams
 from mcp_proxy.core import strict_json
 from mcp_proxy.core.profile import NAME_PATTERN, Profile, Tool, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_tool
@@ -38,12 +39,16 @@ class ToolSummary(NamedTuple):
 def check_tools(profile: Profile) -> tuple[ToolSummary, ...]:
     """Every tool of the profile, wholly parsed, its schemas compiled, in the profile's order.
 
+    Its upstreams, resources and prompts are checked too.
+
     Raises:
         ProfileError: P09, P10.
     """
     header = profile.header
     if not re.fullmatch(NAME_PATTERN, header.profile):
         raise _malformed("its name is no profile's name")
+    check_upstreams(header)
+    check_listed(profile)
     rows = _listed(profile)
     _check_visible(profile, rows)
     return tuple(

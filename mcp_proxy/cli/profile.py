@@ -11,7 +11,7 @@ from mcp_proxy.app.missing import missing_credentials
 from mcp_proxy.app.profiles import Candidate, Checked, Installed
 from mcp_proxy.cli import render
 from mcp_proxy.cli.profile_build import add_build_commands
-from mcp_proxy.cli.profile_view import detail_lines, plain, summary_lines
+from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import McpProxyError
 
@@ -151,10 +151,9 @@ def _show_next(home: Home, candidate: Candidate) -> None:
 
 
 def _checks(checked: Checked) -> list[str]:
-    header = checked.profile.header
     return [
         "checked: the signature fits these bytes, by a key trusted here for this name",
-        f"checked: the payload is a whole profile, and each of its {len(header.tools)} tools",
+        f"checked: the payload is a whole profile: {counted_entries(checked)}",
         "checked: it has not expired",
         f"checked: {_change(checked)}",
     ]

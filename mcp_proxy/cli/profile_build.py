@@ -5,6 +5,8 @@ from typing import Any
 
 from mcp_proxy.app.building import build_file, new_file
 from mcp_proxy.cli import render
+from mcp_proxy.cli.profile_view import command_lines
+from mcp_proxy.core.profile import UpstreamSpec
 
 
 def add_build_commands(subparsers: Any) -> None:
@@ -13,13 +15,14 @@ def add_build_commands(subparsers: Any) -> None:
     new.add_argument("name", metavar="NAME")
     kind = new.add_mutually_exclusive_group()
     kind.add_argument("--openapi", metavar="FILE", help="an OpenAPI 3.0 or 3.1 document")
-    kind.add_argument("--mcp", metavar="URL", help="an MCP gateway; its tools are listed now")
+    kind.add_argument("--mcp", metavar="URL", help="an MCP gateway; what it has is listed now")
     new.add_argument("--url", metavar="URL", help="with --openapi: where the API is")
     new.set_defaults(run=run_new)
     build = subparsers.add_parser("build", help="build a source into a payload to sign")
     build.add_argument("source", metavar="SOURCE.yaml")
     build.add_argument("-o", dest="out", metavar="FILE", help="default: STEM.payload.jsonl")
-    build.add_argument("--refresh", action="store_true", help="capture gateways' listings anew")
+    build.add_argument("--refresh", action="store_true", help="capture servers' listings anew")
+    build.add_argument("--yes", action="store_true", help="start local servers without asking")
     build.set_defaults(run=run_build)
 
 
@@ -37,9 +40,16 @@ def run_new(options: argparse.Namespace) -> int:
 
 def run_build(options: argparse.Namespace) -> int:
     """`profile build`: warnings as talk, the payload's path as data."""
-    built = build_file(options.source, options.out, refresh=options.refresh)
+
+    def may_start(spec: UpstreamSpec) -> bool:
+        render.say("Capturing a listing starts this program, as you, outside of any sandbox:")
+        for line in command_lines(spec):
+            render.say(line)
+        return render.confirm("Start it?", options.yes)
+
+    built = build_file(options.source, options.out, refresh=options.refresh, may_start=may_start)
     for path in built.captured:
-        render.say(f"Captured the gateway's tools into {path}; read it before you sign.")
+        render.say(f"Captured a server's listing into {path}; read it before you sign.")
     for warning in built.warnings:
         render.say(f"warning: {warning}")
     render.say(f"Built {built.profile} version {built.version}.")

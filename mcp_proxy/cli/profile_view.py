@@ -1,27 +1,48 @@
 """How a profile is told to a person, and as JSON."""
 
 import json
+import shlex
 import textwrap
 import time
 from typing import Any
 
+from mcp_proxy.app.entry_check import check_listed
 from mcp_proxy.app.profile_check import ToolSummary
 from mcp_proxy.app.profiles import Checked
-from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.package_runner import find_runner
+from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
 
 
 def summary_lines(checked: Checked) -> list[str]:
-    """What a person judges before trusting it: signer, origins, credentials, tools, approvals."""
-    header = checked.profile.header
+    """What a person judges before trusting it: signer, upstreams, credentials, what it allows."""
+    header, listed = checked.profile.header, check_listed(checked.profile)
     return [
         f"profile   {header.profile} version {header.version}: {header.title}",
         f"issued    {_date(header.issued)}, expires {_date(header.expires)}",
         f"digest    {checked.profile.digest}",
         *(f"signed by {key.name} ({key.keyid})" for key in checked.signers),
-        *(f"upstream  {_upstream(name, spec)}" for name, spec in header.upstreams.items()),
+        *(line for name, spec in header.upstreams.items() for line in _upstream(name, spec)),
+        *_counted("resources", [_resource(item) for item in listed.resources]),
+        *_counted("prompts", [_prompt(item) for item in listed.prompts]),
         f"tools     {len(checked.tools)}",
         *(f"  {_tool(tool)}" for tool in checked.tools),
     ]
+
+
+def counted_entries(checked: Checked) -> str:
+    """How many tools, resources and prompts it has, in words."""
+    header = checked.profile.header
+    counts = {"tools": header.tools, "resources": header.resources, "prompts": header.prompts}
+    return ", ".join(f"{len(names)} {kind}" for kind, names in counts.items() if names)
+
+
+def command_lines(spec: UpstreamSpec) -> list[str]:
+    """What a local server's upstream starts on this machine, and what its environment gets."""
+    lines = [f"  runs     {shlex.join(spec.command)}"]
+    if find_runner(spec.command) is not None:
+        lines.append("           (an exact version is no pin of its content)")
+    lines += [f"  sets     {name}={value}" for name, value in spec.environment]
+    return lines
 
 
 def detail_lines(checked: Checked) -> list[str]:
@@ -39,7 +60,7 @@ def detail_lines(checked: Checked) -> list[str]:
 
 def plain(checked: Checked) -> dict[str, Any]:
     """The same as a JSON value; times are seconds since the epoch."""
-    header = checked.profile.header
+    header, listed = checked.profile.header, check_listed(checked.profile)
     return {
         "profile": header.profile,
         "version": header.version,
@@ -51,13 +72,37 @@ def plain(checked: Checked) -> dict[str, Any]:
         "signers": [{"keyid": key.keyid, "name": key.name} for key in checked.signers],
         "upstreams": {name: _plain_upstream(spec) for name, spec in header.upstreams.items()},
         "tools": [_plain_tool(tool) for tool in checked.tools],
+        "resources": [item._asdict() for item in listed.resources],
+        "prompts": [item._asdict() for item in listed.prompts],
     }
 
 
-def _upstream(name: str, spec: UpstreamSpec) -> str:
+def _upstream(name: str, spec: UpstreamSpec) -> list[str]:
     auth = spec.auth
     with_what = "without a credential" if auth is None else f"{auth.kind} {auth.credential}"
-    return f"{name}: {spec.kind} {spec.url}, {with_what}"
+    if auth is not None and spec.command:
+        with_what += f" in {auth.name}"
+    what = f"{spec.kind} {spec.url}" if spec.url else "a program on this machine"
+    lines = [f"upstream  {name}: {what}, {with_what}"]
+    lines += command_lines(spec) if spec.command else []
+    lines += [f"  may      {', '.join(spec.features)}"] if spec.features else []
+    return lines + [f"  links    {link}" for link in spec.links]
+
+
+def _counted(kind: str, lines: list[str]) -> list[str]:
+    return [f"{kind:<10}{len(lines)}", *(f"  {line}" for line in lines)] if lines else []
+
+
+def _resource(resource: Resource) -> str:
+    kinds = {"template": resource.is_template, "app, pinned by its digest": resource.digest}
+    kind = next((f" ({name})" for name, holds in kinds.items() if holds), "")
+    return f"{resource.name}: {resource.uri}{kind}, {resource.upstream}"
+
+
+def _prompt(prompt: Prompt) -> str:
+    names = [item["name"] for item in prompt.entry.get("arguments", ())]
+    takes = f", takes {', '.join(names)}" if names else ""
+    return f"{prompt.name}: {prompt.prompt}, {prompt.upstream}{takes}"
 
 
 def _tool(tool: ToolSummary) -> str:
@@ -82,7 +127,15 @@ def _approval(rule: Any) -> str:
 
 def _plain_upstream(spec: UpstreamSpec) -> dict[str, Any]:
     auth = None if spec.auth is None else spec.auth._asdict()
-    return {"kind": spec.kind, "url": spec.url, "auth": auth}
+    return {
+        "kind": spec.kind,
+        "url": spec.url,
+        "auth": auth,
+        "features": list(spec.features),
+        "links": list(spec.links),
+        "command": list(spec.command),
+        "environment": dict(spec.environment),
+    }
 
 
 def _plain_tool(tool: ToolSummary) -> dict[str, Any]:

@@ -13,18 +13,23 @@ from mcp_proxy.core import strict_json
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.payload import dump_lines
-from mcp_proxy.core.profile import AuditRules, Header, Tool, UpstreamSpec
-from mcp_proxy.core.profile_lines import parse_payload, parse_tool
+from mcp_proxy.core.profile import AuditRules, Header, Prompt, Resource, Tool, UpstreamSpec
+from mcp_proxy.core.profile_lines import parse_payload, parse_prompt, parse_resource, parse_tool
 from mcp_proxy.core.schema import compile_schema
+from mcp_proxy.workshop.apps import Placed, build_apps
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_length, check_visible, schema_bytes
 from mcp_proxy.workshop.problems import Problems
+from mcp_proxy.workshop.prompts import build_prompts
+from mcp_proxy.workshop.resources import build_resources
 from mcp_proxy.workshop.source import Source
-from mcp_proxy.workshop.source_keys import McpSource, ProfileSource, RestSource
-from mcp_proxy.workshop.tool_blocks import Block, find_upstream, tool_blocks
+from mcp_proxy.workshop.source_keys import ProfileSource
+from mcp_proxy.workshop.stdio_command import secret_warnings
+from mcp_proxy.workshop.tool_blocks import Block, tool_blocks
 from mcp_proxy.workshop.tools_mcp import mcp_tool
 from mcp_proxy.workshop.tools_rest import BuiltTool, rest_tool
-from mcp_proxy.workshop.upstreams import Files, upstream_spec
+from mcp_proxy.workshop.upstream_source import RestSource, StdioSource
+from mcp_proxy.workshop.upstreams import Files, find_upstream, upstream_spec
 
 _TOOLS_LINT = 40
 _NAME_LINT_CHARS = 40
@@ -41,6 +46,12 @@ class Built(NamedTuple):
     warnings: tuple[str, ...]
 
 
+class _Entries(NamedTuple):
+    tools: list[BuiltTool]
+    resources: list[Resource]
+    prompts: list[Prompt]
+
+
 def build_payload(source: Source, now_s: int) -> Built:
     """The payload of `source`, issued at `now_s` (seconds since the epoch, UTC).
 
@@ -52,21 +63,32 @@ def build_payload(source: Source, now_s: int) -> Built:
     profile = source.profile
     problems.attempt((), partial(_check_texts, profile, now_s))
     specs = _upstreams(profile, problems)
-    built = _tools(source, problems)
+    found = _entries(source, problems)
     problems.finish()
-    problems.attempt(("audit", "clear"), partial(_check_clear, profile, built))
+    problems.attempt(("audit", "clear"), partial(_check_clear, profile, found.tools))
     problems.finish()
-    tools = [one.tool for one in built]
-    header = _header(profile, specs, tools, now_s)
-    entries = strict_json.dumps([one.entry for one in built])
-    payload = dump_lines(header, entries, tools)
+    header = _header(profile, specs, found, now_s)
+    tools = [one.tool for one in found.tools]
+    listed = strict_json.dumps([one.entry for one in found.tools])
+    payload = dump_lines(header, listed, [*tools, *found.resources, *found.prompts])
     _parse_back(payload)
     return Built(payload, header.profile, header.version, tuple(problems.warnings))
 
 
+def _entries(source: Source, problems: Problems) -> _Entries:
+    profile, files = source.profile, Files(source.folder)
+    placed = _tools(source, files, problems)
+    resources = build_resources(profile, files, problems)
+    taken = {resource.name for resource in resources}
+    apps = build_apps(placed, taken, profile, files, problems)
+    prompts = build_prompts(profile, files, problems)
+    return _Entries([one.built for one in placed], [*resources, *apps], prompts)
+
+
 def _header(
-    profile: ProfileSource, specs: dict[str, UpstreamSpec], tools: list[Tool], now_s: int
+    profile: ProfileSource, specs: dict[str, UpstreamSpec], found: _Entries, now_s: int
 ) -> Header:
+    tools: list[Tool] = [one.tool for one in found.tools]
     requires = {
         "approval": any(tool.approval != "never" for tool in tools),
         "response-validation": any(tool.result.validate != "off" for tool in tools),
@@ -83,6 +105,8 @@ def _header(
         upstreams=specs,
         audit=AuditRules(tuple(dict.fromkeys(profile.audit.clear)), profile.audit.on_failure),
         tools=tuple(tool.name for tool in tools),
+        resources=tuple(resource.name for resource in found.resources),
+        prompts=tuple(prompt.name for prompt in found.prompts),
     )
 
 
@@ -90,6 +114,8 @@ def _check_texts(profile: ProfileSource, now_s: int) -> None:
     check_length(profile.instructions, LIMITS.instructions_bytes, "instructions")
     check_length(profile.title, LIMITS.description_bytes, "title")
     check_visible({"title": profile.title, "instructions": profile.instructions})
+    if not (profile.tools or profile.resources or profile.prompts):
+        raise Wrong(("tools",), "is missing; name a tool, a resource or a prompt")
     if profile.expires is not None and profile.expires < now_s:
         raise Wrong(("expires",), "has passed; write a later day")
     if not _is_zone(profile.timezone):
@@ -108,14 +134,15 @@ def _upstreams(profile: ProfileSource, problems: Problems) -> dict[str, Upstream
         spec = problems.attempt(("upstreams", name), partial(upstream_spec, upstream))
         if spec is not None:
             specs[name] = spec
-    used = {entry.upstream for entry in profile.tools.values()}
-    for name in profile.upstreams.keys() - used:
-        problems.warn(("upstreams", name), ["no tool uses it"])
+        if isinstance(upstream, StdioSource):
+            problems.warn(("upstreams", name), secret_warnings(upstream.environment))
+    blocks = (*profile.tools.values(), *profile.resources.values(), *profile.prompts.values())
+    for name in profile.upstreams.keys() - {entry.upstream for entry in blocks}:
+        problems.warn(("upstreams", name), ["nothing uses it"])
     return specs
 
 
-def _tools(source: Source, problems: Problems) -> list[BuiltTool]:
-    files = Files(source.folder)
+def _tools(source: Source, files: Files, problems: Problems) -> list[Placed]:
     blocks = tool_blocks(source.profile, files, problems)
     unread = _unread(source.profile, files, problems)
     built = []
@@ -125,7 +152,7 @@ def _tools(source: Source, problems: Problems) -> list[BuiltTool]:
         one = problems.attempt(block.path, partial(_tool, block, source.profile, files))
         if one is not None:
             problems.warn(block.path, _lint(one, source.profile.profile))
-            built.append(one)
+            built.append(Placed(block.path, one))
     if len(blocks) > LIMITS.tools:
         problems.add(("tools",), f"hold {len(blocks)} tools; at most {LIMITS.tools} fit")
     elif len(blocks) > _TOOLS_LINT:
@@ -149,10 +176,11 @@ def _unread(profile: ProfileSource, files: Files, problems: Problems) -> set[str
 
 def _tool(block: Block, profile: ProfileSource, files: Files) -> BuiltTool:
     upstream = find_upstream(block.source.upstream, profile)
-    if isinstance(upstream, McpSource):
-        return mcp_tool(block.name, block.source, files.listing(upstream))
-    operation = files.document(upstream).operation(block.source.operation)
-    return rest_tool(block.name, block.source, operation)
+    if isinstance(upstream, RestSource):
+        operation = files.document(upstream).operation(block.source.operation)
+        return rest_tool(block.name, block.source, operation)
+    listed = files.listing(upstream).tools
+    return mcp_tool(block.name, block.source, listed, apps="apps" in upstream.features)
 
 
 def _lint(one: BuiltTool, profile: str) -> list[str]:
@@ -180,3 +208,7 @@ def _parse_back(payload: bytes) -> None:
     profile = parse_payload(payload, sha256_hex(payload), "")
     for name, line in profile.tool_lines.items():
         compile_schema(parse_tool(line, name).enforced)
+    for name, line in profile.resource_lines.items():
+        parse_resource(line, name)
+    for name, line in profile.prompt_lines.items():
+        parse_prompt(line, name)

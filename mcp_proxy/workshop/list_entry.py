@@ -19,12 +19,16 @@ _ANNOTATIONS = {
 
 
 class Shown(NamedTuple):
-    """What the model reads of a tool beside its schemas; `title` "" where there is none."""
+    """What the model reads of a tool beside its schemas; `title` "" where there is none.
+
+    `ui` is for the client: the tool's app (MCP Apps), None where there is none.
+    """
 
     name: str
     title: str
     description: str
     icons: list[dict[str, Any]]
+    ui: dict[str, Any] | None = None
 
 
 def list_entry(
@@ -48,6 +52,8 @@ def list_entry(
     entry["annotations"] = _ANNOTATIONS[effect]
     if shown.icons:
         entry["icons"] = shown.icons
+    if shown.ui is not None:
+        entry["_meta"] = {"ui": shown.ui}
     _check_size(entry)
     check_visible(entry)
     return entry
@@ -55,7 +61,12 @@ def list_entry(
 
 def schema_bytes(entry: dict[str, Any], key: str = "inputSchema") -> int:
     """The size of an entry's schema as compact JSON."""
-    return len(json.dumps(entry.get(key), ensure_ascii=False, separators=(",", ":")).encode())
+    return compact_bytes(entry.get(key))
+
+
+def compact_bytes(value: Any) -> int:
+    """The size of a value as compact JSON."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def check_length(text: str, max_bytes: int, key: str) -> None:
@@ -80,6 +91,8 @@ def _check_size(entry: dict[str, Any]) -> None:
     if size > bound:
         text = f"the model's schema has {size} bytes, more than {bound}; name fewer arguments"
         raise Wrong(("arguments",), text)
+    if schema_bytes(entry, "_meta") > LIMITS.entry_bytes:
+        raise Wrong((), f"its _meta.ui has more than {LIMITS.entry_bytes} bytes")
     size = schema_bytes(entry, "outputSchema")
     if size > bound:
         text = f"the answer's schema has {size} bytes, more than {bound}; pick fewer fields"

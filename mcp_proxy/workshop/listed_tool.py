@@ -1,4 +1,4 @@
-"""A tool of a gateway's listing: its raw object in; slots, schemas, texts and header map out."""
+"""A tool of an MCP server's listing: its raw object in; slots, schemas, texts, header map out."""
 
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ class ListedTool(NamedTuple):
     headers: dict[str, str]
     reads: bool
     icons: list[dict[str, Any]]
+    ui: dict[str, Any] | None
 
 
 def read_tool(raw: dict[str, Any]) -> ListedTool:
@@ -51,7 +52,8 @@ def read_tool(raw: dict[str, Any]) -> ListedTool:
         output_fault=fault,
         headers=header_map(raw["inputSchema"]),
         reads=hints.get("readOnlyHint") is True,
-        icons=_icons(raw.get("icons")),
+        icons=listed_icons(raw.get("icons")),
+        ui=listed_ui(raw),
     )
 
 
@@ -107,7 +109,14 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _icons(value: Any) -> list[dict[str, Any]]:
+def listed_ui(raw: dict[str, Any]) -> dict[str, Any] | None:
+    """An entry's `_meta.ui` (MCP Apps), as listed; None where it has none."""
+    meta = raw.get("_meta")
+    ui = meta.get("ui") if isinstance(meta, dict) else None
+    return ui if isinstance(ui, dict) else None
+
+
+def listed_icons(value: Any) -> list[dict[str, Any]]:
     """Icons by https or in the listing itself, as far as they are small."""
     items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
     return [

@@ -75,8 +75,8 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
         lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {spec.auth.credential}}}")
     taken: set[str] = set()
     drafts = [
-        Draft(tool_name(tool, taken), tool, block.effect, _text(listing[tool]), tool)
-        for tool, block in all_tools(name, listing, set()).items()
+        Draft(tool_name(tool, taken), tool, block.effect, _text(listing.tools[tool]), tool)
+        for tool, block in all_tools(name, listing.tools, set()).items()
     ]
     chosen = choose_drafts(drafts, partial(_build_mcp, name, listing))
     return write_page(Page(name, name, lines, drafts, chosen))
@@ -127,7 +127,7 @@ def _build_rest(upstream: str, document: Document, draft: Draft) -> None:
 
 
 def _build_mcp(upstream: str, listing: Listing, draft: Draft) -> None:
-    mcp_tool(draft.name, _block(upstream, draft), listing)
+    mcp_tool(draft.name, _block(upstream, draft), listing.tools)
 
 
 def _block(upstream: str, draft: Draft) -> ToolSource:

@@ -24,7 +24,7 @@ _WORDS = {
     "list_type": "write a list here",
     "bool_type": "write true or false",
     "int_type": "write a whole number",
-    "union_tag_not_found": "kind: is missing; write rest or mcp",
+    "union_tag_not_found": "kind: is missing; write rest, mcp or stdio",
 }
 
 

@@ -7,89 +7,32 @@ that a later version enforces stands here too, so that its refusal is specific.
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
-from pydantic_core import PydanticCustomError
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.workshop.argument_source import STRICT, ArgumentSource, Number
 from mcp_proxy.workshop.scalars import (
-    NOT_ENFORCED,
     Day,
-    Duration,
     Matching,
     NotEnforced,
     Size,
-    refuse_later,
     refuse_others,
 )
+from mcp_proxy.workshop.upstream_source import TOOL_NAME, Name, UpstreamSource
 
-TOOL_NAME = r"[a-zA-Z0-9_-]{1,64}"
 ARGUMENT_NAME = r"[A-Za-z0-9_.-]{1,64}"
 
 ProfileName = Annotated[str, Matching(NAME_PATTERN, "write 1 to 16 of a-z, 0-9 and -")]
-Name = Annotated[str, Matching(TOOL_NAME, "write 1 to 64 of a-z, A-Z, 0-9, _ and -")]
-ToolKey = Annotated[
+EntryKey = Annotated[
     str, Matching(TOOL_NAME + r"|\*", "name it with 1 to 64 of a-z, A-Z, 0-9, _ and -")
 ]
 ArgumentKey = Annotated[
     str, Matching(ARGUMENT_NAME + r"|\*", "name it with 1 to 64 of a-z, A-Z, 0-9, _, . and -")
 ]
-# RFC 9110, 5.6.2: a field name is a token.
-HeaderName = Annotated[
-    str, Matching(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", "write a header name such as X-Api-Key")
-]
 Zone = Annotated[
     str, Matching(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", "write a zone such as Europe/Berlin")
 ]
 Version = Annotated[int, Field(ge=1, le=2**53 - 1, description="Grows with every release.")]
-
-
-class AuthSource(BaseModel):
-    """How an upstream is authorized: the name of a credential, never a secret."""
-
-    model_config = STRICT
-    kind: Annotated[Literal["bearer", "basic", "header"], refuse_later("oauth", "mtls", "sigv4")]
-    credential: Name = Field(description="The credential's name in the local keychain.")
-    name: HeaderName | None = Field(None, description="The header's name, for kind header.")
-
-
-Feature = Annotated[
-    Literal["progress", "logging"],
-    refuse_later("completion", "elicitation", "sampling", "roots", "tasks", "apps"),
-]
-
-
-class _UpstreamSource(BaseModel):
-    model_config = STRICT
-    url: str = Field(description="https, no query, no fragment; http for 127.0.0.1 and ::1 only.")
-    auth: AuthSource | None = None
-    deadline: Duration = Field(LIMITS.deadline_default_ms, description="Of a whole call.")
-
-
-class RestSource(_UpstreamSource):
-    """A REST API; `openapi` is read at build time only."""
-
-    kind: Literal["rest"]
-    openapi: str = Field(min_length=1, description="The API document, relative to this file.")
-
-
-class McpSource(_UpstreamSource):
-    """An MCP gateway; `listing` is its captured list of tools."""
-
-    kind: Literal["mcp"]
-    listing: str = Field(min_length=1, description="The captured listing, relative to this file.")
-    features: list[Feature] = Field(default_factory=list)
-
-
-def _refuse_stdio(value: Any) -> Any:
-    if isinstance(value, dict) and value.get("kind") == "stdio":
-        raise PydanticCustomError(NOT_ENFORCED, "kind stdio: not enforced by this version")
-    return value
-
-
-UpstreamSource = Annotated[
-    Annotated[RestSource | McpSource, Field(discriminator="kind")], BeforeValidator(_refuse_stdio)
-]
 
 
 class ResultSource(BaseModel):
@@ -168,21 +111,45 @@ class ToolSource(BaseModel):
     limits: NotEnforced = None
 
 
-class AllTools(BaseModel):
-    """`"*"`: everything that a gateway's listing holds."""
+class ResourceSource(BaseModel):
+    """One resource of an MCP server, or a template of such."""
+
+    model_config = STRICT
+    upstream: Name
+    uri: str = Field(min_length=1, description="A URI or URI template, as the upstream lists it.")
+    title: str | None = Field(None, min_length=1)
+    description: str | None = Field(None, min_length=1)
+    mime_type: str | None = Field(None, min_length=1)
+    max_bytes: Size = Field(LIMITS.result_default_bytes)
+
+
+class PromptSource(BaseModel):
+    """One prompt of an MCP server."""
+
+    model_config = STRICT
+    upstream: Name
+    prompt: str = Field(min_length=1, description="The prompt's name there.")
+    title: str | None = Field(None, min_length=1)
+    description: str | None = Field(None, min_length=1)
+    max_bytes: Size = Field(LIMITS.result_default_bytes)
+
+
+class AllListed(BaseModel):
+    """`"*"`: everything of its kind that an upstream's listing holds."""
 
     model_config = STRICT
     upstream: Name
 
 
-def _tool_form(value: Any) -> str:
+def _form(value: Any) -> str:
     only_upstream = isinstance(value, dict) and value.keys() == {"upstream"}
-    return "all" if only_upstream or isinstance(value, AllTools) else "one"
+    return "all" if only_upstream or isinstance(value, AllListed) else "one"
 
 
-ToolEntry = Annotated[
-    Annotated[ToolSource, Tag("one")] | Annotated[AllTools, Tag("all")], Discriminator(_tool_form)
-]
+_All = Annotated[AllListed, Tag("all")]
+ToolEntry = Annotated[Annotated[ToolSource, Tag("one")] | _All, Discriminator(_form)]
+ResourceEntry = Annotated[Annotated[ResourceSource, Tag("one")] | _All, Discriminator(_form)]
+PromptEntry = Annotated[Annotated[PromptSource, Tag("one")] | _All, Discriminator(_form)]
 
 
 class AuditSource(BaseModel):
@@ -204,7 +171,7 @@ class ProfileSource(BaseModel):
     expires: Day | None = Field(None, description="Holds through that day, 23:59:59 UTC.")
     timezone: Zone = Field("UTC", description="For calendar windows.")
     upstreams: dict[Name, UpstreamSource] = Field(min_length=1)
-    tools: dict[ToolKey, ToolEntry] = Field(min_length=1)
-    resources: NotEnforced = None
-    prompts: NotEnforced = None
+    tools: dict[EntryKey, ToolEntry] = Field(default_factory=dict)
+    resources: dict[EntryKey, ResourceEntry] = Field(default_factory=dict)
+    prompts: dict[EntryKey, PromptEntry] = Field(default_factory=dict)
     audit: AuditSource = AuditSource.model_validate({})

@@ -7,15 +7,13 @@ from typing import NamedTuple
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.source_keys import (
-    TOOL_NAME,
-    AllTools,
-    McpSource,
+    AllListed,
     ProfileSource,
-    RestSource,
     ToolSource,
 )
 from mcp_proxy.workshop.tools_mcp import all_tools
-from mcp_proxy.workshop.upstreams import Files
+from mcp_proxy.workshop.upstream_source import TOOL_NAME
+from mcp_proxy.workshop.upstreams import Files, find_server
 from mcp_proxy.workshop.yaml_reader import Path
 
 
@@ -32,7 +30,7 @@ def tool_blocks(profile: ProfileSource, files: Files, problems: Problems) -> lis
     blocks: list[Block] = []
     for name, entry in profile.tools.items():
         path: Path = ("tools", name)
-        if isinstance(entry, AllTools):
+        if isinstance(entry, AllListed):
             found = problems.attempt(path, partial(_unfold, name, entry, profile, files))
             blocks.extend(Block(key, path, source) for key, source in (found or {}).items())
         elif name == "*":
@@ -42,28 +40,18 @@ def tool_blocks(profile: ProfileSource, files: Files, problems: Problems) -> lis
     return blocks
 
 
-def find_upstream(name: str, profile: ProfileSource) -> RestSource | McpSource:
-    """The upstream of that name; raises Wrong where there is none."""
-    if name not in profile.upstreams:
-        known = ", ".join(profile.upstreams)
-        raise Wrong(("upstream",), f"{name} is not among the upstreams; there are {known}")
-    return profile.upstreams[name]
-
-
 def _unfold(
-    name: str, entry: AllTools, profile: ProfileSource, files: Files
+    name: str, entry: AllListed, profile: ProfileSource, files: Files
 ) -> dict[str, ToolSource]:
     if name != "*":
         raise Wrong((), "lacks operation and effect; add both")
-    upstream = find_upstream(entry.upstream, profile)
-    if not isinstance(upstream, McpSource):
-        raise Wrong(("upstream",), 'is no gateway; "*" allows all that a listing holds')
+    upstream = find_server(entry.upstream, profile)
     bound = {
         block.operation
         for block in profile.tools.values()
         if isinstance(block, ToolSource) and block.upstream == entry.upstream
     }
-    found = all_tools(entry.upstream, files.listing(upstream), bound)
+    found = all_tools(entry.upstream, files.listing(upstream).tools, bound)
     for tool in found:
         _check_name(tool, profile)
     return found

@@ -1,8 +1,7 @@
-"""A gateway's tool: the source's block and the listed tool in; the tool out.
+"""An MCP server's tool: the source's block and the listed tool in; the tool out.
 
-What the source is silent about comes from the listing: title, description, schemas, icons. Never
-its instructions, annotations or `_meta`: `_meta.ui` needs the feature `apps`, which this version
-does not enforce.
+What the source is silent about comes from the listing: title, description, schemas, icons, and with
+the feature apps `_meta.ui`. Never its instructions, annotations or another `_meta`.
 """
 
 from mcp_proxy.core.fingerprint import fingerprint
@@ -14,15 +13,15 @@ from mcp_proxy.workshop.arguments import Chosen, choose_arguments
 from mcp_proxy.workshop.enforced import build_arguments
 from mcp_proxy.workshop.list_entry import Shown, list_entry
 from mcp_proxy.workshop.listed_tool import ListedTool, read_tool
-from mcp_proxy.workshop.listing import Listing
+from mcp_proxy.workshop.listing import Entries
 from mcp_proxy.workshop.listing_schema import Unreadable
 from mcp_proxy.workshop.result_rules import result_rules
 from mcp_proxy.workshop.source_keys import ToolSource
 from mcp_proxy.workshop.tools_rest import BuiltTool
 
 
-def mcp_tool(name: str, source: ToolSource, listing: Listing) -> BuiltTool:
-    """The tool `name` on the listed tool that `source.operation` names.
+def mcp_tool(name: str, source: ToolSource, listing: Entries, *, apps: bool = False) -> BuiltTool:
+    """The tool `name` on the listed tool that `source.operation` names; `apps` publishes its app.
 
     Raises:
         Wrong: anything in the source that does not fit the listed tool.
@@ -57,11 +56,11 @@ def mcp_tool(name: str, source: ToolSource, listing: Listing) -> BuiltTool:
         retry="never",
     )
     title, text = source.title or listed.title, source.description or listed.description
-    shown = Shown(name, title, text, listed.icons)
+    shown = Shown(name, title, text, listed.icons, listed.ui if apps else None)
     return BuiltTool(tool, list_entry(shown, source.effect, arguments.enforced, results.output), [])
 
 
-def all_tools(upstream: str, listing: Listing, bound: set[str]) -> dict[str, ToolSource]:
+def all_tools(upstream: str, listing: Entries, bound: set[str]) -> dict[str, ToolSource]:
     """`"*"`: a block for each listed tool but the `bound` ones; the effect is what it declares."""
     found = {}
     for name, raw in listing.items():

@@ -9,22 +9,49 @@ from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.listing import Listing, read_listing
-from mcp_proxy.workshop.source_keys import AuthSource, McpSource, RestSource
+from mcp_proxy.workshop.source_keys import ProfileSource
+from mcp_proxy.workshop.stdio_command import checked_command, checked_environment
+from mcp_proxy.workshop.upstream_source import (
+    AuthSource,
+    ListedSource,
+    McpSource,
+    RestSource,
+    StdioSource,
+)
 
 
-def upstream_spec(source: RestSource | McpSource) -> UpstreamSpec:
-    """One upstream as it stands in a payload; raises Wrong for a URL or header that cannot be."""
+def upstream_spec(source: RestSource | ListedSource) -> UpstreamSpec:
+    """One upstream as it stands in a payload; raises Wrong for what it cannot be."""
+    if isinstance(source, StdioSource):
+        return _local_spec(source)
     try:
         origin, path = parse_url(source.url)
     except ValueError as error:
         raise Wrong(("url",), str(error)) from None
-    if isinstance(source, McpSource) and source.url.endswith("/"):
+    auth = _auth(source.auth)
+    if isinstance(source, RestSource):
+        return UpstreamSpec(source.kind, origin.text + path, auth, source.deadline, ())
+    if source.url.endswith("/"):
         # An MCP endpoint is one exact URL, and no redirect is followed to the other spelling.
         path += "/"
-    features = tuple(dict.fromkeys(source.features)) if isinstance(source, McpSource) else ()
-    return UpstreamSpec(
-        source.kind, origin.text + path, _auth(source.auth), source.deadline, features
-    )
+    features, links = _features(source), _links(source)
+    return UpstreamSpec(source.kind, origin.text + path, auth, source.deadline, features, links)
+
+
+def find_upstream(name: str, profile: ProfileSource) -> RestSource | ListedSource:
+    """The upstream of that name; raises Wrong where there is none."""
+    if name not in profile.upstreams:
+        known = ", ".join(profile.upstreams)
+        raise Wrong(("upstream",), f"{name} is not among the upstreams; there are {known}")
+    return profile.upstreams[name]
+
+
+def find_server(name: str, profile: ProfileSource) -> ListedSource:
+    """The MCP server of that name, remote or local; raises Wrong where it is none."""
+    upstream = find_upstream(name, profile)
+    if isinstance(upstream, RestSource):
+        raise Wrong(("upstream",), "is a REST API; only kinds mcp and stdio have a listing")
+    return upstream
 
 
 def gateway_spec(url: str, auth: Auth | None) -> UpstreamSpec:
@@ -34,6 +61,43 @@ def gateway_spec(url: str, auth: Auth | None) -> UpstreamSpec:
     except Wrong as wrong:
         raise SourceError("MCPX-B01", str(wrong), "mcp-proxy profile new NAME --mcp URL") from None
     return spec._replace(auth=auth)
+
+
+def _local_spec(source: StdioSource) -> UpstreamSpec:
+    auth = None
+    if source.auth is not None:
+        auth = Auth(source.auth.kind, source.auth.credential, source.auth.name)
+    return UpstreamSpec(
+        source.kind,
+        "",
+        auth,
+        source.deadline,
+        _features(source),
+        _links(source),
+        checked_command(source.command),
+        checked_environment(source.environment, auth),
+    )
+
+
+def _features(source: ListedSource) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(source.features))
+
+
+def _links(source: ListedSource) -> tuple[str, ...]:
+    """Origins, as they are compared with the URL of an elicitation (S14)."""
+    if source.links and "elicitation" not in source.features:
+        raise Wrong(("links",), "go with the feature elicitation; add it or take them out")
+    return tuple(dict.fromkeys(_link(link, index) for index, link in enumerate(source.links)))
+
+
+def _link(link: str, index: int) -> str:
+    try:
+        origin, path = parse_url(link)
+    except ValueError as error:
+        raise Wrong(("links", index), str(error)) from None
+    if path or link.endswith("/"):
+        raise Wrong(("links", index), f"write the origin alone: {origin.text}")
+    return origin.text
 
 
 def _auth(source: AuthSource | None) -> Auth | None:
@@ -66,8 +130,8 @@ class Files:
             self._documents[path] = read_document(path, self._folder)
         return self._documents[path]
 
-    def listing(self, upstream: McpSource) -> Listing:
-        """The gateway's captured tools. Raises SourceError MCPX-B02."""
+    def listing(self, upstream: ListedSource) -> Listing:
+        """What the server captured. Raises SourceError MCPX-B02."""
         if upstream.listing not in self._listings:
             self._listings[upstream.listing] = read_listing(upstream.listing, self._folder)
         return self._listings[upstream.listing]

@@ -359,7 +359,7 @@ def test_a_schema_too_large_for_a_model_is_refused_and_a_large_one_warned_of(
 
 def test_an_unused_upstream_is_warned_of(tmp_path: Path) -> None:
     built = build_tools(tmp_path, LIST % "arguments: {limit: {}}")
-    assert any("upstreams.gateway: no tool uses it" in text for text in built.warnings)
+    assert any("upstreams.gateway: nothing uses it" in text for text in built.warnings)
 
 
 @pytest.mark.parametrize("key", ["tenant_id", "TENANT_ID", "tenant.id", "tenant_id[]", "tenant[id"])

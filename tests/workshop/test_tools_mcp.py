@@ -88,7 +88,7 @@ def test_a_star_allows_all_and_sets_effects_from_the_hints(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("tools", "told"),
     [
-        ('  "*": {upstream: shop}\n', "is no gateway"),
+        ('  "*": {upstream: shop}\n', "is a REST API; only kinds mcp and stdio"),
         ('  "*": {upstream: nope}\n', "nope is not among the upstreams"),
         ("  look: {upstream: gateway}\n", "lacks operation and effect"),
         ('  "*": {upstream: gateway, operation: x, effect: read}\n', "stands for a whole gateway"),
@@ -269,15 +269,17 @@ def test_a_file_that_is_no_listing_is_refused(data: bytes) -> None:
 
 
 def test_a_tool_listed_twice_is_refused() -> None:
-    with pytest.raises(SourceError, match="lists look_up twice"):
+    with pytest.raises(SourceError, match="its tools hold look_up twice"):
         parse_listing(json.dumps({"tools": [LOOK, LOOK]}).encode(), "tools.json")
 
 
 def test_a_listing_is_kept_as_it_came_in_the_order_of_names() -> None:
     tools = LISTING["tools"]
-    written = dump_listing(list(reversed(tools)))
-    assert list(parse_listing(written, "t").values()) == sorted(tools, key=lambda t: t["name"])
-    assert written == dump_listing(tools)
+    written = dump_listing({"tools": list(reversed(tools))})
+    assert list(parse_listing(written, "t").tools.values()) == sorted(
+        tools, key=lambda t: t["name"]
+    )
+    assert written == dump_listing({"tools": tools})
 
 
 def test_a_missing_listing_names_the_command(tmp_path: Path) -> None:
