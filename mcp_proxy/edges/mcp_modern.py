@@ -66,10 +66,10 @@ class ModernEra:
         await self._request(ask, request_id, stream, Trip(math.inf))
 
     def is_over(self, broken: Broken) -> bool:
-        """Whether a failure says that the gateway is of another era now."""
+        """Whether the gateway may be of another era now, or have been started anew."""
         if isinstance(broken, GatewayError):
             return broken.code == UNSUPPORTED_VERSION
-        return broken.status in (400, 404, 405)
+        return broken.over or broken.status in (400, 404, 405)
 
     async def close(self) -> None:
         """Nothing is held but what is being said."""
