@@ -57,6 +57,22 @@ class Batch(NamedTuple):
     items: list[Any]
 
 
+class Gathering:
+    """The answers of one batch, which go out in one line once all are there (2025-03-26)."""
+
+    def __init__(self, lines: list[bytes], waiting: set[Id]) -> None:
+        self._lines = lines
+        self._waiting = waiting
+
+    def add(self, request_id: Id | None, line: bytes | None) -> bytes | None:
+        """One more answer, or none where a request was cancelled; the whole once it is complete."""
+        self._waiting -= {request_id}
+        self._lines += [] if line is None else [line]
+        if self._waiting or not self._lines:
+            return None
+        return b"[" + b",".join(each.rstrip(b"\n") for each in self._lines) + b"]\n"
+
+
 Frame = Message | Response | Bad | Batch
 
 
@@ -125,11 +141,6 @@ def request_line(request_id: Id, method: str, params: dict[str, Any]) -> bytes:
     """A request, newline included; params that are empty are left out."""
     message = {"jsonrpc": "2.0", "id": request_id, "method": method}
     return strict_json.dumps({**message, "params": params} if params else message) + b"\n"
-
-
-def array_line(lines: list[bytes]) -> bytes:
-    """Finished lines as one batch, newline included."""
-    return b"[" + b",".join(line.rstrip(b"\n") for line in lines) + b"]\n"
 
 
 def notification_line(method: str, params: dict[str, Any]) -> bytes:

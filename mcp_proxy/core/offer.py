@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core import eras, jsonrpc, strict_json
 from mcp_proxy.core.eras import Asked
+from mcp_proxy.core.jsonrpc import Id
 from mcp_proxy.core.profile import Header, Profile
 from mcp_proxy.core.profile_lines import parse_prompt, parse_resource
 
@@ -59,6 +60,11 @@ class Refusal(NamedTuple):
     id: str
     why: str
     next: str
+
+    def line(self, request_id: Id) -> bytes:
+        """The answer to a request, newline included (formats.md 5)."""
+        data = {"id": self.id, "next": self.next}
+        return jsonrpc.error_line(request_id, jsonrpc.PROFILE_REFUSED, self.why, data)
 
 
 def offer_of(profile: Profile) -> Offer:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core import eras, jsonrpc, session_params
 from mcp_proxy.core.eras import Asked
-from mcp_proxy.core.jsonrpc import Bad, Batch, Id, Message, Response, Told
+from mcp_proxy.core.jsonrpc import Bad, Batch, Gathering, Id, Message, Response, Told
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.offer import LISTS, NEEDS, Catalogue, Offer, Refusal
 from mcp_proxy.core.session_params import ListenFilter
@@ -88,6 +88,7 @@ class Session:
         self.subscribed: set[str] = set()
         self.questions: set[Id] = set()
         self._can: dict[str, Any] = {}
+        self._batches: dict[Id, Gathering] = {}
 
     def receive(self, line: bytes, now_s: float) -> list[Outcome]:
         """One line of the client, newline taken off."""
@@ -102,7 +103,7 @@ class Session:
             text = f"A batch holds at most {LIMITS.batch_messages} messages"
             return self._bad(Bad(None, jsonrpc.INVALID_REQUEST, text))
         parsed = [jsonrpc.parse_message(item) for item in frame.items]
-        return [outcome for item in parsed for outcome in self._frame(item, now_s)]
+        return self._gather([outcome for item in parsed for outcome in self._frame(item, now_s)])
 
     def oversized(self) -> list[Outcome]:
         """A line above the frame bound was thrown away unread."""
@@ -122,11 +123,12 @@ class Session:
         if self.listens.get(asked.id) is not asked or asked.id in self.granted:
             return None
         self.granted[asked.id] = granted
-        params = {
-            "notifications": session_params.plain_filter(granted),
-            "_meta": {eras.SUBSCRIPTION_KEY: asked.id},
-        }
-        return jsonrpc.notification_line("notifications/subscriptions/acknowledged", params)
+        return session_params.acknowledgement(asked.id, granted)
+
+    def gathered(self, request_id: Id, line: bytes | None) -> bytes | None:
+        """What goes out with the answer to a request, or without one: its batch, if it has one."""
+        batch = self._batches.pop(request_id, None)
+        return line if batch is None else batch.add(request_id, line)
 
     def forget(self, asked: Asked) -> Call | None:
         """End a call that runs; None where it has ended before."""
@@ -136,6 +138,15 @@ class Session:
         self.progress.pop(asked.id, None)
         return self.calls.pop(asked.id)
 
+    def _gather(self, outcomes: list[Outcome]) -> list[Outcome]:
+        replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
+        calls = self.calls.keys() & {it.asked.id for it in outcomes if isinstance(it, Call)}
+        batch = Gathering([reply.line for reply in replies], calls)
+        self._batches |= dict.fromkeys(calls, batch)
+        whole, listed = batch.add(None, None), any(reply.listed for reply in replies)
+        rest: list[Outcome] = [it for it in outcomes if not isinstance(it, Reply)]
+        return rest if whole is None else [*rest, Reply(whole, listed)]
+
     def _frame(self, frame: jsonrpc.Frame, now_s: float) -> list[Outcome]:
         if isinstance(frame, Bad):
             return self._bad(frame)
@@ -143,9 +154,9 @@ class Session:
             return self._response(frame)
         if not isinstance(frame, Message):
             return []
-        if frame.id is None:
-            return self._notification(frame)
-        return self._request(frame, frame.id, now_s)
+        if frame.id is not None:
+            return self._request(frame, frame.id, now_s)
+        return self._notification(frame)
 
     def _bad(self, bad: Bad) -> list[Outcome]:
         note = Note("malformed" if bad.code == jsonrpc.PARSE_ERROR else "invalid")
@@ -173,7 +184,8 @@ class Session:
             return []
         if target in self.calls:
             self.forget(self.calls[target].asked)
-            return [Cancel(target)]
+            line = self.gathered(target, None)
+            return [Cancel(target)] if line is None else [Cancel(target), Reply(line)]
         self.granted.pop(target, None)
         return [] if self.listens.pop(target, None) is None else [Cancel(target)]
 
@@ -181,7 +193,7 @@ class Session:
         if request_id in self.calls or request_id in self.listens:
             return self._bad(Bad(request_id, jsonrpc.INVALID_REQUEST, "This id is in flight"))
         if isinstance(self.catalogue, Refusal) and message.method != "ping":
-            return [Reply(_refusal_line(request_id, self.catalogue))]
+            return [Reply(self.catalogue.line(request_id))]
         version = session_params.version_of(message, self.version)
         if isinstance(version, Told):
             return self._told(request_id, version)
@@ -223,7 +235,7 @@ class Session:
         try:
             line = self._known().list_line(message.method, asked, now_s)
         except ProfileError as error:
-            return [Reply(_refusal_line(asked.id, Refusal(error.id, error.why, error.next)))]
+            return [Reply(Refusal(error.id, error.why, error.next).line(asked.id))]
         return [Reply(line, listed=message.method == "tools/list")]
 
     def _call(self, asked: Asked, message: Message, _now_s: float) -> list[Outcome]:
@@ -265,24 +277,14 @@ class Session:
         return self.catalogue
 
 
-def _refusal_line(request_id: Id, refusal: Refusal) -> bytes:
-    data = {"id": refusal.id, "next": refusal.next}
-    return jsonrpc.error_line(request_id, jsonrpc.PROFILE_REFUSED, refusal.why, data)
-
-
 def _not_found(request_id: Id, method: str) -> list[Outcome]:
     text = f"Method not found: {method[:80]}"
     reply = Reply(jsonrpc.error_line(request_id, jsonrpc.METHOD_NOT_FOUND, text))
     return [reply] if method in NEEDS else [Note("unknown method"), reply]
 
 
-_BOTH = {
-    **dict.fromkeys(LISTS, Session._list),
-    "tools/call": Session._call,
-    "resources/read": Session._call,
-    "prompts/get": Session._call,
-    "completion/complete": Session._call,
-}
+_CALLS = ("tools/call", "resources/read", "prompts/get", "completion/complete")
+_BOTH = {**dict.fromkeys(LISTS, Session._list), **dict.fromkeys(_CALLS, Session._call)}
 _MODERN_METHODS = {
     **_BOTH,
     "server/discover": Session._discover,

@@ -14,6 +14,7 @@ from mcp_proxy.core.jsonrpc import (
     Id,
     Message,
     Told,
+    notification_line,
 )
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.offer import Offer
@@ -34,12 +35,10 @@ def version_of(message: Message, handshake: str | None) -> str | Told:
     """The protocol version of a request, given the one of the handshake, if there was one."""
     meta = message.params.get("_meta")
     meta = meta if isinstance(meta, dict) else {}
-    if message.method == "initialize":
-        return handshake or eras.LEGACY[0]
     if eras.VERSION_KEY in meta:
         return _modern_version(meta)
     describes_itself = eras.CAPABILITIES_KEY in meta or handshake is None
-    if describes_itself and message.method != "ping":
+    if describes_itself and message.method not in ("initialize", "ping"):
         text = f"Say initialize first, or name {eras.VERSION_KEY} in params._meta"
         return Told(INVALID_PARAMS, text)
     return handshake or eras.LEGACY[0]
@@ -94,11 +93,13 @@ def parse_filter(params: dict[str, Any], offered: Offer, asked: Asked) -> Listen
     )
 
 
-def plain_filter(granted: ListenFilter) -> dict[str, Any]:
-    """A filter as the wire has it; what is not granted is left out."""
+def acknowledgement(request_id: Id, granted: ListenFilter) -> bytes:
+    """The notification that tells a listener what it was granted; the rest is left out."""
     plain: dict[str, Any] = {key: True for kind, key in _FLAGS.items() if kind in granted.lists}
     plain |= {"resourceSubscriptions": sorted(granted.uris)} if granted.uris else {}
-    return plain | ({"taskIds": sorted(granted.tasks)} if granted.tasks else {})
+    plain |= {"taskIds": sorted(granted.tasks)} if granted.tasks else {}
+    params = {"notifications": plain, "_meta": {eras.SUBSCRIPTION_KEY: request_id}}
+    return notification_line("notifications/subscriptions/acknowledged", params)
 
 
 def _modern_version(meta: dict[str, Any]) -> str | Told:

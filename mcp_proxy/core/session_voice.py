@@ -29,20 +29,23 @@ class Voice:
         worded = wording.worded(call.method, result, asked)
         if worded is None:
             text = "The answer is of a kind that this request cannot have"
-            return jsonrpc.error_line(asked.id, jsonrpc.INTERNAL_ERROR, text)
+            line = jsonrpc.error_line(asked.id, jsonrpc.INTERNAL_ERROR, text)
+            return self._session.gathered(asked.id, line)
         if call.method == "resources/subscribe":
             self._session.subscribed.add(call.params["uri"])
         elif call.method == "resources/unsubscribe":
             self._session.subscribed.discard(call.params["uri"])
-        return jsonrpc.result_line(asked.id, worded)
+        return self._session.gathered(asked.id, jsonrpc.result_line(asked.id, worded))
 
     def fail(self, asked: Asked, code: int, text: str, data: Any = None) -> bytes | None:
         """A JSON-RPC error as the answer to a call; None when it was cancelled."""
         call = self._session.forget(asked)
         if call is None:
             return None
+        if data is None and wording.is_missing_resource(call.method, code):
+            data = {"uri": call.params["uri"]}
         code = wording.code_of(call.method, code, asked)
-        return jsonrpc.error_line(asked.id, code, text, data)
+        return self._session.gathered(asked.id, jsonrpc.error_line(asked.id, code, text, data))
 
     def progress(self, asked: Asked, event: Progress) -> bytes | None:
         """A progress notification, where the client asked for it; progress only ever grows."""
@@ -56,11 +59,11 @@ class Voice:
         params |= {} if event.message is None else {"message": event.message}
         return jsonrpc.notification_line("notifications/progress", params)
 
-    def beat(self, asked: Asked) -> bytes | None:
-        """A sign of life of our own, a hair above the progress told last."""
+    def beat(self, asked: Asked, text: str = "waiting for the upstream") -> bytes | None:
+        """A sign of life of our own, a hair above the progress told last; says what is awaited."""
         last = self._session.progress.get(asked.id, 0.0)
         above = max(last + 1e-6, math.nextafter(last, math.inf))
-        return self.progress(asked, Progress(above, None, "waiting for the upstream"))
+        return self.progress(asked, Progress(above, None, text))
 
     def log(self, asked: Asked, event: Log) -> bytes | None:
         """A log message, where the client's level lets it through."""

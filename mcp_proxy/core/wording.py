@@ -9,6 +9,7 @@ from mcp_proxy.core.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 RESOURCE_NOT_FOUND = -32002  # until 2025-11-25; its number means nothing since
 _LINK_REQUIRED = -32042  # 2025-11-25 alone
 
+_OF_A_RESOURCE = ("resources/read", "resources/subscribe", "resources/unsubscribe")
 _RESULT_TYPES = ("complete", "input_required", "task")
 _MODERN_KEYS = ("resultType", "_meta")
 _READ_KEYS = (*_MODERN_KEYS, "ttlMs", "cacheScope")
@@ -37,8 +38,15 @@ def code_of(method: str, code: int, asked: Asked) -> int:
     if eras.is_modern(asked.version):
         renamed = {RESOURCE_NOT_FOUND: INVALID_PARAMS, _LINK_REQUIRED: INTERNAL_ERROR}
         return renamed.get(code, code)
-    is_missing = method == "resources/read" and code == INVALID_PARAMS
-    return RESOURCE_NOT_FOUND if is_missing else code
+    return RESOURCE_NOT_FOUND if is_missing_resource(method, code) else code
+
+
+def is_missing_resource(method: str, code: int) -> bool:
+    """Whether an error says, in either era, that there is no such resource.
+
+    The session has checked the form of the params, so nothing else of them can be invalid.
+    """
+    return method in _OF_A_RESOURCE and code in (RESOURCE_NOT_FOUND, INVALID_PARAMS)
 
 
 def _meta(result: dict[str, Any]) -> dict[str, Any]:
