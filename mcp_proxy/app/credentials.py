@@ -5,14 +5,29 @@ from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.core.binding import CREDENTIAL_NAME, Binding, check_use, make_binding
+from mcp_proxy.core.binding import (
+    CREDENTIAL_NAME,
+    ENV,
+    Binding,
+    check_use,
+    make_binding,
+    make_command_binding,
+)
+from mcp_proxy.core.command import UPSTREAM_NAME, Place, command_digest
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import NAME_PATTERN, Profile
 from mcp_proxy.core.secret import Secret, check_secret
 from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.authorizer import root_text
-from mcp_proxy.edges.credentials import CredentialStore, Grounds, describe_use
+from mcp_proxy.edges.command_store import read_commands
+from mcp_proxy.edges.credentials import (
+    CredentialStore,
+    Grounds,
+    describe_command_use,
+    describe_use,
+    trusted_command,
+)
 from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_records
 from mcp_proxy.edges.settings import Reference, Settings, parse_reference, read_settings
@@ -20,7 +35,10 @@ from mcp_proxy.errors import CredentialError, ProfileError, UsageError
 
 
 class Wish(NamedTuple):
-    """What `credential set` was asked for; `source` is `env:VAR` or None for the keychain."""
+    """What `credential set` was asked for; `source` is `env:VAR` or None for the keychain.
+
+    `command` is PROFILE/UPSTREAM, a local server's, instead of origins, path, kind and header.
+    """
 
     name: str
     origins: list[str]
@@ -29,15 +47,20 @@ class Wish(NamedTuple):
     header: str | None
     profiles: list[str]
     source: str | None
+    command: str | None = None
 
 
 class Listed(NamedTuple):
-    """One line of `credential list`; `binding` is None where `problem` says why."""
+    """One line of `credential list`; `binding` is None where `problem` says why.
+
+    `commands` are the places whose trusted command the credential is bound to.
+    """
 
     name: str
     store: str
     binding: Binding | None
     problem: str | None
+    commands: tuple[str, ...] = ()
 
 
 def check_wish(wish: Wish) -> Binding:
@@ -45,12 +68,15 @@ def check_wish(wish: Wish) -> Binding:
 
     Raises:
         UsageError: a name, origin, path, kind, header, profile or reference is not right.
+        ProfileError: P01 to P16, the command is not one that is trusted here.
     """
     _check_name(wish.name)
     profiles = [(profile, root_text(PINNED_KEYS)) for profile in wish.profiles]
     try:
         if wish.source is not None:
             parse_reference(wish.source)
+        if wish.command is not None:
+            return _command_binding(wish, wish.command)
         return make_binding(wish.kind, wish.header, wish.origins, wish.path, profiles)
     except ValueError as error:
         raise UsageError("MCPX-W01", str(error), "mcp-proxy credential set --help") from None
@@ -69,7 +95,7 @@ def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None
     checked = _check_secret(wish, secret)
     home = ensure_home()
     store = credential_store(home) if store is None else store
-    if not wish.profiles:
+    if not wish.profiles and wish.command is None:
         binding = binding._replace(profiles=_fitting_profiles(home, wish.name, binding))
     _record(home, "credential set", wish, binding)
     if checked is None:
@@ -116,7 +142,8 @@ def remove_credential(name: str, store: CredentialStore | None = None) -> None:
 
 def list_credentials(store: CredentialStore | None = None) -> list[Listed]:
     """Every credential by name; one whose binding cannot be read says why. Raises HomeError."""
-    store = credential_store(find_home()) if store is None else store
+    home = find_home()
+    store = credential_store(home) if store is None else store
     rows = []
     silent: CredentialError | None = None
     for name, reference in sorted(store.references().items()):
@@ -130,7 +157,26 @@ def list_credentials(store: CredentialStore | None = None) -> list[Listed]:
             continue
         silent = answer if answer.id == "MCPX-C02" else None
         rows.append(Listed(name, "keychain", None, answer.why))
-    return rows
+    return _with_commands(home, rows)
+
+
+def _with_commands(home: Home, rows: list[Listed]) -> list[Listed]:
+    if not any(row.binding is not None and row.binding.kind == ENV for row in rows):
+        return rows
+    places: dict[str, tuple[str, ...]] = {}
+    for place, record in sorted(read_commands(home).items()):
+        digest = command_digest(record)
+        places[digest] = (*places.get(digest, ()), place.text)
+    named = [
+        row if row.binding is None else row._replace(commands=places.get(row.binding.command, ()))
+        for row in rows
+    ]
+    return [
+        row._replace(problem="It is bound to a command that is not trusted here any more.")
+        if row.binding is not None and row.binding.kind == ENV and not row.commands
+        else row
+        for row in named
+    ]
 
 
 def _read_binding(store: CredentialStore, name: str) -> Binding | CredentialError:
@@ -138,6 +184,26 @@ def _read_binding(store: CredentialStore, name: str) -> Binding | CredentialErro
         return store.read_item(name).binding
     except CredentialError as error:
         return error
+
+
+def _command_binding(wish: Wish, command: str) -> Binding:
+    """To the trusted command of an installed profile's local server, for that profile alone."""
+    profile, _, upstream = command.partition("/")
+    if not re.fullmatch(NAME_PATTERN, profile) or not UPSTREAM_NAME.fullmatch(upstream):
+        raise ValueError("A command is written PROFILE/UPSTREAM.")
+    if wish.origins or wish.path or wish.header or wish.profiles:
+        raise ValueError("--command takes no --origin, --path, --header or --profile beside it.")
+    home = find_home()
+    place = Place(profile, upstream)
+    spec = load_profile(home, profile, clock.now_s()).header.upstreams.get(upstream)
+    if spec is None or spec.kind != "stdio":
+        raise ValueError(f"The profile {profile} has no local server of that name.")
+    grounds = Grounds(profile, root_text(read_records(home)[profile].root))
+    record = trusted_command(read_settings(home), spec, place, grounds.root)
+    if spec.auth is None or spec.auth.credential != wish.name:
+        raise ValueError(f"{place.text} does not name the credential {wish.name}.")
+    use = describe_command_use(spec, record, place, grounds)
+    return make_command_binding(use.variable, use.command, [(profile, grounds.root)])
 
 
 def _fitting_profiles(home: Home, name: str, binding: Binding) -> tuple[tuple[str, str], ...]:
@@ -159,7 +225,7 @@ def _uses(
 ) -> bool:
     allowed = binding._replace(profiles=((grounds.profile, grounds.root),))
     for spec in profile.header.upstreams.values():
-        if spec.auth is None or spec.auth.credential != name:
+        if spec.kind == "stdio" or spec.auth is None or spec.auth.credential != name:
             continue
         try:
             check_use(allowed, describe_use(spec, grounds, settings.localhost))
@@ -173,7 +239,7 @@ def _check_secret(wish: Wish, secret: str | None) -> Secret | None:
     if wish.source is not None:
         return None
     try:
-        return check_secret(wish.kind, secret or "")
+        return check_secret(ENV if wish.command else wish.kind, secret or "")
     except ValueError as error:
         raise UsageError("MCPX-W01", str(error), _command(wish)) from None
 
@@ -181,6 +247,8 @@ def _check_secret(wish: Wish, secret: str | None) -> Secret | None:
 def _command(wish: Wish) -> str:
     """What was asked for, to be given again."""
     words = ["mcp-proxy credential set", wish.name]
+    if wish.command is not None:
+        return " ".join([*words, "--command", wish.command])
     words += [f"--origin {origin}" for origin in wish.origins]
     words += [f"--path {wish.path}"] if wish.path else []
     words += [f"--kind {wish.kind}"] if wish.kind != "bearer" else []
@@ -213,5 +281,6 @@ def _record(home: Home, command: str, wish: Wish, binding: Binding) -> None:
         kind=binding.kind,
         store=wish.source or "keychain",
         origins=" ".join(origin.text for origin in binding.origins),
+        digest=binding.command,
         profiles=" ".join(profile for profile, _ in binding.profiles),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from mcp_proxy.app import credentials
 from mcp_proxy.app.credentials import Listed, Wish
 from mcp_proxy.cli import render
-from mcp_proxy.core.binding import KINDS, Binding, plain_binding
+from mcp_proxy.core.binding import ENV, KINDS, Binding, plain_binding
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.errors import UsageError
 
@@ -37,12 +37,18 @@ def _add_set(actions: Any) -> None:
         "set", help="store a secret, asked for without echo or read from stdin"
     )
     parser.add_argument("name", metavar="NAME", help="the name that profiles give it")
-    parser.add_argument(
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument(
         "--origin",
         action="append",
-        required=True,
+        default=[],
         metavar="URL",
         help="where it may be sent, such as https://api.example.com; may be repeated",
+    )
+    place.add_argument(
+        "--command",
+        metavar="PROFILE/UPSTREAM",
+        help="the local server that gets it in its environment, once its command is trusted",
     )
     parser.add_argument("--path", default="", metavar="PREFIX", help="only below this path")
     parser.add_argument(
@@ -73,13 +79,16 @@ def run_set(options: argparse.Namespace) -> int:
         options.header,
         options.profile,
         options.source,
+        options.command,
     )
     credentials.check_wish(wish)
     secret = None if wish.source else _read_secret(wish)
     binding = credentials.set_credential(wish, secret)
     place = wish.source or "the keychain"
-    origins = ", ".join(origin.text for origin in binding.origins)
-    render.say(f"{wish.name} is in {place}, for {origins} only.")
+    target = ", ".join(origin.text for origin in binding.origins)
+    if wish.command:
+        target = f"the variable {binding.header} of {wish.command} as its command is now"
+    render.say(f"{wish.name} is in {place}, for {target} only.")
     if wish.source:
         render.say("The client that starts mcp-proxy must have that variable in its environment.")
     _say_profiles(wish.name, binding)
@@ -99,7 +108,7 @@ def run_list(options: argparse.Namespace) -> int:
     if options.json:
         render.json_out([_plain(row) for row in rows])
         return 0
-    columns = ["name", "kind", "origins", "path", "profiles", "store"]
+    columns = ["name", "kind", "for", "path", "profiles", "store"]
     render.table("Credentials", columns, [_cells(row) for row in rows], "No credential is set.")
     for row in rows:
         if row.problem is not None:
@@ -146,13 +155,28 @@ def _say_profiles(name: str, binding: Binding) -> None:
 
 def _plain(row: Listed) -> dict[str, Any]:
     binding = None if row.binding is None else plain_binding(row.binding)
-    return {"name": row.name, "store": row.store, "binding": binding, "problem": row.problem}
+    return {
+        "name": row.name,
+        "store": row.store,
+        "binding": binding,
+        "problem": row.problem,
+        **({"commands": row.commands} if row.commands else {}),
+    }
 
 
 def _cells(row: Listed) -> list[str]:
     if row.binding is None:
         return [row.name, "?", "?", "?", "?", row.store]
     binding = row.binding
+    if binding.kind == ENV:
+        return [
+            row.name,
+            f"env {binding.header}",
+            ", ".join(row.commands) or "?",
+            "",
+            ", ".join(profile for profile, _ in binding.profiles) or "none",
+            row.store,
+        ]
     return [
         row.name,
         binding.kind if binding.kind != "header" else f"header {binding.header}",

@@ -1,10 +1,13 @@
-"""`mcp-proxy trust`: add, list, remove. Who may sign which profiles on this machine."""
+"""`mcp-proxy trust`: whose signatures count on this machine, and which commands may be started."""
 
 import argparse
+import shlex
 from typing import Any
 
-from mcp_proxy.app import trust
+from mcp_proxy.app import commands, trust
+from mcp_proxy.app.commands import Candidate
 from mcp_proxy.cli import render
+from mcp_proxy.core.command import plain_command
 
 
 def add_commands(subparsers: Any) -> None:
@@ -21,12 +24,24 @@ def add_commands(subparsers: Any) -> None:
     )
     add.add_argument("--yes", action="store_true", help="do not ask (logged)")
     add.set_defaults(run=run_add)
-    listing = actions.add_parser("list", help="the trusted keys")
+    listing = actions.add_parser("list", help="the trusted keys and commands")
     listing.add_argument("--json", action="store_true", help="as JSON")
     listing.set_defaults(run=run_list)
     remove = actions.add_parser("remove", help="trust a key no longer")
     remove.add_argument("key", metavar="NAME|FINGERPRINT")
     remove.set_defaults(run=run_remove)
+    _add_command(actions)
+
+
+def _add_command(actions: Any) -> None:
+    command = actions.add_parser(
+        "command", help="let a profile's local server be started on this machine"
+    )
+    command.add_argument("profile", metavar="PROFILE")
+    command.add_argument("upstream", metavar="UPSTREAM")
+    command.add_argument("--remove", action="store_true", help="trust it no longer")
+    command.add_argument("--yes", action="store_true", help="do not ask (logged)")
+    command.set_defaults(run=run_command)
 
 
 def run_add(options: argparse.Namespace) -> int:
@@ -49,15 +64,39 @@ def run_add(options: argparse.Namespace) -> int:
 
 def run_list(options: argparse.Namespace) -> int:
     """`trust list`."""
-    keys = trust.list_keys()
+    keys, trusted = trust.list_keys(), commands.list_commands()
     if options.json:
-        render.json_out(
-            [{"keyid": key.keyid, "name": key.name, "profiles": key.profiles} for key in keys]
-        )
+        plain = [{"keyid": key.keyid, "name": key.name, "profiles": key.profiles} for key in keys]
+        render.json_out([*plain, *(_plain(row) for row in trusted)])
         return 0
     rows = [(key.name, ", ".join(key.profiles), key.keyid) for key in keys]
     none = "No key is trusted; next: mcp-proxy trust add KEY-LINE --profiles NAMES"
     render.table("Trusted keys", ["name", "may sign", "fingerprint"], rows, none)
+    if trusted:
+        columns = ["upstream", "executable", "command", "environment"]
+        render.table("Trusted commands", columns, [_cells(row) for row in trusted])
+    for row in trusted:
+        if row.problem is not None:
+            render.fail(row.problem)
+    return 0
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """`trust command`."""
+    if options.remove:
+        commands.untrust(options.profile, options.upstream)
+        render.say(f"The command of {options.profile}/{options.upstream} is trusted no longer.")
+        return 0
+    candidate = commands.prepare(options.profile, options.upstream)
+    _show(candidate)
+    if candidate.before == candidate.record:
+        render.say("It is trusted already.")
+        return 0
+    if not render.confirm("Let mcp-proxy start this program as you?", options.yes):
+        render.say("Nothing was changed.")
+        return 1
+    commands.trust(candidate, unasked=options.yes)
+    render.say(f"Trusted: the command of {candidate.place.text}, exactly as shown.")
     return 0
 
 
@@ -66,3 +105,43 @@ def run_remove(options: argparse.Namespace) -> int:
     key = trust.remove(options.key)
     render.say(f"{key.name} ({key.keyid}) is trusted no longer; what it alone signed is refused.")
     return 0
+
+
+def _show(candidate: Candidate) -> None:
+    """Word by word, so that nothing hides in a quoted or joined one."""
+    record = candidate.record
+    render.say(f"upstream     {candidate.place.text}")
+    render.say(f"executable   {record.executable}")
+    for number, word in enumerate(record.argv):
+        render.say(f"word {number:<7} {word}")
+    for name, value in candidate.environment:
+        render.say(f"variable     {name}={value}")
+    if candidate.variable:
+        render.say(f"variable     {candidate.variable} (the credential)")
+    if candidate.fetches:
+        render.say(
+            "It fetches a package and runs it. A version is not a content pin: what the registry "
+            "serves under it, and what that depends on, runs as you.",
+            "bold yellow",
+        )
+    render.say(
+        "The program runs with your rights, in an empty folder, with your HOME and no other of "
+        "your variables. mcp-proxy records where it lies, not what is in it."
+    )
+    if candidate.before is not None and candidate.before != record:
+        render.say(f"Until now: {candidate.before.executable}, {list(candidate.before.argv)}")
+
+
+def _plain(row: commands.Listed) -> dict[str, Any]:
+    return {
+        "profile": row.place.profile,
+        "upstream": row.place.upstream,
+        **plain_command(row.record),
+        "problem": None if row.problem is None else row.problem.why,
+    }
+
+
+def _cells(row: commands.Listed) -> tuple[str, ...]:
+    record = row.record
+    words = " ".join(shlex.quote(word) for word in record.argv)
+    return (row.place.text, record.executable, words, " ".join(record.environment))
