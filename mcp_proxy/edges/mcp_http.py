@@ -1,14 +1,22 @@
 """JSON-RPC over streamable HTTP: one request out by POST, its one answer back."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 from mcp_proxy.core import strict_json
-from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.http import Link, Reply
+from mcp_proxy.edges.mcp_http_stream import (
+    ACCEPT_STREAM,
+    Place,
+    SessionStream,
+    content_kind,
+    is_stream,
+    messages,
+)
 from mcp_proxy.edges.mcp_wire import (
     Headers,
     Listener,
@@ -18,7 +26,6 @@ from mcp_proxy.edges.mcp_wire import (
     read_result,
 )
 from mcp_proxy.edges.refusals import MESSAGE_BYTES, protocol_broken
-from mcp_proxy.edges.sse import SseParser, SseRefused
 
 _CONTENT = (
     ("Content-Type", "application/json"),
@@ -38,17 +45,21 @@ class HttpWire:
         self._link = link
         self.spec = link.spec
         self.limits = link.limits
+        self._listener: Listener | None = None
+        self._stream: SessionStream | None = None
 
     async def request(
         self, message: dict[str, Any], headers: Headers, listener: Listener, trip: Trip
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
         """POST a request and wait for its result. Raises Broken, CredentialError."""
-        link, body = self._link, strict_json.dumps(message)
+        link, body, place = self._link, strict_json.dumps(message), Place(self.limits)
         async with link.send("POST", self.spec.url, (*_CONTENT, *headers), body, trip) as reply:
             if not 200 <= reply.status < 300:
                 raise await _refused(link, reply)
-            answer = await _answer(reply, message["id"], listener, self.limits)
-            return read_result(answer, self.limits, reply.status), reply.headers
+            answer = await self._answer(reply, message["id"], listener, place)
+        if answer is None:
+            answer = await self._resumed(place, message["id"], headers, listener, trip)
+        return read_result(answer, self.limits, reply.status), reply.headers
 
     async def notify(self, message: dict[str, Any], headers: Headers, trip: Trip) -> None:
         """POST a notification or a response; only the status matters. Raises Broken."""
@@ -58,12 +69,17 @@ class HttpWire:
                 raise await link.refused(reply)
 
     def hear(self, listener: Listener) -> None:
-        """Nothing comes outside of requests here yet."""
+        """Who hears a session's own stream, from the next `attend` on."""
+        self._listener = listener
 
     async def attend(
         self, headers: Headers, turned: Callable[[Turn], None], *, listening: bool
     ) -> None:
-        """See `hear`."""
+        """See `Wire`."""
+        await self._end_stream()
+        if listening and self._listener is not None:
+            self._stream = SessionStream(self._link, headers, self._listener, turned)
+            await self._stream.head()
 
     async def leave(self, headers: Headers, trip: Trip) -> None:
         """DELETE the session; whatever the status. Raises Broken."""
@@ -72,43 +88,71 @@ class HttpWire:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._end_stream()
         await self._link.close()
 
+    async def _end_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await stream.close()
 
-async def _answer(
-    reply: Reply, request_id: int, listener: Listener, limits: Limits
-) -> dict[str, Any]:
-    kind = reply.content_type.partition(";")[0].strip().lower()
-    if kind == "application/json":
-        message = parse_message(await reply.read(), reply.status)
-        return _ours(message, request_id, reply.status)
-    if kind == "text/event-stream":
-        async with aclosing(_streamed(reply, limits)) as messages:
-            async for message in messages:
-                if "method" not in message:
-                    return _ours(message, request_id, reply.status)
-                if "id" in message:
-                    await listener.asked(message)
-                else:
-                    listener.notified(message)
+    async def _answer(
+        self, reply: Reply, request_id: int, listener: Listener, place: Place
+    ) -> dict[str, Any] | None:
+        """What answers the request; None if its stream ended before and can be gone on with."""
+        kind = content_kind(reply)
+        if kind == "application/json":
+            message = parse_message(await reply.read(), reply.status)
+            return _ours(message, request_id, reply.status)
+        if kind == "text/event-stream":
+            return await self._followed(reply, request_id, listener, place)
+        shown = one_sentence(kind, 64).rstrip(".") if kind else "no content type"
+        raise protocol_broken(f"is neither JSON nor an event stream ({shown})", reply.status)
+
+    async def _followed(
+        self, reply: Reply, request_id: int, listener: Listener, place: Place
+    ) -> dict[str, Any] | None:
+        try:
+            async with aclosing(messages(reply, self.limits, place)) as stream:
+                async for message in stream:
+                    if "method" not in message:
+                        return _ours(message, request_id, reply.status)
+                    if "id" in message:
+                        await listener.asked(message)
+                    else:
+                        listener.notified(message)
+        except Broken as broken:
+            if broken.again != "lost" or not place.last_id:
+                raise
+        return None
+
+    async def _resumed(
+        self, place: Place, request_id: int, headers: Headers, listener: Listener, trip: Trip
+    ) -> dict[str, Any]:
+        """The answer on connections that go on from `place`, for as long as the trip lasts."""
+        while _is_resumable(headers) and place.last_id and place.pause_s() < trip.remaining_s():
+            await asyncio.sleep(place.pause_s())
+            place.ended()
+            answer = await self._again(place, request_id, headers, listener, trip)
+            if answer is not None:
+                return answer
         raise _stream_ended()
-    shown = one_sentence(kind, 64).rstrip(".") if kind else "no content type"
-    raise protocol_broken(f"is neither JSON nor an event stream ({shown})", reply.status)
 
-
-async def _streamed(reply: Reply, limits: Limits) -> AsyncGenerator[dict[str, Any]]:
-    """The JSON-RPC messages of an event stream. Raises Broken."""
-    parser = SseParser(limits)
-    async with aclosing(reply.pieces()) as pieces:
-        async for piece in pieces:
-            try:
-                events = parser.feed(piece)
-            except SseRefused as refused:
-                raise protocol_broken(str(refused), reply.status) from None
-            for event in events:
-                # An event without data primes resumption (2025-11-25); other kinds are not MCP's.
-                if event.kind == "message" and event.data:
-                    yield parse_message(reply.secret.remove(event.data), reply.status)
+    async def _again(
+        self, place: Place, request_id: int, headers: Headers, listener: Listener, trip: Trip
+    ) -> dict[str, Any] | None:
+        sent = (ACCEPT_STREAM, ("Last-Event-ID", place.last_id), *headers)
+        try:
+            async with self._link.send("GET", self.spec.url, sent, None, trip) as reply:
+                if is_stream(reply):
+                    return await self._followed(reply, request_id, listener, place)
+                if reply.status < 500:
+                    raise _stream_ended()
+        except Broken as broken:
+            # No connection now: one later may do.
+            if broken.id != "MCPX-U01":
+                raise
+        return None
 
 
 def _ours(message: dict[str, Any], request_id: int, status: int) -> dict[str, Any]:
@@ -134,6 +178,11 @@ async def _refused(link: Link, reply: Reply) -> Broken:
         if message.get("jsonrpc") == "2.0" and type(error.get("code")) is int:
             return gateway_error(error, reply.status, link.limits)
     return link.refusal(reply, body)
+
+
+def _is_resumable(headers: Headers) -> bool:
+    """Streams of the modern era cannot be gone on with; its requests name their method."""
+    return all(name != "Mcp-Method" for name, _ in headers)
 
 
 def _stream_ended() -> Broken:

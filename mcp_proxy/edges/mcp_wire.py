@@ -89,7 +89,10 @@ class Wire(Protocol):
         """
 
     async def leave(self, headers: Headers, trip: Trip) -> None:
-        """Tell the upstream that the session which `headers` name is over. Raises Broken."""
+        """Tell the upstream that the session which `headers` name is over. Raises Broken.
+
+        A duplex wire has nothing to say: its session ends with its channel.
+        """
 
     async def close(self) -> None:
         """Close the connections."""

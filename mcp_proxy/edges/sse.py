@@ -6,6 +6,9 @@ from typing import NamedTuple
 from mcp_proxy.core.limits import Limits
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+# What a header can carry as it is: visible ASCII, with blanks inside.
+_ID = re.compile(rb"[!-~](?:[ -~]*[!-~])?")
+_MILLISECONDS = re.compile(rb"[0-9]{1,9}")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -21,10 +24,19 @@ class SseEvent(NamedTuple):
 
 
 class SseParser:
-    """Feed it pieces of any cut; it holds at most one event."""
+    """Feed it pieces of any cut; it holds at most one event.
 
-    def __init__(self, limits: Limits) -> None:
-        """Bounds: `sse_event_bytes` for one event, `sse_events` for events, comments and blanks."""
+    `last_id` is what a Last-Event-ID header would say after the events given so far, "" if the
+    stream named none or one that no header carries. `retry_ms` is the stream's own wish.
+    """
+
+    def __init__(self, limits: Limits, last_id: str = "") -> None:
+        """Bounds: `sse_event_bytes` for one event, `sse_events` for events, comments and blanks.
+
+        `last_id` is the place that this stream goes on from.
+        """
+        self.last_id = self._id = last_id
+        self.retry_ms: int | None = None
         self._limits = limits
         self._line: list[bytes] = []
         self._line_bytes = 0
@@ -72,8 +84,17 @@ class SseParser:
             self._check()
         elif name == b"event":
             self._kind = value[:64]
+        elif name == b"id" and b"\0" not in value:
+            self._id = value.decode("ascii") if self._is_id(value) else ""
+        elif name == b"retry" and _MILLISECONDS.fullmatch(value):
+            self.retry_ms = int(value)
+
+    def _is_id(self, value: bytes) -> bool:
+        bounded = len(value) <= self._limits.sse_id_chars
+        return bounded and _ID.fullmatch(value) is not None
 
     def _dispatch(self) -> SseEvent | None:
+        self.last_id = self._id
         data, kind = self._data, self._kind
         self._data, self._data_bytes, self._kind = [], 0, b""
         if not data:

@@ -56,3 +56,34 @@ def test_s25_a_flood_is_refused(flood: bytes):
     pieces = SseParser(LIMITS._replace(sse_event_bytes=10_000, sse_events=1_000))
     with pytest.raises(SseRefused):
         all(pieces.feed(flood) is not None for _ in range(100_000))
+
+
+@pytest.mark.parametrize(
+    ("stream", "last_id", "retry_ms"),
+    [
+        (b"data: a\n\n", "", None),
+        (b"id: 1\ndata: a\n\n", "1", None),
+        (b"id: 1\n\n", "1", None),
+        (b"id: 1\ndata: a\n\ndata: b\n\n", "1", None),
+        (b"id: 1\ndata: a\n\nid\ndata: b\n\n", "", None),
+        (b"id: 1\ndata: a\n\nid: 2\ndata: cut off", "1", None),
+        (b"id: a\0b\ndata: a\n\n", "", None),
+        (b"id: a b/c=\ndata: a\n\n", "a b/c=", None),
+        (b"retry: 500\nid: 7\ndata:\n\n", "7", 500),
+        (b"retry: 5s\nretry: -1\nretry:\n\n", "", None),
+        (b"retry: 99999999999\n\n", "", None),
+    ],
+)
+def test_the_place_to_go_on_from_is_read(stream: bytes, last_id: str, retry_ms: int | None):
+    parser = SseParser(LIMITS)
+    parser.feed(stream)
+    assert (parser.last_id, parser.retry_ms) == (last_id, retry_ms)
+
+
+@pytest.mark.parametrize(
+    "name", [b"x" * (LIMITS.sse_id_chars + 1), "ü".encode(), b"a\x07b", b"a\tb", b" a "]
+)
+def test_s25_an_id_that_no_header_carries_is_no_place_to_go_on_from(name: bytes):
+    parser = SseParser(LIMITS)
+    parser.feed(b"id: 1\ndata: a\n\nid: " + name + b"\ndata: b\n\n")
+    assert parser.last_id == ""
