@@ -4,7 +4,7 @@ import os
 import re
 from typing import NamedTuple
 
-from mcp_proxy.app.capture import MayStart, capture_listings, captured_bytes
+from mcp_proxy.app.capture import MayStart, capture_listings, gateway_listing
 from mcp_proxy.core.profile import NAME_PATTERN, Auth
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.attempts import Broken
@@ -91,12 +91,12 @@ def _new_from_gateway(name: str, url: str) -> New:
     _refuse_existing(listing_file)
     spec = gateway_spec(url, None)
     try:
-        data = captured_bytes(spec, name, listing_file)
+        data = gateway_listing(spec, name, listing_file)
     except Broken as error:
         if error.status not in (401, 403):
             raise
         spec = gateway_spec(url, Auth("bearer", name, "Authorization"))
-        data = captured_bytes(spec, name, listing_file)
+        data = gateway_listing(spec, name, listing_file)
     new = source_from_listing(name, spec, listing_file, parse_listing(data, listing_file))
     write_given(listing_file, data)
     return new

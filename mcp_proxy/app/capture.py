@@ -3,16 +3,20 @@
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
+from mcp_proxy.edges.executables import find_executable
 from mcp_proxy.edges.files import write_given
+from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.places import find_home
 from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
+from mcp_proxy.edges.upstream_stdio import stdio_upstream
 from mcp_proxy.errors import CredentialError, SourceError
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.listing import dump_listing, listing_path, parse_listing
@@ -20,8 +24,22 @@ from mcp_proxy.workshop.source import Source
 from mcp_proxy.workshop.upstream_source import ListedSource, RestSource
 from mcp_proxy.workshop.upstreams import upstream_spec
 
-# Whether the person at the terminal wants this very command started, once.
-MayStart = Callable[[UpstreamSpec], bool]
+
+class Start(NamedTuple):
+    """A local server about to be started once: the program found, and what it gets.
+
+    `variable` is the credential's, "" for none; a build passes it on from its own environment,
+    for a credential is bound to a command that an installed profile names.
+    """
+
+    spec: UpstreamSpec
+    executable: str
+    variable: str
+    is_set: bool
+
+
+# Whether the person at the terminal wants this very command started.
+MayStart = Callable[[Start], bool]
 
 
 def capture_listings(source: Source, may_start: MayStart | None, *, refresh: bool) -> list[str]:
@@ -42,17 +60,19 @@ def capture_listings(source: Source, may_start: MayStart | None, *, refresh: boo
         path = listing_path(upstream.listing, source.folder)
         if refresh or not os.path.exists(path):
             spec = _spec(source, name, upstream)
-            _check_start(source, name, spec, may_start)
-            write_given(path, captured_bytes(spec, source.profile.profile, upstream.listing))
+            if spec.kind == "stdio":
+                server = _local(source, name, spec, may_start)
+            else:
+                server = _remote(spec, source.profile.profile)
+            data = _captured(server, spec, source.profile.profile, upstream.listing)
+            write_given(path, data)
             captured.append(path)
     return captured
 
 
-def captured_bytes(spec: UpstreamSpec, profile: str, file: str) -> bytes:
-    """A server's listing as the bytes of `file`, with the credential that the profile may use."""
-    data = dump_listing(_fetch(spec, profile))
-    parse_listing(data, file)
-    return data
+def gateway_listing(spec: UpstreamSpec, profile: str, file: str) -> bytes:
+    """A gateway's listing as the bytes of `file`, with the credential that the profile may use."""
+    return _captured(_remote(spec, profile), spec, profile, file)
 
 
 def _spec(source: Source, name: str, upstream: ListedSource) -> UpstreamSpec:
@@ -63,37 +83,49 @@ def _spec(source: Source, name: str, upstream: ListedSource) -> UpstreamSpec:
         source.refuse(path, f"{'.'.join(map(str, path))}: {wrong}")
 
 
-def _check_start(source: Source, name: str, spec: UpstreamSpec, may_start: MayStart | None) -> None:
-    if spec.kind != "stdio":
-        return
+def _remote(spec: UpstreamSpec, profile: str) -> McpUpstream:
+    authorizer = ProfileAuthorizer(profile, PINNED_KEYS, credential_store(find_home()))
+    return http_upstream(spec, authorizer, LIMITS)
+
+
+def _local(
+    source: Source, name: str, spec: UpstreamSpec, may_start: MayStart | None
+) -> McpUpstream:
     next_step = f"mcp-proxy profile build {source.file}"
     if may_start is None:
-        why = f"The listing of {name} is missing, and capturing it starts a program."
+        why = f"{name} has no captured listing here, and capturing it starts a program."
         raise SourceError("MCPX-B02", why, next_step)
-    if not may_start(spec):
+    try:
+        executable = find_executable(spec.command[0], os.environ.get("PATH", ""))
+    except ValueError as error:
+        raise SourceError("MCPX-B02", f"{name} cannot be started. {error}", next_step) from None
+    variable = "" if spec.auth is None else spec.auth.name
+    start = Start(spec, executable, variable, bool(os.environ.get(variable)))
+    if not may_start(start):
         why = f"The command of {name} was not confirmed, so nothing was started."
         raise SourceError("MCPX-B02", why, next_step)
 
+    async def launch() -> Launch:
+        secret = Secret(os.environ[variable]) if start.is_set else None
+        return Launch(executable, spec.command, spec.environment, variable, secret)
 
-def _fetch(spec: UpstreamSpec, profile: str) -> dict[str, Any]:
+    return stdio_upstream(spec, launch, LIMITS)
+
+
+def _captured(server: McpUpstream, spec: UpstreamSpec, profile: str, file: str) -> bytes:
     try:
-        return asyncio.run(_list(_open(spec, profile), spec.deadline_ms / 1000))
+        data = dump_listing(asyncio.run(_list(server, spec.deadline_ms / 1000)))
     except CredentialError as error:
         if error.id != "MCPX-C01" or "credential set" not in error.next:
             raise
         # No profile is installed yet that `credential set` could find by itself.
         raise CredentialError(error.id, error.why, f"{error.next} --profile {profile}") from None
+    parse_listing(data, file)
+    return data
 
 
-def _open(spec: UpstreamSpec, profile: str) -> McpUpstream:
-    if spec.kind == "stdio":
-        raise SourceError("MCPX-B03", "Listings of local servers are not captured yet.")
-    authorizer = ProfileAuthorizer(profile, PINNED_KEYS, credential_store(find_home()))
-    return http_upstream(spec, authorizer, LIMITS)
-
-
-async def _list(upstream: McpUpstream, deadline_s: float) -> dict[str, Any]:
+async def _list(server: McpUpstream, deadline_s: float) -> dict[str, Any]:
     try:
-        return await upstream.listing(deadline_s)
+        return await server.listing(deadline_s)
     finally:
-        await upstream.close()
+        await server.close()

@@ -4,9 +4,9 @@ import argparse
 from typing import Any
 
 from mcp_proxy.app.building import build_file, new_file
+from mcp_proxy.app.capture import Start
 from mcp_proxy.cli import render
 from mcp_proxy.cli.profile_view import command_lines
-from mcp_proxy.core.profile import UpstreamSpec
 
 
 def add_build_commands(subparsers: Any) -> None:
@@ -41,9 +41,8 @@ def run_new(options: argparse.Namespace) -> int:
 def run_build(options: argparse.Namespace) -> int:
     """`profile build`: warnings as talk, the payload's path as data."""
 
-    def may_start(spec: UpstreamSpec) -> bool:
-        render.say("Capturing a listing starts this program, as you, outside of any sandbox:")
-        for line in command_lines(spec):
+    def may_start(start: Start) -> bool:
+        for line in _start_lines(start):
             render.say(line)
         return render.confirm("Start it?", options.yes)
 
@@ -55,3 +54,13 @@ def run_build(options: argparse.Namespace) -> int:
     render.say(f"Built {built.profile} version {built.version}.")
     render.data(built.path)
     return 0
+
+
+def _start_lines(start: Start) -> list[str]:
+    lines = ["To capture its listing, this program is started as you, with all your rights:"]
+    lines += [*command_lines(start.spec), f"  program  {start.executable}"]
+    if start.variable and start.is_set:
+        lines.append(f"  gets     {start.variable}, from this environment")
+    elif start.variable:
+        lines.append(f"  lacks    {start.variable}; set it here if it cannot list without")
+    return lines

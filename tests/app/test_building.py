@@ -4,23 +4,29 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from edges.fakes_http import Handler, Heard, Loopback, http
-from edges.fakes_mcp import LegacyGateway, ModernGateway
+from edges.fakes_mcp import LegacyGateway, ModernGateway, error, result
+from workshop.server_samples import WHOLE_LISTING
 from workshop.source_samples import API, LISTING
 
 from mcp_proxy.app.building import BuiltFile, build, build_file, new_file
+from mcp_proxy.app.capture import Start
 from mcp_proxy.app.credentials import Wish, set_credential
 from mcp_proxy.cli.profile_build import add_build_commands
 from mcp_proxy.core.profile_lines import parse_payload
+from mcp_proxy.core.reading import contents_digest
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.errors import CredentialError, SourceError, UpstreamError, UsageError
 
 Made = TypeVar("Made")
+PAGE = {"uri": "ui://x", "mimeType": "text/html;profile=mcp-app", "text": "<p>app</p>"}
+LISTED = {**WHOLE_LISTING, "ui": {"ui://x": contents_digest({"contents": [PAGE]})}}
 PAGES = (tuple(LISTING["tools"][:1]), tuple(LISTING["tools"][1:]))
 SOURCE = """\
 profile: shop
@@ -60,6 +66,21 @@ def build_beside(handler: Handler, **options: Any) -> BuiltFile:
     return beside(handler, work)
 
 
+async def whole(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+    """All that LISTED holds beside tools, and the page of its app."""
+    method = heard.json()["method"]
+    keys = {
+        "resources/list": "resources",
+        "resources/templates/list": "resourceTemplates",
+        "prompts/list": "prompts",
+    }
+    if method == "resources/read":
+        return result(heard, {"contents": [PAGE]})
+    if method not in keys:
+        return error(heard, -32601)
+    return result(heard, {keys[method]: WHOLE_LISTING[keys[method]]})
+
+
 class Guarded(ModernGateway):
     """A gateway that wants a token."""
 
@@ -71,10 +92,13 @@ class Guarded(ModernGateway):
 
 @pytest.mark.parametrize("gateway", [ModernGateway, LegacyGateway])
 def test_the_first_build_captures_the_listing(gateway: Any) -> None:
-    built = build_beside(gateway(pages=PAGES))
+    built = build_beside(gateway(whole, PAGES))
     assert built.path == "shop.payload.jsonl"
     assert built.captured == (os.path.realpath("tools.json"),)
-    assert json.loads(Path("tools.json").read_text()) == LISTING
+    captured = json.loads(Path("tools.json").read_text())
+    assert captured.keys() == LISTED.keys()
+    for key, entries in LISTED.items():
+        assert sorted(captured[key], key=str) == sorted(entries, key=str)
     header = parse_payload(Path(built.path).read_bytes(), "", "").header
     assert (header.profile, header.version, header.tools) == ("shop", 3, ("look",))
 
@@ -89,9 +113,9 @@ def test_a_listing_that_is_there_is_not_fetched_again() -> None:
 
 def test_a_refresh_captures_the_listing_anew() -> None:
     Path("tools.json").write_text('{"tools": []}')
-    built = build_beside(ModernGateway(pages=PAGES), refresh=True)
+    built = build_beside(ModernGateway(whole, PAGES), refresh=True)
     assert built.captured
-    assert json.loads(Path("tools.json").read_text()) == LISTING
+    assert json.loads(Path("tools.json").read_text())["tools"] == LISTING["tools"]
 
 
 def test_a_gateway_that_cannot_be_reached_leaves_no_file() -> None:
@@ -108,6 +132,104 @@ def test_s12_a_listing_is_not_captured_outside_the_sources_folder() -> None:
         build_file("shop.yaml", None)
 
 
+SERVER = """\
+import json, os, sys
+open("started", "a").close()
+for line in sys.stdin:
+    heard = json.loads(line)
+    if "id" not in heard:
+        continue
+    answer = {"jsonrpc": "2.0", "id": heard["id"]}
+    told = str(len(os.environ.get("API_KEY", "")))
+    tool = {"name": "t", "description": told, "inputSchema": {"type": "object"}}
+    results = {
+        "initialize": {"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {}},
+        "tools/list": {"tools": [tool]},
+        "ping": {},
+    }
+    if heard["method"] in results:
+        answer["result"] = results[heard["method"]]
+    else:
+        answer["error"] = {"code": -32601, "message": "no"}
+    print(json.dumps(answer), flush=True)
+"""
+LOCAL = """\
+profile: shop
+version: 3
+upstreams:
+  local:
+    kind: stdio
+    command: [%s, %s]
+    listing: local.json
+    auth: {kind: env, credential: token, name: API_KEY}
+tools:
+  "*": {upstream: local}
+"""
+
+
+def local_source(folder: Path) -> str:
+    """A source with a local server, whose file says `started` once it runs."""
+    server = folder / "server.py"
+    server.write_text(SERVER.replace('"started"', repr(str(folder / "started"))))
+    Path("shop.yaml").write_text(LOCAL % (json.dumps(sys.executable), json.dumps(str(server))))
+    return "shop.yaml"
+
+
+def test_s13_a_source_from_elsewhere_starts_no_program_by_being_built(tmp_path: Path) -> None:
+    source = local_source(tmp_path)
+    with pytest.raises(SourceError, match="capturing it starts a program") as caught:
+        build(source, None)
+    assert caught.value.next == "mcp-proxy profile build shop.yaml"
+    asked: list[Start] = []
+    with pytest.raises(SourceError, match="was not confirmed, so nothing was started"):
+        build_file(source, None, may_start=lambda start: bool(asked.append(start)))
+    assert [start.spec.command[0] for start in asked] == [sys.executable]
+    assert not (tmp_path / "started").exists()
+    assert os.listdir() == ["shop.yaml"]
+
+
+def test_s13_a_confirmed_command_is_started_once_and_its_listing_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_KEY", "canary-77")
+    asked: list[Start] = []
+
+    def yes(start: Start) -> bool:
+        asked.append(start)
+        return True
+
+    source = local_source(tmp_path)
+    assert build_file(source, None, may_start=yes).captured
+    assert (tmp_path / "started").exists()
+    assert (asked[0].variable, asked[0].is_set) == ("API_KEY", True)
+    assert json.loads(Path("local.json").read_text())["tools"][0]["description"] == "9"
+    assert build_file(source, None).captured == ()
+    with pytest.raises(SourceError, match="starts a program"):
+        build_file(source, None, refresh=True)
+
+
+def test_a_local_server_that_is_not_here_is_told(tmp_path: Path) -> None:
+    local_source(tmp_path)
+    text = Path("shop.yaml").read_text().replace(json.dumps(sys.executable), "no-such-program")
+    Path("shop.yaml").write_text(text)
+    with pytest.raises(SourceError, match="No program 'no-such-program' is on the PATH"):
+        build_file("shop.yaml", None, may_start=lambda _start: True)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("kind: stdio\n    command: [./x]", "upstreams.local.command.0: is a relative path"),
+        ("kind: stdio\n    command: [npx, x]", "needs an exact version"),
+    ],
+)
+def test_s13_what_cannot_be_trusted_is_not_even_asked_about(words: str, told: str) -> None:
+    lines = LOCAL.replace("kind: stdio\n    command: [%s, %s]", words)
+    Path("shop.yaml").write_text(lines)
+    with pytest.raises(SourceError, match=told):
+        build_file("shop.yaml", None, may_start=lambda _start: pytest.fail("asked"))
+
+
 def test_new_from_a_document_builds_and_is_not_replaced() -> None:
     Path("api.json").write_text(json.dumps(API))
     path, new = new_file("shop", "api.json", None, None)
@@ -119,10 +241,10 @@ def test_new_from_a_document_builds_and_is_not_replaced() -> None:
 
 
 def test_new_from_an_open_gateway_writes_source_and_listing() -> None:
-    path, new = beside(ModernGateway(pages=PAGES), lambda url: new_file("shop", None, url, None))
+    path, new = beside(ModernGateway(whole, PAGES), lambda url: new_file("shop", None, url, None))
     assert (new.tools, new.commented) == (1, 2)
     assert "auth:" not in new.text
-    assert json.loads(Path("shop.tools.json").read_text()) == LISTING
+    assert json.loads(Path("shop.tools.json").read_text())["tools"] == LISTING["tools"]
     assert build_file(path, None).captured == ()
 
 
@@ -137,7 +259,7 @@ def test_new_from_a_guarded_gateway_uses_the_profiles_credential(
         set_credential(wish, None)
         return new_file("shop", None, url, None)[1].text
 
-    text = beside(Guarded(pages=PAGES), work)
+    text = beside(Guarded(whole, PAGES), work)
     assert "auth: {kind: bearer, credential: shop}" in text
     assert "canary" not in text
 
