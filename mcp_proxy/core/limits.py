@@ -69,6 +69,11 @@ class Limits:
     completions: int = 100
     task_id_chars: int = 256
     task_bytes: int = 64 << 10
+    verdict_ms: int = 600_000
+    listing_retry_ms: int = 5_000
+    declared_bytes: int = 4 << 20
+    drift_differences: int = 100
+    drift_words_chars: int = 400
     rounds: int = 10
     parked_calls: int = 64
     parked_ms: int = 600_000

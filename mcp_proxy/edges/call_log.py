@@ -27,7 +27,7 @@ class CallLog:
         self._clear = clear
         self._client = client
         self._segment: AuditSegment | None = None
-        self._notes: dict[str, int] = {}
+        self._notes: dict[tuple[str, str | None], int] = {}
 
     def decided(self, entry: Decided, arguments: Any) -> int:
         """Write a decision ahead of its call; returns its number.
@@ -55,9 +55,12 @@ class CallLog:
         except AuditError:
             return
 
-    def note(self, what: str, count: int = 1) -> None:
-        """Count an event that is no call; it is written with the next entry, or at the end."""
-        self._notes[what] = self._notes.get(what, 0) + count
+    def note(self, what: str, count: int = 1, tool: str | None = None) -> None:
+        """Count an event that is no call; it is written with the next entry, or at the end.
+
+        `tool` is one of the profile's, where the event is about one.
+        """
+        self._notes[what, tool] = self._notes.get((what, tool), 0) + count
 
     def close(self, reason: str) -> None:
         """End the log. Raises AuditError A01, also for what could not be written before."""
@@ -90,6 +93,7 @@ class CallLog:
 
     def _write_notes(self, write: Callable[[str, dict[str, Any]], int]) -> None:
         """Never between a call and its answer: a note that cannot be written must not cost one."""
-        for what, count in list(self._notes.items()):
-            write("note", {"what": what, "count": count})
-            del self._notes[what]
+        for (what, tool), count in list(self._notes.items()):
+            about = {} if tool is None else {"tool": tool}
+            write("note", {"what": what, "count": count, **about})
+            del self._notes[what, tool]

@@ -1,0 +1,228 @@
+"""Drift while serving: what a gateway declares, checked before its tools are called (S16).
+
+A verdict holds for one profile digest, one session of the upstream and ten minutes; whoever calls
+meanwhile shares it, and whoever calls while it is being found waits for the same listing. What has
+drifted leaves the list of tools, here and at the next start, until a listing matches again.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from mcp_proxy.core.drift import drifted_tools
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.plan import Ready
+from mcp_proxy.core.policy import Deny
+from mcp_proxy.core.profile import McpTemplate, Profile, Tool
+from mcp_proxy.core.profile_lines import parse_tool
+from mcp_proxy.edges import verdicts
+from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.single_flight import SingleFlight
+from mcp_proxy.edges.stdio import complain
+from mcp_proxy.errors import CredentialError, HomeError, McpProxyError
+
+
+class Declaring(Protocol):
+    """An upstream that can say what tools it has."""
+
+    @property
+    def session(self) -> object:
+        """Another object once what it has declared may not hold any more."""
+
+    async def declared(self, deadline_s: float) -> dict[str, dict[str, Any]]:
+        """Its tools by name, as listed. Raises McpProxyError."""
+
+
+class Notes(Protocol):
+    """The audit log, for what is no call."""
+
+    def note(self, what: str, count: int = 1, tool: str | None = None) -> None:
+        """Count an event, of one tool of the profile if it is about one; never raises."""
+
+
+class Verdict(NamedTuple):
+    """What one listing said: the drifted tools, or why there was no listing."""
+
+    drifted: frozenset[str]
+    error: McpProxyError | None
+    session: object
+    turn: int
+    until_s: float
+
+
+class DriftWatch:
+    """Fills the road's `Drift` for one profile; `hide` takes all that have drifted, at each change.
+
+    `mcp-proxy profile drift` shows the difference, and says so wherever a tool is refused here.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        profile: Profile,
+        upstreams: Mapping[str, Declaring],
+        notes: Notes,
+        hide: Callable[[frozenset[str]], None],
+    ) -> None:
+        """Reads what was judged before; asks nobody yet."""
+        self._home = home
+        self._profile = profile
+        self._upstreams = upstreams
+        self._notes = notes
+        self._hide = hide
+        self._name = profile.header.profile
+        self._drifted = verdicts.read_drifted(home, self._name, profile.digest)
+        self._flights: dict[str, SingleFlight[Verdict]] = {}
+        self._turns: dict[str, int] = {}
+        self._tools: dict[str, tuple[Tool, ...]] = {}
+        self._keeping: set[asyncio.Task[None]] = set()
+
+    async def check(self, ready: Ready) -> Deny | None:
+        """Why the tool may not be called now; None where it may."""
+        tool = ready.tool
+        if not isinstance(tool.template, McpTemplate):
+            return None
+        verdict = await self._verdict(tool.upstream)
+        if tool.name in self._drifted.get(tool.upstream, ()):
+            return self._changed(tool)
+        if verdict.error is None or tool.effect == "read":
+            return None
+        return _unchecked(tool, verdict.error)
+
+    def stale(self, upstream: str) -> None:
+        """The upstream says that its tools have changed: the next call looks again."""
+        self._turns[upstream] = self._turns.get(upstream, 0) + 1
+
+    async def close(self) -> None:
+        """End what is under way; what is being written is written first."""
+        for flight in self._flights.values():
+            await flight.close()
+        await asyncio.gather(*self._keeping)
+
+    async def _verdict(self, upstream: str) -> Verdict:
+        flight = self._flights.get(upstream)
+        if flight is None:
+            flight = SingleFlight(lambda: self._judge(upstream))
+            self._flights[upstream] = flight
+        held = flight.found()
+        if held is not None and not self._holds(held, upstream):
+            flight.forget(held)
+        verdict = await flight.get()
+        if verdict.turn == self._turns.get(upstream, 0):
+            return verdict
+        flight.forget(verdict)  # the tools changed while they were being listed
+        return await flight.get()
+
+    def _holds(self, verdict: Verdict, upstream: str) -> bool:
+        return (
+            time.monotonic() < verdict.until_s
+            and verdict.turn == self._turns.get(upstream, 0)
+            and verdict.session is self._upstreams[upstream].session
+        )
+
+    async def _judge(self, upstream: str) -> Verdict:
+        turn = self._turns.get(upstream, 0)
+        before = self._drifted.get(upstream, frozenset())
+        source = self._upstreams[upstream]
+        try:
+            declared = await source.declared(self._deadline_s(upstream))
+        except McpProxyError as error:
+            until_s = time.monotonic() + LIMITS.listing_retry_ms / 1000
+            return Verdict(before, error, source.session, turn, until_s)
+        tools = self._tools_of(upstream)
+        drifted = drifted_tools(tools, declared)
+        self._take(upstream, before, drifted)
+        self._keep(upstream, tools, drifted, declared, changed=drifted != before)
+        until_s = time.monotonic() + LIMITS.verdict_ms / 1000
+        return Verdict(drifted, None, source.session, turn, until_s)
+
+    def _deadline_s(self, upstream: str) -> float:
+        """Half of a call's: the call itself has to be answered in its time too."""
+        return self._profile.header.upstreams[upstream].deadline_ms / 2000
+
+    def _tools_of(self, upstream: str) -> tuple[Tool, ...]:
+        if upstream not in self._tools:
+            lines = self._profile.tool_lines.items()
+            tools = [parse_tool(line, name) for name, line in lines]
+            self._tools[upstream] = tuple(tool for tool in tools if tool.upstream == upstream)
+        return self._tools[upstream]
+
+    def _take(self, upstream: str, before: frozenset[str], drifted: frozenset[str]) -> None:
+        """Let the client, the log and the person know what changed."""
+        self._drifted[upstream] = drifted
+        if drifted == before:
+            return
+        for tool in sorted(drifted - before):
+            self._notes.note("tool drifted", tool=tool)
+        for tool in sorted(before - drifted):
+            self._notes.note("tool matches again", tool=tool)
+        self._hide(frozenset().union(*self._drifted.values()))
+        complain(self._told(upstream, before, drifted))
+
+    def _told(self, upstream: str, before: frozenset[str], drifted: frozenset[str]) -> str:
+        news = drifted - before
+        if not news:
+            return f"{upstream} declares {_names(before - drifted)} as before; on again."
+        verb = "is" if len(news) == 1 else "are"
+        return (
+            f"{upstream} no longer declares {_names(news)} as it did for the profile; {verb} off "
+            f"(MCPX-D06). Next: {self._command()}"
+        )
+
+    def _keep(
+        self,
+        upstream: str,
+        tools: tuple[Tool, ...],
+        drifted: frozenset[str],
+        declared: Mapping[str, dict[str, Any]],
+        *,
+        changed: bool,
+    ) -> None:
+        """Write down what other processes, and the command, need; no call waits for it."""
+        entries = {
+            tool.name: declared[tool.template.tool]
+            for tool in tools
+            if isinstance(tool.template, McpTemplate) and tool.name not in drifted
+        }
+        place = (self._home, self._name, self._profile.digest, upstream)
+
+        def write() -> None:
+            try:
+                if changed:
+                    verdicts.record_drifted(*place, drifted)
+                verdicts.record_declared(*place, entries)
+            except HomeError as error:
+                complain(str(error))
+
+        task = asyncio.create_task(asyncio.to_thread(write))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    def _changed(self, tool: Tool) -> Deny:
+        text = (
+            f"The call was not made. {tool.upstream} no longer declares {tool.name} as it did for "
+            f"the profile. The person at this machine can run: {self._command()}."
+        )
+        return Deny("MCPX-D06", "drift", text)
+
+    def _command(self) -> str:
+        return f"mcp-proxy profile drift {self._name}"
+
+
+def _unchecked(tool: Tool, error: McpProxyError) -> Deny:
+    """A missing credential is told as such: without it the call could not be made either."""
+    if isinstance(error, CredentialError):
+        text = f"{error.why} The person at this machine can run: {error.next}."
+        return Deny(error.id, "listing", text)
+    text = (
+        f"The call was not made. What {tool.upstream} declares now could not be checked, and "
+        f"{tool.name} may change something: {error.why}"
+    )
+    return Deny("MCPX-D07", "listing", text)
+
+
+def _names(tools: frozenset[str]) -> str:
+    named = sorted(tools)
+    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    return ", ".join(named[:5]) + more
