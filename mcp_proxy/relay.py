@@ -1,8 +1,10 @@
-"""The road of a call: receive, decide, log "decided", send, admit, log "answered", reply.
+"""The road of a call: plan, log "decided", send, admit, log "answered", reply.
 
 Straight down and straight back. No call leaves before its "decided" entry is written; a denied
-call never reaches an upstream; what cannot be logged is denied. The few Protocols that the road
-needs are stated here and filled by `app`, so this file knows no file, socket or keychain.
+call never reaches an upstream; what cannot be logged is denied. An upstream that asks before it
+answers ends a leg: the client's replies make the next one, decided and logged like the first. The
+few Protocols that the road needs are stated here and filled by `app`, so this file knows no file,
+socket or keychain.
 """
 
 import asyncio
@@ -12,46 +14,28 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from mcp_proxy.core import jsonrpc, policy, results
-from mcp_proxy.core.answer import (
-    Answer,
-    Emit,
-    Event,
-    Failure,
-    HttpAnswer,
-    Log,
-    McpAnswer,
-    Progress,
-    Question,
-    Reply,
-    Sent,
-    Wishes,
-)
+from mcp_proxy.core import arrival, jsonrpc, outcome, planning
+from mcp_proxy.core.answer import Answer, Emit, Event, McpAnswer, Question, Questions, Sent, Wishes
+from mcp_proxy.core.arrival import Met
 from mcp_proxy.core.audit import Answered, Decided
+from mcp_proxy.core.events import clean_event
+from mcp_proxy.core.fault import place_of
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.policy import Allow, Ask, Deny
-from mcp_proxy.core.profile import Tool, UpstreamSpec
+from mcp_proxy.core.outcome import End, Result, RpcError
+from mcp_proxy.core.plan import Going, Label, Plan, Ready, Refused
+from mcp_proxy.core.planning import Planner
+from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.request import Outgoing
-from mcp_proxy.core.schema import Schema
-from mcp_proxy.core.text import clean, clean_value
+from mcp_proxy.core.turn import FIRST, Turn, drop
+from mcp_proxy.core.wishes import wishes
 from mcp_proxy.errors import AuditError
 
 
-class Ready(NamedTuple):
-    """A tool in force, with its compiled schemas and its upstream."""
+class Drift(Protocol):
+    """Whether a gateway still declares a tool as it did for the profile (S16)."""
 
-    tool: Tool
-    schema: Schema
-    response: Schema | None
-    spec: UpstreamSpec
-    expires_s: int | None
-
-
-class Contract(Protocol):
-    """The profile in force, re-verified when local state changed (S6)."""
-
-    def ready(self, tool: str, now_s: float) -> Ready | Deny:
-        """The tool, or why no call of it may pass now."""
+    async def check(self, ready: Ready) -> Deny | None:
+        """Why the tool may not be called; None where it may."""
 
 
 class CallLog(Protocol):
@@ -108,72 +92,110 @@ class Caller(Protocol):
     def tell(self, event: Event) -> None:
         """Hand over progress or a log message, cleaned."""
 
-    async def ask(self, questions: Mapping[str, Question]) -> dict[str, Reply]:
-        """The client's replies by key; one for each question."""
+    async def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
+        """The client's replies by key, raw; one for each question."""
 
 
-class Result(NamedTuple):
-    """A tools/call result in modern form; `error` is the MCPX id of what failed here, if any."""
+class Parking(Protocol):
+    """Where calls wait for a modern client to come again with its replies (S15)."""
 
-    value: dict[str, Any]
-    error: str | None = None
+    def park(self, turn: Turn, label: Label, request: Outgoing, dropped: Callable[[], None]) -> str:
+        """The sealed state that the client brings back; `dropped` is called if it never does."""
+
+    def claim(self, state: Any, label: Label, request: Outgoing) -> Turn | None:
+        """The turn parked for this very request, once; None for any mismatch."""
 
 
-class RpcError(NamedTuple):
-    """A call that is no tool result: the tool does not exist, or we broke."""
+_NOTHING = Wishes({})
 
-    code: int
-    text: str
+
+class Asking(NamedTuple):
+    """A leg that ended in questions, and the turn that their replies make. `number`: its log's."""
+
+    going: Going
+    turn: Turn
+    number: int
 
 
 class Road:
     """One profile's calls, each taken down the road and back."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the Protocols above, one each
         self,
-        contract: Contract,
+        planner: Planner,
+        drift: Drift,
         log: CallLog,
         upstreams: Mapping[str, Upstream],
+        parking: Parking,
         now_s: Callable[[], float],
     ) -> None:
-        self._contract = contract
+        self._planner = planner
+        self._drift = drift
         self._log = log
         self._upstreams = upstreams
+        self._parking = parking
         self._now_s = now_s
         self._in_flight = 0
+        self.reached: set[str] = set()
 
-    async def call(self, method: str, params: dict[str, Any], caller: Caller) -> Result | RpcError:
+    async def call(self, method: str, params: dict[str, Any], caller: Caller) -> End:
         """One request of the client, `_meta` taken off. Raises only CancelledError."""
         self._in_flight += 1
         try:
-            if method != "tools/call":
-                return RpcError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {method[:80]}")
-            arguments = params.get("arguments")
-            return await self._call(params["name"], {} if arguments is None else arguments, caller)
+            return await self._call(method, params, caller)
         except Exception as error:  # noqa: BLE001  (the last line of defence: the session must go on)
-            where = _place(error)
-            with contextlib.suppress(OSError):  # a client may have stopped reading stderr
-                sys.stderr.write(
-                    f"mcp-proxy: internal {type(error).__name__} at {where} (MCPX-I01)\n"
-                )
-            self._log.note("internal error")
-            return RpcError(jsonrpc.INTERNAL_ERROR, "Internal error (MCPX-I01)")
+            return self._broken(error)
         finally:
             self._in_flight -= 1
 
-    async def _call(self, tool: str, arguments: Any, caller: Caller) -> Result | RpcError:
-        now_s = self._now_s()
-        ready = self._contract.ready(tool, now_s)
-        decision = ready if isinstance(ready, Deny) else self._decide(ready, arguments, now_s)
+    async def _call(self, method: str, params: dict[str, Any], caller: Caller) -> End:
+        planned, turn = self._plan(method, params, caller), FIRST
+        if "requestState" in params and not caller.waits:
+            planned, turn = self._claimed(planned, params)
+        while True:
+            met = await self._leg(planned, turn, caller)
+            if not isinstance(met, Asking):
+                return met
+            if not caller.waits:
+                return self._park(met)
+            planned, turn = await self._asked(method, params, met, caller)
+
+    def _plan(self, method: str, params: dict[str, Any], caller: Caller) -> Plan:
+        made = self._planner.plan(method, params, caller.capabilities, self._now_s())
+        if self._in_flight > LIMITS.calls_in_flight and isinstance(made, Going):
+            text = f"At most {LIMITS.calls_in_flight} calls may run at once. Wait for one to end."
+            return planning.refuse(made, Deny("MCPX-D04", "calls in flight", text))
+        return made
+
+    async def _leg(self, planned: Plan, turn: Turn, caller: Caller) -> End | Asking:
+        """One trip to the upstream and back; where it is not made, what is parked is dropped."""
+        decided: int | End | None = None
         try:
-            number = self._log.decided(_entry(ready, decision), arguments)
-            if isinstance(decision, Deny) or isinstance(ready, Deny):
-                return _denied(decision, tool)
-            if _mutates(ready.tool):
+            decided = await self._decided(planned)
+        finally:
+            if not isinstance(decided, int):
+                await turn.drop()
+        if not isinstance(decided, int):
+            return decided
+        assert isinstance(planned, Going)  # noqa: S101  (nothing else has a number)
+        return await self._send(decided, planned, turn, caller)
+
+    async def _decided(self, planned: Plan) -> int | End:
+        """The decision's number in the log; or, where the request stays here, its end."""
+        if isinstance(planned, Going) and planned.ready is not None:
+            drifted = await self._drift.check(planned.ready)
+            planned = planned if drifted is None else planning.refuse(planned, drifted)
+        is_tool = planned.label.is_tool
+        try:
+            number = self._log.decided(planning.decided_entry(planned), planned.arguments)
+            if isinstance(planned, Refused):
+                return outcome.denied(planned.deny, is_tool=is_tool)
+            if planned.mutates:
                 await self._durable(number)
         except AuditError as error:
-            return refused(error.id, f"{error.why} So the call was not made.")
-        return await self._send(number, ready, decision, caller)
+            text = f"{error.why} So the call was not made."
+            return outcome.failed(error.id, text, is_tool=is_tool)
+        return number
 
     async def _durable(self, number: int) -> None:
         try:
@@ -182,118 +204,95 @@ class Road:
             self._log.cancelled(number, "no")
             raise
 
-    def _decide(self, ready: Ready, arguments: Any, now_s: float) -> Allow | Deny:
-        if self._in_flight > LIMITS.calls_in_flight:
-            text = f"At most {LIMITS.calls_in_flight} calls may run at once. Wait for one to end."
-            return Deny("MCPX-D04", "calls in flight", text)
-        decision = policy.decide(
-            ready.tool, ready.schema, ready.spec, arguments, ready.expires_s, now_s
-        )
-        if isinstance(decision, Ask):
-            # Until approvals exist, a call that asks is denied, and says so (formats.md 1).
-            return Deny("MCPX-D03", decision.rule, decision.text)
-        return decision
-
-    async def _send(self, number: int, ready: Ready, allow: Allow, caller: Caller) -> Result:
-        upstream = self._upstreams[ready.tool.upstream]
+    async def _send(self, number: int, going: Going, turn: Turn, caller: Caller) -> End | Asking:
         began_s = time.monotonic()
+        answer: Answer | None = None
         try:
-            wishes = Wishes({}, caller.log_level, caller.wants_progress)
-            deadline_s = ready.spec.deadline_ms / 1000
-            answer = await upstream.call(
-                allow.request, wishes, lambda event: caller.tell(clean_event(event)), deadline_s
-            )
-            admitted = _admit(answer, ready)
+            answer = await self._answer(going, turn, caller)
+            met = arrival.admit(answer, going, turn.leg, caller.capabilities, waits=caller.waits)
         except asyncio.CancelledError:
             self._log.cancelled(number, "maybe")
             raise
         except Exception:
+            await drop(answer)
             broken = Answered("error", "maybe", "MCPX-I01", None, 0, _ms_since(began_s))
             self._log.answered(number, broken)
             raise
         try:
-            self._log.answered(number, _outcome(answer, admitted, _ms_since(began_s)))
-            if _mutates(ready.tool):
+            end = await self._logged(number, going, met, _ms_since(began_s))
+        except BaseException:
+            await drop(answer)
+            raise
+        if isinstance(answer, Questions) and end is None:
+            return Asking(going, Turn(turn.leg + 1, answer.parked, met.asked), number)
+        await drop(answer)
+        assert end is not None  # noqa: S101  (only questions have none)
+        return end
+
+    async def _answer(self, going: Going, turn: Turn, caller: Caller) -> Answer:
+        def emit(event: Event) -> None:
+            caller.tell(clean_event(event))
+
+        if going.is_wish:
+            return McpAnswer({})
+        deadline_s = going.spec.deadline_ms / 1000
+        if turn.parked is not None:
+            return await turn.parked.resume(turn.replies, emit, deadline_s)
+        self.reached.add(going.upstream)
+        spec, wants = going.spec, (caller.log_level, caller.wants_progress)
+        wished = wishes(spec, caller.capabilities, *wants) if spec.features else _NOTHING
+        upstream = self._upstreams[going.upstream]
+        return await upstream.call(going.allow.request, wished, emit, deadline_s)
+
+    async def _logged(self, number: int, going: Going, met: Met, ms: int) -> End | None:
+        """The call's end, once it is in the log; a question that is not there is not asked."""
+        try:
+            self._log.answered(number, met.entry._replace(ms=ms))
+            if going.mutates:
                 await self._log.durable()  # S20: its outcome too survives power loss
         except AuditError as error:
-            return _unlogged(admitted.value, error)
-        return admitted.value
+            if met.end is None:
+                text = f"{error.why} So the call was not finished."
+                return outcome.failed(error.id, text, is_tool=going.label.is_tool)
+            return outcome.unlogged(met.end, error.why, error.id)
+        return met.end
 
+    async def _asked(
+        self, method: str, params: dict[str, Any], asking: Asking, caller: Caller
+    ) -> tuple[Plan, Turn]:
+        """A client that waits is asked now; then everything is decided again."""
+        try:
+            replies = await caller.ask(asking.turn.asked)
+        except BaseException:
+            self._log.cancelled(asking.number, "yes")
+            await asking.turn.drop()
+            raise
+        return planning.answered(self._plan(method, params, caller), asking.turn, replies)
 
-class _Admission(NamedTuple):
-    value: Result
-    size_bytes: int
+    def _park(self, asking: Asking) -> Result:
+        """A client that comes again is told with what; until then the call waits."""
+        going, turn, number = asking
+        state = self._parking.park(
+            turn, going.label, going.allow.request, lambda: self._log.cancelled(number, "yes")
+        )
+        return outcome.asking(turn.asked, state)
 
+    def _claimed(self, planned: Plan, params: dict[str, Any]) -> tuple[Plan, Turn]:
+        """S15: any mismatch is a fresh first leg."""
+        if isinstance(planned, Refused):
+            return planned, FIRST
+        turn = self._parking.claim(params["requestState"], planned.label, planned.allow.request)
+        if turn is None:
+            return planned, FIRST
+        return planning.answered(planned, turn, params.get("inputResponses"))
 
-def refused(error_id: str, text: str) -> Result:
-    """A tool result that tells the model why there is none."""
-    content = [{"type": "text", "text": f"{text} ({error_id})"}]
-    return Result({"content": content, "isError": True}, error_id)
-
-
-def _denied(decision: Allow | Deny, tool: str) -> Result | RpcError:
-    assert isinstance(decision, Deny)  # noqa: S101  (the caller has asked)
-    if decision.id == "MCPX-D05":
-        return RpcError(jsonrpc.INVALID_PARAMS, f"Unknown tool: {tool[:80]}")
-    return refused(decision.id, decision.text)
-
-
-def _admit(answer: Answer, ready: Ready) -> _Admission:
-    if isinstance(answer, Failure):
-        return _Admission(refused(answer.id, answer.text), 0)
-    if not isinstance(answer, (HttpAnswer, McpAnswer)):
-        raise TypeError("an upstream asked what it was not told it may ask")
-    admitted = results.admit(answer, ready.tool.result, ready.response)
-    if isinstance(admitted, results.Rejected):
-        return _Admission(refused(admitted.id, admitted.text), 0)
-    return _Admission(Result(admitted.result), admitted.size_bytes)
-
-
-def _entry(ready: Ready | Deny, decision: Allow | Deny) -> Decided:
-    error = decision.id if isinstance(decision, Deny) else None
-    word = "deny" if isinstance(decision, Deny) else "allow"
-    if isinstance(ready, Deny):
-        return Decided(None, None, None, word, decision.rule, error)
-    tool = ready.tool
-    return Decided(tool.name, tool.upstream, tool.effect, word, decision.rule, error)
-
-
-def _outcome(answer: Answer, admission: _Admission, ms: int) -> Answered:
-    status = answer.status if isinstance(answer, (HttpAnswer, Failure)) else None
-    sent = answer.sent if isinstance(answer, Failure) else "yes"
-    word = "error" if admission.value.value.get("isError") is True else "ok"
-    return Answered(word, sent, admission.value.error, status, admission.size_bytes, ms)
-
-
-def _unlogged(result: Result, error: AuditError) -> Result:
-    """S20: the call was made, so its result is delivered, with a note."""
-    note = f"Note: {error.why} Further calls are denied."
-    content = [*result.value.get("content", []), {"type": "text", "text": note}]
-    return Result({**result.value, "content": content}, error.id)
+    def _broken(self, error: Exception) -> RpcError:
+        text = f"mcp-proxy: internal {type(error).__name__} at {place_of(error)} (MCPX-I01)\n"
+        with contextlib.suppress(OSError):  # a client may have stopped reading stderr
+            sys.stderr.write(text)
+        self._log.note("internal error")
+        return RpcError(jsonrpc.INTERNAL_ERROR, "Internal error (MCPX-I01)", None, "MCPX-I01")
 
 
 def _ms_since(began_s: float) -> int:
     return int((time.monotonic() - began_s) * 1000)
-
-
-def _mutates(tool: Tool) -> bool:
-    return tool.effect != "read"
-
-
-def _place(error: Exception) -> str:
-    """File and line of an internal error: never its text, which may hold a value."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "an unknown place"
-    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
-
-
-def clean_event(event: Event) -> Event:
-    """Progress and log messages with their strings cleaned (S14, S25)."""
-    if isinstance(event, Progress):
-        text = event.message
-        return event if text is None else event._replace(message=clean(text))
-    logger = None if event.logger is None else clean(event.logger)
-    return Log(event.level, logger, clean_value(event.data))

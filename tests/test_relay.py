@@ -2,132 +2,25 @@
 
 import asyncio
 import contextlib
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from core.tool_samples import REST, rest_tool, rule
+from core.tool_samples import REST
+from road_world import World, text_of
 
 from mcp_proxy.app.call import NoCaller
-from mcp_proxy.core.answer import (
-    Answer,
-    Emit,
-    Failure,
-    HttpAnswer,
-    Log,
-    Progress,
-    Sent,
-    Wishes,
-)
+from mcp_proxy.core.answer import Failure, Log, Progress, Sent
 from mcp_proxy.core.audit import Answered, Decided
+from mcp_proxy.core.events import clean_event
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.outcome import End, Result, RpcError
 from mcp_proxy.core.policy import Deny
-from mcp_proxy.core.profile import ResultRules
-from mcp_proxy.core.request import Outgoing, RestRequest
-from mcp_proxy.core.schema import compile_schema
-from mcp_proxy.errors import AuditError
-from mcp_proxy.relay import Ready, Result, Road, RpcError, clean_event
 
-SCHEMA = {"type": "object", "properties": {"q": {"type": "integer", "maximum": 9}}}
 SECRET = "canary-7f3a"
-GOOD = HttpAnswer(200, "application/json", b'{"total":5}')
 OK = ["log decided allow", "upstream read", "log answered ok", "reply"]
 
 
-class World:
-    """Contract, log and upstream in one; every effect is a line of `trace`."""
-
-    def __init__(self, answer: Answer | Exception = GOOD, **faults: Any) -> None:
-        """`faults`: full_at (the log's method that fails), expires_s, waits (for cancel), ready."""
-        self.trace: list[str] = []
-        self.entries: list[Decided | Answered] = []
-        self.arguments: list[Any] = []
-        self.deadlines: list[float] = []
-        self.reached = asyncio.Event()
-        self._answer = answer
-        self._faults = faults
-
-    def ready(self, tool: str, now_s: float) -> Ready | Deny:
-        assert now_s == 1000.0
-        broken = self._faults.get("ready")
-        if isinstance(broken, Exception):
-            raise broken
-        if broken is not None:
-            return broken  # type: ignore[no-any-return]
-        tools = {"read": "read", "write": "write", "destroy": "destructive", "ask": "read"}
-        if tool not in tools:
-            return Deny("MCPX-D05", "tools of the profile", "Unknown tool")
-        made = rest_tool(
-            {"q": rule("query", "q")},
-            path=f"/{tool}",
-            method="GET",
-            enforced=SCHEMA,
-            name=tool,
-            effect=tools[tool],
-            approval="always" if tool == "ask" else "never",
-            result=ResultRules("off", None, (), self._faults.get("max_bytes", 1 << 20), ()),
-        )
-        expires_s = self._faults.get("expires_s")
-        return Ready(made, compile_schema(SCHEMA), None, REST, expires_s)
-
-    def decided(self, entry: Decided, arguments: Any) -> int:
-        self._may("decided")
-        self.entries.append(entry)
-        self.arguments.append(arguments)
-        self.trace.append(" ".join(filter(None, ("log decided", entry.decision, entry.error))))
-        return len(self.entries)
-
-    async def durable(self) -> None:
-        if self._faults.get("waits") == "durable":
-            await self._wait()
-        self._may("durable")
-        self.trace.append("log durable")
-
-    def answered(self, call: int, entry: Answered) -> None:
-        self._may("answered")
-        assert isinstance(self.entries[call - 1], Decided)
-        self.entries.append(entry)
-        self.trace.append(" ".join(filter(None, ("log answered", entry.outcome, entry.error))))
-
-    def cancelled(self, call: int, sent: Sent) -> None:
-        assert isinstance(self.entries[call - 1], Decided)
-        self.trace.append(f"log cancelled {sent}")
-
-    def note(self, what: str) -> None:
-        self.trace.append(f"log note {what}")
-
-    async def call(
-        self, request: Outgoing, _wishes: Wishes, emit: Emit, deadline_s: float
-    ) -> Answer:
-        assert isinstance(request, RestRequest)
-        self.trace.append("upstream " + request.url.rpartition("/")[2].partition("?")[0])
-        self.deadlines.append(deadline_s)
-        emit(Progress(1, None, None))
-        if self._faults.get("waits") == "upstream":
-            await self._wait()
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        return self._answer
-
-    async def _wait(self) -> None:
-        self.reached.set()
-        await asyncio.Event().wait()
-
-    def _may(self, method: str) -> None:
-        if self._faults.get("full_at") == method:
-            raise AuditError("MCPX-A01", "The audit log cannot be written: no space.")
-
-    def road(self) -> Road:
-        return Road(self, self, {"api": self}, lambda: 1000.0)
-
-    def told(self, answer: Result | RpcError) -> Self:
-        if isinstance(answer, RpcError):
-            self.trace.append(f"error {answer.code}")
-        else:
-            self.trace.append(" ".join(filter(None, ("reply", answer.error))))
-        return self
-
-
-def answer_of(world: World, tool: str, arguments: Any = None) -> Result | RpcError:
+def answer_of(world: World, tool: str, arguments: Any = None) -> End:
     given = {} if arguments is None else arguments
     answer = asyncio.run(
         world.road().call("tools/call", {"name": tool, "arguments": given}, NoCaller())
@@ -140,11 +33,6 @@ def drive(world: World, tool: str, arguments: Any = None) -> list[str]:
     """The trace of one call."""
     answer_of(world, tool, arguments)
     return world.trace
-
-
-def text_of(answer: Result | RpcError) -> str:
-    assert isinstance(answer, Result)
-    return "\n".join(block["text"] for block in answer.value["content"])
 
 
 def test_a_call_is_logged_before_it_leaves_and_before_it_is_answered() -> None:
@@ -174,7 +62,7 @@ def test_an_unknown_tool_is_logged_and_is_no_tool_result() -> None:
     world = World()
     answer = answer_of(world, "x" * 500)
     assert world.trace == ["log decided deny MCPX-D05", "error -32602"]
-    assert answer == RpcError(-32602, "Unknown tool: " + "x" * 80)
+    assert answer == RpcError(-32602, "Unknown tool: " + "x" * 80, None, "MCPX-D05")
     assert world.entries == [
         Decided(None, None, None, "deny", "tools of the profile", "MCPX-D05")
     ], "a name that the profile does not have is the client's text, and stays out of the log"
@@ -237,7 +125,7 @@ def test_a_failing_upstream_is_a_tool_result_and_the_log_says_whether_it_was_sen
     world = World(Failure("MCPX-U01", "The upstream is out of reach.", sent, 503))
     answer = answer_of(world, "read")
     assert world.trace[2:] == ["log answered error MCPX-U01", "reply MCPX-U01"]
-    assert text_of(answer) == "The upstream is out of reach. (MCPX-U01)"
+    assert text_of(answer) == "api: The upstream is out of reach. (MCPX-U01)"
     entry = world.entries[-1]
     assert isinstance(entry, Answered)
     assert (entry.outcome, entry.sent, entry.error, entry.status) == (
@@ -344,16 +232,18 @@ def test_s25_an_internal_error_is_told_without_its_text_anywhere(
         "log note internal error",
         "error -32603",
     ]
-    assert answer == RpcError(-32603, "Internal error (MCPX-I01)")
+    assert answer == RpcError(-32603, "Internal error (MCPX-I01)", None, "MCPX-I01")
     out, said = capsys.readouterr()
     assert out == ""
-    assert said.startswith(f"mcp-proxy: internal {type(error).__name__} at {__name__}:")
+    assert said.startswith(f"mcp-proxy: internal {type(error).__name__} at road_world:")
     assert SECRET not in said + repr(world.entries)
 
 
 def test_an_internal_error_before_the_decision_makes_no_call() -> None:
     world = World(ready=RuntimeError(SECRET))
-    assert answer_of(world, "write") == RpcError(-32603, "Internal error (MCPX-I01)")
+    assert answer_of(world, "write") == RpcError(
+        -32603, "Internal error (MCPX-I01)", None, "MCPX-I01"
+    )
     assert world.trace == ["log note internal error", "error -32603"]
 
 
@@ -366,7 +256,9 @@ def test_an_internal_error_frees_its_place_for_the_next_call() -> None:
             for _ in range(count)
         ]
 
-    assert set(asyncio.run(run())) == {RpcError(-32603, "Internal error (MCPX-I01)")}
+    assert set(asyncio.run(run())) == {
+        RpcError(-32603, "Internal error (MCPX-I01)", None, "MCPX-I01")
+    }
 
 
 def test_s25_what_an_upstream_says_meanwhile_is_cleaned() -> None:

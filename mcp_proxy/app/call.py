@@ -10,6 +10,8 @@ from mcp_proxy.app.world import build_machinery
 from mcp_proxy.core import policy
 from mcp_proxy.core.answer import Event, Question, Reply, Told
 from mcp_proxy.core.offer import Refusal
+from mcp_proxy.core.outcome import Result, RpcError
+from mcp_proxy.core.plan import Ready
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import Outgoing
 from mcp_proxy.core.session import Session
@@ -17,7 +19,6 @@ from mcp_proxy.edges import clock
 from mcp_proxy.edges.places import find_home
 from mcp_proxy.edges.profile_store import load_profile, read_generation
 from mcp_proxy.errors import AuditError
-from mcp_proxy.relay import Ready, Result, RpcError
 
 
 class DryRun(NamedTuple):

@@ -1,18 +1,19 @@
-"""The profile in force, for the road: parsed tool by tool, verified again on change."""
+"""The profile in force, for the road: parsed as it is asked for, verified again on change."""
 
 from collections.abc import Callable
 
 from mcp_proxy.core.origin import parse_url
+from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource
 from mcp_proxy.core.policy import Deny
-from mcp_proxy.core.profile import Profile
-from mcp_proxy.core.profile_lines import parse_tool
+from mcp_proxy.core.profile import Profile, UpstreamSpec
+from mcp_proxy.core.profile_lines import parse_prompt, parse_resource, parse_tool
+from mcp_proxy.core.reading import find_resource
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
 from mcp_proxy.core.trust_store import may_sign
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import load_profile, read_generation, read_keys
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import McpProxyError, ProfileError
-from mcp_proxy.relay import Ready
 
 _RULE = "profile in force"
 
@@ -34,6 +35,7 @@ class ProfileContract:
         self._on_change = on_change
         self._refusal: Deny | None = None
         self._ready: dict[str, Ready] = {}
+        self._held: Holdings | None = None
 
     def ready(self, tool: str, now_s: float) -> Ready | Deny:
         """The tool, or why no call of it may pass now; `now_s` since the epoch."""
@@ -43,12 +45,37 @@ class ProfileContract:
         except McpProxyError as error:
             return _deny(error)
 
+    def resource(self, uri: str, now_s: float) -> ReadyResource | Deny:
+        """The resource that a URI names, or why it may not be read now."""
+        try:
+            self._notice(now_s)
+            return self._refusal or self._resource(uri)
+        except McpProxyError as error:
+            return _deny(error)
+
+    def prompt(self, name: str, now_s: float) -> ReadyPrompt | Deny:
+        """The prompt, or why it may not be had now."""
+        try:
+            self._notice(now_s)
+            return self._refusal or self._prompt(name)
+        except McpProxyError as error:
+            return _deny(error)
+
+    def holdings(self, now_s: float) -> Holdings | Deny:
+        """All prompts and resources, or why there are none now."""
+        try:
+            self._notice(now_s)
+            return self._refusal or self._holdings()
+        except McpProxyError as error:
+            return _deny(error)
+
     def _notice(self, now_s: float) -> None:
         generation = read_generation(self._home)
         if generation == self._generation:
             return
         self._on_change()
         self._ready.clear()
+        self._held = None
         self._refusal = self._verdict(now_s)
         self._generation = generation
 
@@ -74,19 +101,51 @@ class ProfileContract:
         return self._ready[name]
 
     def _prepare(self, line: bytes, name: str) -> Ready:
-        header = self._profile.header
         tool = parse_tool(line, name)
-        spec = header.upstreams.get(tool.upstream)
-        if spec is None:
-            raise ProfileError("MCPX-P10", f"Tool {name} names an upstream that is not there.")
-        self._check_address(spec.url)
+        spec = self._spec(tool.upstream, f"Tool {name}")
         checks = tool.result.validate != "off"
         try:
             schema = compile_schema(tool.enforced)
             response = compile_schema(tool.result.schema) if checks else None
         except SchemaRefused:
             raise ProfileError("MCPX-P10", f"A schema of tool {name} is not valid.") from None
-        return Ready(tool, schema, response, spec, header.expires)
+        return Ready(tool, schema, response, spec, self._profile.header.expires)
+
+    def _resource(self, uri: str) -> ReadyResource | Deny:
+        held = self._holdings()
+        found = find_resource(held.resources, uri)
+        if found is None:
+            return Deny("MCPX-D05", "resources of the profile", "Unknown resource")
+        spec = self._spec(found.upstream, f"Resource {found.name}")
+        return ReadyResource(found, spec, held.expires_s)
+
+    def _prompt(self, name: str) -> ReadyPrompt | Deny:
+        held = self._holdings()
+        found = next((item for item in held.prompts if item.name == name), None)
+        if found is None:
+            return Deny("MCPX-D05", "prompts of the profile", f"Unknown prompt: {name[:80]}")
+        spec = self._spec(found.upstream, f"Prompt {name}")
+        return ReadyPrompt(found, spec, held.expires_s)
+
+    def _holdings(self) -> Holdings:
+        """Parsed at the first need; a list of thousands is read by few clients."""
+        if self._held is None:
+            profile = self._profile
+            self._held = Holdings(
+                tuple(parse_prompt(line, name) for name, line in profile.prompt_lines.items()),
+                tuple(parse_resource(line, name) for name, line in profile.resource_lines.items()),
+                profile.header.upstreams,
+                profile.header.expires,
+            )
+        return self._held
+
+    def _spec(self, upstream: str, whose: str) -> UpstreamSpec:
+        spec = self._profile.header.upstreams.get(upstream)
+        if spec is None:
+            raise ProfileError("MCPX-P10", f"{whose} names an upstream that is not there.")
+        if spec.kind != "stdio":
+            self._check_address(spec.url)
+        return spec
 
     def _check_address(self, url: str) -> None:
         """S9 again, where it is enforced: the build may have run with other local settings."""

@@ -8,25 +8,34 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from mcp_proxy.app import warmup
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.conversation import Conversation
 from mcp_proxy.app.keychain_store import credential_store
+from mcp_proxy.app.no_drift import NoDrift
+from mcp_proxy.app.owners import ProfileOwners
+from mcp_proxy.app.watching import Watching
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.profile import Profile
+from mcp_proxy.core.listeners import Listeners
+from mcp_proxy.core.planning import Planner
+from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.session import Outcome, Session
+from mcp_proxy.core.task_register import TaskRegister
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.audit_files import Subject
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.call_log import CallLog
+from mcp_proxy.edges.parking import Parking
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.edges.stdio import Lines, Wire, complain
 from mcp_proxy.edges.stdio_loop import StdioLoop
-from mcp_proxy.edges.upstream_mcp import McpUpstream
+from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
+from mcp_proxy.edges.upstream_stdio import stdio_upstream
 from mcp_proxy.errors import AuditError, McpProxyError
 from mcp_proxy.relay import Road
 
@@ -55,10 +64,12 @@ class Machinery(NamedTuple):
 
     road: Road
     log: CallLog
+    parking: Parking
+    watching: Watching
     upstreams: Mapping[str, RestUpstream | McpUpstream]
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and end what was started."""
         await asyncio.gather(*(item.close() for item in self.upstreams.values()))
 
 
@@ -77,10 +88,29 @@ def build_machinery(
     subject = Subject(header.profile, header.version, profile.digest)
     log = CallLog(home.state, subject, header.audit.clear, lambda: session.client)
     upstreams = {
-        name: (McpUpstream if spec.kind == "mcp" else RestUpstream)(spec, authorizer, LIMITS)
-        for name, spec in header.upstreams.items()
+        name: _build_upstream(name, spec, authorizer) for name, spec in header.upstreams.items()
     }
-    return Machinery(Road(contract, log, upstreams, clock.now_s), log, upstreams)
+    tasks = TaskRegister(LIMITS.owned_tasks)
+    parking = Parking(profile.digest, clock.now_s, LIMITS)
+    road = Road(Planner(contract, tasks), NoDrift(), log, upstreams, parking, clock.now_s)
+    watching = Watching(
+        Listeners(session),
+        {name: item for name, item in upstreams.items() if isinstance(item, McpUpstream)},
+        road.reached,
+        ProfileOwners(contract, tasks, log.note, clock.now_s),
+        lambda _upstream: None,
+    )
+    return Machinery(road, log, parking, watching, upstreams)
+
+
+def _build_upstream(
+    name: str, spec: UpstreamSpec, authorizer: ProfileAuthorizer
+) -> RestUpstream | McpUpstream:
+    if spec.kind == "stdio":
+        return stdio_upstream(spec, partial(authorizer.launch, name, spec), LIMITS)
+    if spec.kind == "mcp":
+        return http_upstream(spec, authorizer, LIMITS)
+    return RestUpstream(spec, authorizer, LIMITS)
 
 
 def prepare(home: Home, profile: Profile) -> None:
@@ -119,7 +149,9 @@ async def _serve(start: Start) -> int:
             conversation.take(_outcomes(start.session, line))
 
     stdio = StdioLoop(start.wire, on_data)
-    conversation = Conversation(start.session, machinery.road, machinery.log, stdio.send)
+    conversation = Conversation(
+        start.session, machinery.road, machinery.watching, machinery.log, stdio.send
+    )
     _watch_ends(start.parent_fd, end)
     for what, count in start.notes.items():
         machinery.log.note(what, count)
@@ -133,6 +165,9 @@ async def _serve(start: Start) -> int:
 async def _close(machinery: Machinery, stdio: StdioLoop, reason: str) -> int:
     with contextlib.suppress(TimeoutError):
         await stdio.drained(EOF_GRACE_S)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(EOF_GRACE_S):
+            await machinery.parking.close()
     try:
         machinery.log.close(reason)
     except AuditError as error:

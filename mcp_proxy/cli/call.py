@@ -7,11 +7,11 @@ from typing import Any
 from mcp_proxy.app.call import DryRun, dry_run, make_call
 from mcp_proxy.cli import render
 from mcp_proxy.core import strict_json
+from mcp_proxy.core.outcome import Result, RpcError
 from mcp_proxy.core.policy import Ask, Deny
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import Outgoing, RestRequest
 from mcp_proxy.errors import UsageError
-from mcp_proxy.relay import Result, RpcError
 
 _EXIT_CODES = {"P": 3, "H": 3, "C": 4, "A": 5, "U": 6}
 _MASK = "********"

@@ -15,10 +15,14 @@ from mcp_proxy.core.shape import Unfit
 
 
 class Admitted(NamedTuple):
-    """A tools/call result in its modern form, and the size of what it says in bytes."""
+    """A result in its modern form, and the size of what it says in bytes.
+
+    `error` is the error id of a part that was withheld, if one was.
+    """
 
     result: dict[str, Any]
     size_bytes: int
+    error: str | None = None
 
 
 class Rejected(NamedTuple):

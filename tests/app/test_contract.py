@@ -7,6 +7,7 @@ import pytest
 from homes import OTHER_SEED, SEED, distrust, install, make_home, tool, trust
 
 from mcp_proxy.app.contract import ProfileContract
+from mcp_proxy.core.plan import Ready
 from mcp_proxy.core.policy import Deny, decide
 from mcp_proxy.core.profile import ResultRules
 from mcp_proxy.edges.files import write_file
@@ -19,7 +20,6 @@ from mcp_proxy.edges.profile_store import (
     read_generation,
     records_path,
 )
-from mcp_proxy.relay import Ready
 
 NOW_S = 1_800_000_000.0
 

@@ -12,8 +12,9 @@ from mcp_proxy.app import conversation as module
 from mcp_proxy.app.conversation import Conversation
 from mcp_proxy.core.answer import Event, Log, Progress
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.outcome import End, Result, RpcError
 from mcp_proxy.core.session import Session
-from mcp_proxy.relay import Caller, Result, RpcError
+from mcp_proxy.relay import Caller
 
 
 class Road:
@@ -23,9 +24,9 @@ class Road:
         self.started: list[str] = []
         self.ended: list[str] = []
         self.emits: dict[str, Callable[[Event], None]] = {}
-        self.answers: dict[str, asyncio.Future[Result | RpcError]] = {}
+        self.answers: dict[str, asyncio.Future[End]] = {}
 
-    async def call(self, method: str, params: Any, caller: Caller) -> Result | RpcError:
+    async def call(self, method: str, params: Any, caller: Caller) -> End:
         assert method == "tools/call"
         tool = params["name"]
         self.started.append(tool)
@@ -47,6 +48,30 @@ class Notes:
         self.notes.append(what)
 
 
+class Watching:
+    """What a conversation tells of its client's wishes."""
+
+    def __init__(self) -> None:
+        self.trace: list[str] = []
+        self.send: Callable[[bytes], None] = lambda _line: None
+        self.tasks: set[str] = set()
+
+    def sync(self) -> None:
+        self.trace.append("sync")
+
+    def called(self) -> None:
+        self.trace.append("called")
+
+    def roots_changed(self) -> None:
+        self.trace.append("roots changed")
+
+    def follows(self, task_id: str) -> bool:
+        return task_id in self.tasks
+
+    def close(self) -> None:
+        self.trace.append("close")
+
+
 class Talk:
     """One client, its conversation, and what it was sent."""
 
@@ -54,9 +79,11 @@ class Talk:
         self.road, self.log = Road(), Notes()
         self.session = Session(OFFER)
         self.sent: list[Any] = []
+        self.watching = Watching()
         self.conversation = Conversation(
             self.session,
             self.road,  # type: ignore[arg-type]
+            self.watching,  # type: ignore[arg-type]
             self.log,  # type: ignore[arg-type]
             lambda line: self.sent.append(json.loads(line)),
         )

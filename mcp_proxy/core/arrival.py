@@ -1,0 +1,69 @@
+"""What came back of one leg: admitted for the client and worded for the log."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mcp_proxy.core import outcome, questions
+from mcp_proxy.core.answer import Answer, Failure, HttpAnswer, Question, Questions
+from mcp_proxy.core.audit import Answered
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.outcome import End
+from mcp_proxy.core.plan import Going
+from mcp_proxy.core.results import Admitted
+from mcp_proxy.core.wishes import wishes
+
+# Failures of an upstream that say nothing of the call: with several, one wants to know which.
+_SILENT = frozenset({"MCPX-U01", "MCPX-U02", "MCPX-U04", "MCPX-U05", "MCPX-U06"})
+
+
+class Met(NamedTuple):
+    """The end of the call; or, where that is None, what the client is asked."""
+
+    end: End | None
+    entry: Answered
+    asked: Mapping[str, Question] = {}
+
+
+def admit(
+    answer: Answer, going: Going, leg: int, capabilities: Mapping[str, Any], *, waits: bool
+) -> Met:
+    """One answer by the rules of its method; `waits` as the client does (legacy).
+
+    The entry's time is not in it yet.
+    """
+    is_tool = going.label.is_tool
+    if isinstance(answer, Questions):
+        return _admit_questions(answer, going, leg, capabilities)
+    if isinstance(answer, Failure):
+        if answer.id in _SILENT:
+            answer = answer._replace(text=f"{going.upstream}: {answer.text}")
+        end = outcome.unanswered(answer, is_tool=is_tool, is_modern=not waits)
+        return Met(end, _entry(end, answer.sent, answer.status, 0))
+    admitted = going.admit(answer)
+    end = outcome.ended(admitted, is_tool=is_tool)
+    status = answer.status if isinstance(answer, HttpAnswer) else None
+    size_bytes = admitted.size_bytes if isinstance(admitted, Admitted) else 0
+    return Met(end, _entry(end, "maybe" if going.is_wish else "yes", status, size_bytes))
+
+
+def _admit_questions(
+    answer: Questions, going: Going, leg: int, capabilities: Mapping[str, Any]
+) -> Met:
+    agreed = wishes(going.spec, capabilities, None, progress=False).capabilities
+    asked = questions.admit_questions(answer.asked, going.spec, going.upstream, agreed)
+    if isinstance(asked, questions.Refused):
+        return _ended_by_question(asked.text, going)
+    if leg >= LIMITS.rounds:
+        return _ended_by_question(f"It has asked {LIMITS.rounds} times in this call.", going)
+    return Met(None, Answered("asked", "yes", None, None, 0, 0), asked)
+
+
+def _ended_by_question(why: str, going: Going) -> Met:
+    text = f"{going.upstream} asked for what it may not ask for, so the call was ended. {why}"
+    end = outcome.failed("MCPX-D08", text, is_tool=going.label.is_tool)
+    return Met(end, _entry(end, "yes", None, 0))
+
+
+def _entry(end: End, sent: str, status: int | None, size_bytes: int) -> Answered:
+    is_error = isinstance(end, outcome.RpcError) or end.value.get("isError") is True
+    return Answered("error" if is_error else "ok", sent, end.error, status, size_bytes, 0)
