@@ -50,12 +50,9 @@ def prepare(folder: str, upstream: Mapping[str, Any], *more: tuple[str, ...]) ->
     with open(source, "w", encoding="utf-8") as file:
         # JSON is YAML.
         json.dump(everything_of(upstream), file)
-    run_batch(env, ("home", "init", env["MCP_PROXY_HOME"]))
-    settings = os.path.join(env["MCP_PROXY_HOME"], "config", "settings.toml")
-    with open(os.open(settings, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-        file.write("[network]\nlocalhost = true\n")
     run_batch(
         env,
+        ("home", "init", env["MCP_PROXY_HOME"]),
         ("profile", "sign", source, "-o", envelope, "--key", "env:SIGNING_KEY"),
         ("trust", "add", LAST, "--profiles", PROFILE, "--yes"),
         *more,

@@ -103,8 +103,11 @@ def run_scenario(leg: str, revision: str, scenario: str, options: list[str]) -> 
         for check in checks
         if check["status"] in ("FAILURE", "WARNING")
     }
-    if not bad and (done.returncode != 0 or passed == 0):
-        bad = {"run": f"{passed} checks passed, exit {done.returncode}: {done.stderr[-2000:]}"}
+    if "Client exited with code" in done.stderr:
+        tail = done.stderr.partition("Stderr:")[2].partition("Results saved")[0].strip()
+        bad["driver"] = tail[-1000:]
+    elif not bad and (done.returncode != 0 or passed == 0):
+        bad["run"] = f"{passed} checks passed, exit {done.returncode}: {done.stderr[-1000:]}"
     return Outcome(leg, revision, scenario, passed, bad, time.monotonic() - began)
 
 
@@ -159,7 +162,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("scenario", nargs="*")
     parser.add_argument("--spec", choices=REVISIONS)
     parser.add_argument("--direct", action="store_true", help="test the everything server itself")
-    asked = parser.parse_args(arguments)
+    asked = parser.parse_intermixed_args(arguments)
     if why := node.install():
         print(why, file=sys.stderr)
         return 1
