@@ -24,9 +24,9 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
-from mcp_proxy.edges.gateway_listing import list_tools
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, default_folders, find_home
+from mcp_proxy.edges.upstream_mcp import http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
 from mcp_proxy.errors import McpProxyError
 
@@ -188,10 +188,13 @@ async def _check_upstream(
     what = f"upstream {name}"
     if spec.kind == "mcp" and with_secret:
         authorizer = ProfileAuthorizer(profile, ("keys",), credential_store(home))
+        gateway = http_upstream(spec, authorizer, LIMITS)
         try:
-            tools = await list_tools(spec._replace(deadline_ms=10_000), authorizer, LIMITS)
+            tools = await gateway.declared(_REACH_DEADLINE_S)
         except McpProxyError as error:
             return _bad(what, error)
+        finally:
+            await gateway.close()
         return Check(what, True, f"{spec.url} lists {len(tools)} tools")
     began = time.perf_counter()
     upstream = RestUpstream(spec._replace(auth=None), _NoSecret(), LIMITS)

@@ -65,6 +65,9 @@ class ModernEra:
         stream = ListenStream(request_id, wanted, self._wire.limits, ready, heard)
         await self._request(ask, request_id, stream, Trip(math.inf))
 
+    def roots_changed(self) -> None:
+        """Nothing is said of it in this era: who needs the roots asks for them."""
+
     def is_over(self, broken: Broken) -> bool:
         """Whether the gateway may be of another era now, or have been started anew."""
         if isinstance(broken, GatewayError):

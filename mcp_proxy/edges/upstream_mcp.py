@@ -1,76 +1,132 @@
-"""A remote MCP gateway: one decided tools/call out, one answer back, events meanwhile."""
+"""An MCP upstream: decided requests out, one answer or its questions back, events meanwhile."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from mcp_proxy.core.answer import Answer, Emit, McpAnswer, Wishes
+from mcp_proxy.core.answer import Answer, Change, Emit, McpAnswer, Questions, Reply, Wishes
+from mcp_proxy.core.capabilities import has_extension
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import McpRequest, Outgoing
-from mcp_proxy.edges.attempts import Broken, Trip, persist, settle
-from mcp_proxy.edges.http import Authorizer
-from mcp_proxy.edges.mcp_era import Gateway
+from mcp_proxy.core.wishes import TASKS
+from mcp_proxy.edges.attempts import Trip, persist, settle
+from mcp_proxy.edges.gateway_listing import read_declared, read_listing
+from mcp_proxy.edges.http import Authorizer, Link
+from mcp_proxy.edges.mcp_era import Gateway, Outcome
 from mcp_proxy.edges.mcp_events import CallEvents
+from mcp_proxy.edges.mcp_http import HttpWire
+from mcp_proxy.edges.mcp_input import check_kind
+from mcp_proxy.edges.mcp_listen import Wanted
+from mcp_proxy.edges.mcp_watch import Watch
 from mcp_proxy.edges.mcp_wire import Ask, Halt
-from mcp_proxy.edges.refusals import protocol_broken
+
+
+def http_upstream(spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> "McpUpstream":
+    """A remote gateway over streamable HTTP. Opens nothing yet."""
+    link = Link(spec, authorizer, limits)
+    return McpUpstream(spec, Gateway(HttpWire(link)), limits)
 
 
 class McpUpstream:
-    """Sends `McpRequest`s to one gateway, of either era."""
+    """Sends `McpRequest`s to one MCP server, of either era."""
 
-    def __init__(self, spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> None:
-        """Opens nothing yet."""
+    def __init__(self, spec: UpstreamSpec, gateway: Gateway, limits: Limits) -> None:
+        """Opens nothing yet; `close` closes the gateway too."""
         self._spec = spec
         self._limits = limits
-        self._gateway = Gateway(spec, authorizer, limits)
+        self._gateway = gateway
+        self._watch = Watch(gateway, limits)
+
+    @property
+    def session(self) -> object:
+        """Another object once what the upstream has declared may not hold any more (S16)."""
+        return self._gateway.session
 
     async def call(
         self, request: Outgoing, wishes: Wishes, emit: Emit, deadline_s: float
     ) -> Answer:
-        """One answer within `deadline_s`, whatever the gateway does."""
+        """One answer, or questions, within `deadline_s`, whatever the upstream does."""
 
         async def work(trip: Trip) -> Answer:
             if not isinstance(request, McpRequest):
-                raise TypeError("a gateway takes MCP requests")
-            return await persist(
-                lambda: self._once(request, wishes, emit, trip),
+                raise TypeError("an MCP upstream takes MCP requests")
+            ask = self._ask(request, wishes, emit)
+            outcome = await persist(
+                lambda: self._gateway.ask(ask, trip),
                 trip,
                 self._limits,
                 retry_safe=request.retry_safe,
             )
+            return await self._answer(ask, outcome)
 
         return await settle(work, deadline_s)
 
+    async def resume(
+        self,
+        ask: Ask,
+        halt: Halt,
+        replies: Mapping[str, Reply],
+        emit: Emit,
+        deadline_s: float,
+    ) -> Answer:
+        """Go on with a call that was halted; for `ParkedCall` alone."""
+        hear = CallEvents(self._spec.features, ask.wishes, emit, self._limits).hear
+
+        async def work(trip: Trip) -> Answer:
+            trip.arrived()  # an earlier leg was sent, and answered with the questions
+            return await self._answer(ask, await halt.resume(replies, hear, trip))
+
+        return await settle(work, deadline_s)
+
+    def watch(
+        self, uris: frozenset[str], task_ids: frozenset[str], hear: Callable[[Change], None]
+    ) -> None:
+        """From now on `hear` gets the changes of the lists, of these resources and these tasks."""
+        self._watch.wish(Wanted(uris, task_ids), hear)
+
+    def roots_changed(self) -> None:
+        """The client's roots are others now."""
+        self._gateway.roots_changed()
+
+    async def listing(self, deadline_s: float) -> dict[str, Any]:
+        """What the upstream lists: see `gateway_listing`. Raises UpstreamError, CredentialError."""
+        return await read_listing(self._gateway, self._limits, deadline_s)
+
+    async def declared(self, deadline_s: float) -> dict[str, dict[str, Any]]:
+        """Its tools by name, as listed. Raises UpstreamError, CredentialError."""
+        return await read_declared(self._gateway, self._limits, deadline_s)
+
     async def close(self) -> None:
         """End the session, if there is one, and close the connections."""
+        await self._watch.close()
         await self._gateway.close()
 
-    async def _once(self, request: McpRequest, wishes: Wishes, emit: Emit, trip: Trip) -> McpAnswer:
-        features = self._spec.features
-        ask = Ask(
-            request.method,
-            request.params,
-            request.name,
-            request.headers,
-            wishes,
-            CallEvents(features, emit, self._limits).hear,
-        )
-        result = await self._gateway.ask(ask, trip)
-        if isinstance(result, Halt):
-            await result.drop()
-            raise _asks()
-        _check_complete(result)
-        return McpAnswer(result)
+    def _ask(self, request: McpRequest, wishes: Wishes, emit: Emit) -> Ask:
+        hear = CallEvents(self._spec.features, wishes, emit, self._limits).hear
+        return Ask(request.method, request.params, request.name, request.headers, wishes, hear)
+
+    async def _answer(self, ask: Ask, outcome: Outcome) -> Answer:
+        self._watch.wake()
+        if isinstance(outcome, Halt):
+            return Questions(outcome.asked, ParkedCall(self, ask, outcome))
+        tasks = ask.method == "tools/call" and has_extension(ask.wishes.capabilities, TASKS)
+        check_kind(outcome, may_be_task=tasks)
+        return McpAnswer(outcome)
 
 
-def _check_complete(result: dict[str, Any]) -> None:
-    """Absent means complete (MCP 2026-07-28); any other kind needs what was not declared."""
-    kind = result.get("resultType", "complete")
-    if kind == "input_required":
-        raise _asks()
-    if kind != "complete":
-        raise protocol_broken("is of a kind that was not agreed on")
+class ParkedCall:
+    """A halted call, as the road holds it."""
 
+    def __init__(self, upstream: McpUpstream, ask: Ask, halt: Halt) -> None:
+        """`ask` is the request that was halted."""
+        self._upstream = upstream
+        self._ask = ask
+        self._halt = halt
 
-def _asks() -> Broken:
-    text = "The gateway asks for more input; this version does not forward its questions."
-    return Broken("MCPX-U05", text)
+    async def resume(self, replies: Mapping[str, Reply], emit: Emit, deadline_s: float) -> Answer:
+        """The call's answer, or its next questions, within `deadline_s`."""
+        return await self._upstream.resume(self._ask, self._halt, replies, emit, deadline_s)
+
+    async def drop(self) -> None:
+        """Give the call up."""
+        await self._halt.drop()

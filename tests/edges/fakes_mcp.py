@@ -9,6 +9,7 @@ from edges.fakes_http import Heard, http, json_answer
 
 MODERN = "2026-07-28"
 META = "io.modelcontextprotocol/"
+OWN = frozenset({"server/discover", "tools/list"})
 RESULT = {"resultType": "complete", "content": [{"type": "text", "text": "done"}]}
 
 Tool = Callable[[Heard, asyncio.StreamWriter], Awaitable[bytes | None]]
@@ -45,6 +46,7 @@ class ModernGateway:
     def __init__(self, tool: Tool = done, pages: tuple[tuple[Any, ...], ...] = ((),)) -> None:
         self.tool = tool
         self.pages = pages
+        self.capabilities: dict[str, Any] = {}  # which every request but our own must declare
         self.discovered = 0
 
     async def __call__(self, heard: Heard, writer: asyncio.StreamWriter) -> bytes | None:
@@ -55,7 +57,8 @@ class ModernGateway:
         version = heard.headers.get("mcp-protocol-version")
         assert message["method"] == heard.headers["mcp-method"]
         assert meta[META + "protocolVersion"] == version
-        assert meta[META + "clientCapabilities"] == {}
+        own = message["method"] in OWN
+        assert meta[META + "clientCapabilities"] == ({} if own else self.capabilities)
         assert meta[META + "clientInfo"]["name"] == "mcp-proxy"
         assert set(heard.headers["accept"].split(", ")) == {"application/json", "text/event-stream"}
         if message["method"] == "server/discover":

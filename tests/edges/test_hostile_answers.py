@@ -15,7 +15,7 @@ from edges.fakes_mcp import RESULT, LegacyGateway, ModernGateway, Tool, event, r
 from mcp_proxy.core.answer import Answer, Failure, HttpAnswer, McpAnswer, Wishes
 from mcp_proxy.core.limits import LIMITS, Limits
 from mcp_proxy.core.request import McpRequest, RestRequest
-from mcp_proxy.edges.upstream_mcp import McpUpstream
+from mcp_proxy.edges.upstream_mcp import http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
 
 SMALL = LIMITS._replace(upstream_body_bytes=4096, sse_event_bytes=4096, sse_events=50)
@@ -41,7 +41,7 @@ def mcp(handler: Handler, limits: Limits = SMALL, deadline_s: float = 2.0) -> An
     async def main() -> Answer:
         async with Loopback(handler) as server:
             spec = server.spec("/mcp", kind="mcp", features=("progress", "logging"))
-            upstream = McpUpstream(spec, FakeAuthorizer(), limits)
+            upstream = http_upstream(spec, FakeAuthorizer(), limits)
             request = McpRequest(
                 "tools/call", {"name": "t", "arguments": {}}, "t", (), retry_safe=False
             )
@@ -301,7 +301,7 @@ def test_two_answers_at_once_do_not_reach_the_next_call():
 
     async def main() -> list[Answer]:
         async with Loopback(ModernGateway(twice)) as server:
-            upstream = McpUpstream(server.spec("/mcp", kind="mcp"), FakeAuthorizer(), SMALL)
+            upstream = http_upstream(server.spec("/mcp", kind="mcp"), FakeAuthorizer(), SMALL)
             request = McpRequest(
                 "tools/call", {"name": "t", "arguments": {}}, "t", (), retry_safe=False
             )

@@ -1,6 +1,7 @@
 """A gateway against real loopback servers: eras, headers, streams, errors, sessions."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
@@ -18,10 +19,10 @@ from edges.fakes_mcp import (
     stream,
 )
 
-from mcp_proxy.core.answer import Answer, Event, Failure, Log, McpAnswer, Progress, Wishes
+from mcp_proxy.core.answer import Answer, Event, Failure, Log, McpAnswer, Progress, Told, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.request import McpRequest
-from mcp_proxy.edges.upstream_mcp import McpUpstream
+from mcp_proxy.edges.upstream_mcp import http_upstream
 
 CALL = McpRequest(
     "tools/call",
@@ -45,7 +46,7 @@ class Run:
     async def __aenter__(self) -> Self:
         await self.server.__aenter__()
         spec = self.server.spec("/mcp", **self.spec)
-        self.upstream = McpUpstream(spec, self.authorizer, LIMITS)
+        self.upstream = http_upstream(spec, self.authorizer, LIMITS)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -393,7 +394,51 @@ def test_a_gateways_error_is_told_in_one_clean_sentence(code: int, status: int, 
     assert str(code) in failure.text
     assert "unknown tool" in failure.text
     assert "\x1b" not in failure.text
-    assert len(failure.text) < 400
+    assert len(failure.text) < 450
+
+
+@pytest.mark.parametrize("gateway", [ModernGateway, LegacyGateway])
+def test_a_gateways_error_is_kept_raw_beside_its_sentence(gateway: Any):
+    async def refuse(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        return error(heard, -32602, "no\x1b[1m such", data={"uri": "a", "x": None})
+
+    told = Told(-32602, "no\x1b[1m such", {"uri": "a", "x": None})
+    assert failed(gateway(refuse)).error == told
+
+
+def test_s16_a_gateway_that_wants_other_headers_has_changed_what_it_declares():
+    async def refuse(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        return error(heard, -32020, "Mcp-Param-Region missing", 400)
+
+    async def main() -> None:
+        async with Run(ModernGateway(refuse)) as run:
+            before = run.upstream.session
+            failure = await run.call(CALL._replace(retry_safe=True))
+            found = run.upstream.session
+            assert isinstance(failure, Failure)
+            assert failure.id == "MCPX-U05"
+            assert "declare the call otherwise" in failure.text
+            assert run.methods() == ["server/discover", "tools/call"]
+            await run.call()
+            assert len({id(before), id(found), id(run.upstream.session)}) == 3
+
+    asyncio.run(main())
+
+
+def test_s16_a_session_is_the_same_while_it_holds():
+    async def main(gateway: Any, lose: Callable[[Any], None]) -> bool:
+        async with Run(gateway) as run:
+            await run.call()
+            first = run.upstream.session
+            await run.call()
+            assert run.upstream.session is first
+            lose(gateway)
+            await run.call()
+            return run.upstream.session is first
+
+    assert asyncio.run(main(ModernGateway(), lambda _: None))
+    assert asyncio.run(main(LegacyGateway(), lambda _: None))
+    assert not asyncio.run(main(LegacyGateway(), lambda legacy: legacy.sessions.clear()))
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -417,11 +462,9 @@ def test_s9_a_redirecting_gateway_is_refused():
 @pytest.mark.parametrize("kind", ["input_required", "task", 7, None, ["complete"]])
 def test_a_result_of_another_kind_is_refused(kind: Any):
     async def other(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
-        return result(heard, {"resultType": kind, "requestState": "s"})
+        return result(heard, {"resultType": kind, "inputRequests": {}})
 
-    failure = failed(ModernGateway(other))
-    assert failure.id == "MCPX-U05"
-    assert ("does not forward" in failure.text) == (kind == "input_required")
+    assert failed(ModernGateway(other)).id == "MCPX-U05"
 
 
 def test_a_result_without_a_kind_is_complete_and_kept_whole():
@@ -447,6 +490,63 @@ def test_a_busy_gateway_is_asked_again_under_a_new_id_where_that_is_safe():
     run = asyncio.run(main())
     ids = [heard.json()["id"] for heard in run.server.heard]
     assert len(ids) == len(set(ids)) == 3
+
+
+def test_a_gateway_of_a_newer_version_only_is_asked_again_in_the_other_era():
+    async def main() -> list[str]:
+        current: list[Any] = [LegacyGateway()]
+
+        async def handler(heard: Heard, writer: asyncio.StreamWriter) -> bytes | None:
+            return await current[0](heard, writer)
+
+        async def other_version(heard: Heard, writer: asyncio.StreamWriter) -> bytes | None:
+            current[0] = ModernGateway()
+            return error(heard, -32022, status=400, data={"supported": [MODERN]})
+
+        async with Run(handler) as run:
+            assert await run.call() == McpAnswer(RESULT)
+            current[0] = other_version
+            assert await run.call() == McpAnswer(RESULT)
+            return run.methods()[3:]
+
+    assert asyncio.run(main()) == ["tools/call", "tools/call", "server/discover", "tools/call"]
+
+
+def test_a_gateway_that_refuses_the_version_that_it_names_is_not_asked_for_ever():
+    async def refuse(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        return error(heard, -32022, status=400, data={"supported": [MODERN]})
+
+    answer, run = answered(ModernGateway(refuse))
+    assert isinstance(answer, Failure)
+    assert answer.id == "MCPX-U05"
+    assert run.methods().count("tools/call") == 1
+
+
+OTHERS = [
+    McpRequest("resources/read", {"uri": "doc://ü"}, "doc://ü", (), retry_safe=True),
+    McpRequest("prompts/get", {"name": "p", "arguments": {}}, "p", (), retry_safe=True),
+    McpRequest("completion/complete", {"ref": {}}, None, (), retry_safe=True),
+    McpRequest("tasks/get", {"taskId": "t"}, "t", (), retry_safe=True),
+    McpRequest("tasks/update", {"taskId": "t", "inputResponses": {}}, "t", (), retry_safe=False),
+    McpRequest("tasks/cancel", {"taskId": "t"}, "t", (), retry_safe=True),
+]
+
+
+@pytest.mark.parametrize("request_", OTHERS, ids=lambda request: request.method)
+@pytest.mark.parametrize("gateway", [ModernGateway, LegacyGateway])
+def test_every_method_goes_as_it_is_with_its_name_in_the_header(request_: McpRequest, gateway: Any):
+    async def main() -> Heard:
+        async with Run(gateway(chatty), features=FEATURES) as run:
+            assert await run.call(request_) == McpAnswer(RESULT)
+            assert run.events[0] == Progress(1, 4, "half way")
+            return next(one for one in run.server.heard if request_.method.encode() in one.body)
+
+    heard = asyncio.run(main())
+    params = heard.json()["params"]
+    assert {key: value for key, value in params.items() if key != "_meta"} == request_.params
+    names = {None: None, "doc://ü": "=?base64?ZG9jOi8vw7w=?="}
+    expected = names.get(request_.name, request_.name) if gateway is ModernGateway else None
+    assert heard.headers.get("mcp-name") == expected
 
 
 async def never(_heard: Heard, _writer: asyncio.StreamWriter) -> None:
