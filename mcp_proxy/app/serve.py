@@ -42,7 +42,10 @@ def serve(name: str) -> int:
         profile = load_profile(home, name, time.time())
     except McpProxyError as error:
         return _refuse(prelude, error, home, name)
-    return prelude.run(Session(offer_of(profile)), Served(home, generation, profile))
+    session = Session(offer_of(profile))
+    if os.path.exists(os.path.join(home.state, "verdicts", f"{name}.json")):
+        warmup.load(warmup.DRIFT_START).hide_drifted(home, profile, session)
+    return prelude.run(session, Served(home, generation, profile))
 
 
 class Served(NamedTuple):

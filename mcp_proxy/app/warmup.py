@@ -14,6 +14,7 @@ from mcp_proxy.edges.places import Home
 
 KEYCHAIN = "mcp_proxy.edges.keychain"
 WORLD = "mcp_proxy.app.world"
+DRIFT_START = "mcp_proxy.app.drift_start"
 ADMIN_LOG = "mcp_proxy.app.admin_log"
 COMMANDS = "mcp_proxy.cli.main"
 SDK_CLIENT = "mcp_proxy.app.sdk_client"

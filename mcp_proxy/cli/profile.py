@@ -11,6 +11,7 @@ from mcp_proxy.app.missing import missing_credentials
 from mcp_proxy.app.profiles import Candidate, Checked, Installed
 from mcp_proxy.cli import render
 from mcp_proxy.cli.profile_build import add_build_commands
+from mcp_proxy.cli.profile_drift import add_drift_command
 from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import McpProxyError
@@ -37,6 +38,7 @@ def add_commands(subparsers: Any) -> None:
     show.add_argument("name", metavar="NAME")
     show.add_argument("--json", action="store_true", help="as JSON")
     show.set_defaults(run=run_show)
+    add_drift_command(actions)
     remove = actions.add_parser("remove", help="take an installed profile away")
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(run=run_remove)
