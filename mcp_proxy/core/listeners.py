@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from mcp_proxy.core import eras, jsonrpc, strict_json
 from mcp_proxy.core.answer import Change
+from mcp_proxy.core.fields import as_json
 from mcp_proxy.core.jsonrpc import Id
 from mcp_proxy.core.offer import Catalogue
 from mcp_proxy.core.session import Session
@@ -46,10 +47,10 @@ class Listeners:
         if not isinstance(catalogue, Catalogue):
             return False
         whole = catalogue.offered.tools_json
-        if not tools:
-            return catalogue.show_tools(whole)
-        shown = [entry for entry in strict_json.loads(whole) if entry["name"] not in tools]
-        return catalogue.show_tools(strict_json.dumps(shown))
+        entries = as_json(whole) if tools else []
+        shown = [entry for entry in entries if entry["name"] not in tools]
+        is_whole = len(shown) == len(entries)
+        return catalogue.show_tools(whole if is_whole else strict_json.dumps(shown))
 
     def _is_for_legacy(self, change: Change) -> bool:
         if self._session.version is None:

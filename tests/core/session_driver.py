@@ -3,15 +3,51 @@
 import json
 from typing import Any
 
+from mcp_proxy.core import payload
 from mcp_proxy.core.answer import Log, Progress
 from mcp_proxy.core.offer import Offer, Refusal
-from mcp_proxy.core.session import Call, Note, Outcome, Reply, Session
+from mcp_proxy.core.profile import Prompt, Resource
+from mcp_proxy.core.session import Call, Listen, Note, Outcome, Reply, Session
 from mcp_proxy.core.session_voice import Voice
 
 PREFIX = "io.modelcontextprotocol/"
 TOOLS = [{"name": "find", "inputSchema": {"type": "object"}}]
 CAN: dict[str, Any] = {"tools": {}, "logging": {}}
 OFFER = Offer("Billing", "Look up invoices.", json.dumps(TOOLS).encode(), None, CAN)
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(payload.plain(value)).encode()
+
+
+def _resource(name: str, uri: str, *, is_template: bool = False, is_listed: bool = True) -> bytes:
+    entry = {"uriTemplate" if is_template else "uri": uri, "name": name}
+    return _line(Resource(name, "gw", uri, is_template, is_listed, entry, 1000, None))
+
+
+RESOURCES = {
+    "readme": _resource("readme", "docs://readme"),
+    "page": _resource("page", "docs://page/{n}", is_template=True),
+    "view": _resource("view", "ui://view", is_listed=False),
+    "about": _resource("about", "docs://about"),
+}
+PROMPTS = {
+    name: _line(Prompt(name, "gw", "x", {"name": name, "arguments": []}, 1000))
+    for name in ("summarise", "greet")
+}
+ALL_CAN: dict[str, Any] = {
+    "tools": {"listChanged": True},
+    "resources": {"subscribe": True, "listChanged": True},
+    "prompts": {"listChanged": True},
+    "completions": {},
+    "logging": {},
+    "extensions": {
+        "io.modelcontextprotocol/tasks": {},
+        "io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]},
+    },
+}
+ALL = Offer("All", "", OFFER.tools_json, None, ALL_CAN, RESOURCES, PROMPTS)
+TASKS = {PREFIX + "clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
 REFUSAL = Refusal("MCPX-P03", "Signed by a stranger. (MCPX-P03)", "mcp-proxy trust add KEY-LINE")
 NOW_S = 1_800_000_000.0
 
@@ -57,6 +93,20 @@ class Client:
         said = self.ask("initialize", "hello", protocolVersion=version, clientInfo=info)
         assert self.tell("notifications/initialized") == []
         return result(said)
+
+    def listen(self, request_id: Any = "l", meta: Any = None, **wanted: Any) -> Any:
+        """A subscription, granted as wished; returns the acknowledgement's params."""
+        (listen,) = self.modern("subscriptions/listen", request_id, meta, notifications=wanted)
+        assert isinstance(listen, Listen)
+        ack = read(self.session.acknowledge(*listen))
+        assert ack["method"] == "notifications/subscriptions/acknowledged"
+        return ack["params"]
+
+    def called(self, method: str, request_id: Any = 1, **params: Any) -> Call:
+        """A modern request of any method, as the road gets it."""
+        (call,) = self.modern(method, request_id, **params)
+        assert isinstance(call, Call)
+        return call
 
     def call(self, request_id: Any = 1, *, modern: bool = True, **meta: Any) -> Call:
         """A call of the tool `find`, as the road gets it."""

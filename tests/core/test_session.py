@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from core.session_driver import (
+    ALL,
     NOW_S,
     OFFER,
     PREFIX,
@@ -26,7 +27,7 @@ from hypothesis import strategies as st
 
 from mcp_proxy import __version__
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.session import Call, Reply
+from mcp_proxy.core.session import Call, Cancel, Outcome, Reply
 
 LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 SUPPORTED = ["2026-07-28", *LEGACY]
@@ -83,6 +84,23 @@ def test_the_list_is_spliced_and_worded_for_each_era_in_one_process() -> None:
         "_meta": {PREFIX + "serverInfo": SERVER},
     }
     assert result(client.ask("tools/list")) == {"tools": TOOLS}
+
+
+@pytest.mark.parametrize("method", ["tools/list", "server/discover", "initialize"])
+def test_a_request_that_describes_itself_and_names_no_version_is_refused(method: str) -> None:
+    client = Client()
+    meta = {PREFIX + "clientCapabilities": {}}
+    if method != "initialize":
+        assert error(client.ask(method, _meta=meta)) == (1, -32602)
+    client.handshake()
+    outcomes = client.ask(method, _meta=meta)
+    assert ("error" in reply(outcomes)) is (method != "initialize")
+
+
+def test_the_modern_era_has_no_handshake() -> None:
+    client = Client()
+    assert error(client.modern("initialize", protocolVersion="2025-11-25")) == (1, -32601)
+    assert error(client.ask("tools/list")) == (1, -32602), "no handshake was made"
 
 
 def test_a_client_whose_modern_probe_timed_out_may_still_say_initialize() -> None:
@@ -162,29 +180,6 @@ def test_what_clients_ask_for_out_of_habit_is_no_event_for_the_log() -> None:
     assert notes(outcomes) == []
 
 
-def test_listen_is_acknowledged_first_and_bears_its_subscription() -> None:
-    client = Client()
-    (ack,) = client.modern("subscriptions/listen", "listen:0")
-    assert isinstance(ack, Reply)
-    assert read(ack.line) == {
-        "jsonrpc": "2.0",
-        "method": "notifications/subscriptions/acknowledged",
-        "params": {"notifications": {}, "_meta": {PREFIX + "subscriptionId": "listen:0"}},
-    }
-    assert error(client.modern("subscriptions/listen", "listen:0")) == ("listen:0", -32600)
-    assert client.tell("notifications/cancelled", requestId="listen:0") == []
-    (ack,) = client.modern("subscriptions/listen", "listen:0")
-    assert isinstance(ack, Reply)
-
-
-def test_open_subscriptions_are_bounded() -> None:
-    client = Client()
-    for number in range(LIMITS.calls_in_flight):
-        (ack,) = client.modern("subscriptions/listen", number)
-        assert isinstance(ack, Reply)
-    assert error(client.modern("subscriptions/listen", "more")) == ("more", -32600)
-
-
 def test_set_level_takes_the_eight_names_alone() -> None:
     client = Client()
     client.handshake()
@@ -208,7 +203,6 @@ def test_blank_lines_responses_and_unknown_notifications_are_passed_over() -> No
     assert client.send(b"") == client.send(b"  \r") == []
     assert client.say({"jsonrpc": "2.0", "id": 1, "result": {}}) == []
     assert client.say({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": ""}}) == []
-    assert client.tell("notifications/roots/list_changed") == []
     assert client.tell("notifications/cancelled", requestId=[1]) == []
     assert client.tell("notifications/cancelled") == []
 
@@ -261,19 +255,65 @@ def test_batches_exist_in_one_version_alone(version: str | None) -> None:
     assert error(client.say([ping])) == (None, -32600)
 
 
-def test_a_batch_of_2025_03_26_is_answered_item_by_item() -> None:
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+FIND = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "find"}}
+CANCEL = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}
+
+
+def batch(*messages: Any) -> tuple[Client, list[Outcome]]:
     client = Client()
     client.handshake("2025-03-26")
-    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "find"}}
-    outcomes = client.say([ping, {"jsonrpc": "2.0", "method": "m"}, call, 5, [ping]])
-    lines = [read(item.line) for item in outcomes if isinstance(item, Reply)]
-    assert [(line["id"], line.get("error", {}).get("code")) for line in lines] == [
+    return client, client.say(list(messages))
+
+
+def lines(outcomes: list[Outcome]) -> list[Any]:
+    return [read(item.line) for item in outcomes if isinstance(item, Reply)]
+
+
+def test_a_batch_of_2025_03_26_is_answered_in_one_line() -> None:
+    client, outcomes = batch(PING, {"jsonrpc": "2.0", "method": "m"}, 5, [PING])
+    (answers,) = lines(outcomes)
+    assert [(line["id"], line.get("error", {}).get("code")) for line in answers] == [
         (1, None),
         (None, -32600),
         (None, -32600),
     ]
-    assert [item.asked.id for item in outcomes if isinstance(item, Call)] == [2]
+    assert result(client.ask("ping")) == {}
+
+
+def test_a_batch_with_a_list_says_that_it_was_answered() -> None:
+    _, outcomes = batch({**PING, "method": "tools/list"})
+    assert [item.listed for item in outcomes if isinstance(item, Reply)] == [True]
+
+
+def test_a_batch_of_notifications_is_not_answered() -> None:
+    assert batch(CANCEL, {**CANCEL, "method": "m"})[1] == []
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_batch_waits_for_its_calls(fails: bool) -> None:
+    client, outcomes = batch(FIND, PING, {**FIND, "id": 3})
+    assert lines(outcomes) == []
+    first, second = [item for item in outcomes if isinstance(item, Call)]
+    assert client.voice.finish(first.asked, {"content": []}) is None
+    assert client.voice.finish(first.asked, {"content": []}) is None
+    if fails:
+        answers = read(client.voice.fail(second.asked, -32603, "no"))
+    else:
+        answers = read(client.voice.finish(second.asked, {"content": []}))
+    assert [answer["id"] for answer in answers] == [1, 2, 3]
+
+
+def test_a_cancelled_call_holds_up_no_batch() -> None:
+    client, outcomes = batch(FIND, PING)
+    assert lines(outcomes) == []
+    cancelled = client.say(CANCEL)
+    assert cancelled[0] == Cancel(2)
+    assert [answer["id"] for answer in lines(cancelled)[0]] == [1]
+    assert [answer["id"] for answer in lines(batch(FIND, CANCEL, PING)[1])[0]] == [1]
+    client, _ = batch(FIND)
+    assert client.say(CANCEL) == [Cancel(2)]
+    assert read(client.voice.finish(client.call(2).asked, {"content": []}))["id"] == 2
 
 
 def test_a_batch_is_bounded() -> None:
@@ -315,6 +355,8 @@ METHODS = st.sampled_from(
     [
         *("initialize", "ping", "tools/list", "tools/call", "server/discover", "x"),
         *("logging/setLevel", "notifications/cancelled", "subscriptions/listen", "resources/list"),
+        *("resources/read", "resources/subscribe", "prompts/list", "prompts/get", "tasks/get"),
+        *("completion/complete", "tasks/update", "notifications/roots/list_changed"),
     ]
 )
 JSON = st.recursive(
@@ -337,6 +379,13 @@ PARAMS = st.fixed_dictionaries(
     optional={
         "_meta": META | JSON,
         "name": JSON,
+        "uri": JSON,
+        "ref": JSON,
+        "argument": JSON,
+        "taskId": JSON,
+        "inputResponses": JSON,
+        "requestState": JSON,
+        "notifications": JSON,
         "arguments": JSON,
         "cursor": JSON,
         "level": JSON,
@@ -355,10 +404,11 @@ def check(client: Client, line: bytes) -> None:
     """Never an exception, and every reply is one line of JSON."""
     for outcome in client.send(line):
         if isinstance(outcome, Reply):
-            assert read(outcome.line)["jsonrpc"] == "2.0"
+            said = read(outcome.line)
+            assert all(one["jsonrpc"] == "2.0" for one in (said if type(said) is list else [said]))
 
 
-@given(st.sampled_from([OFFER, REFUSAL]), st.lists(st.binary(), max_size=3))
+@given(st.sampled_from([OFFER, ALL, REFUSAL]), st.lists(st.binary(), max_size=3))
 def test_any_bytes_leave_a_session_that_answers(offered: Any, lines: list[bytes]) -> None:
     client = Client(offered)
     for line in lines:
@@ -367,7 +417,7 @@ def test_any_bytes_leave_a_session_that_answers(offered: Any, lines: list[bytes]
 
 
 @given(
-    st.sampled_from([OFFER, REFUSAL]),
+    st.sampled_from([OFFER, ALL, REFUSAL]),
     st.sampled_from([*LEGACY, None]),
     st.lists(MESSAGES | st.lists(MESSAGES, max_size=2), max_size=5),
 )
