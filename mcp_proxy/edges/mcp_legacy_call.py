@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_proxy.core.answer import Question, Reply, Told
+from mcp_proxy.core.answer import Question, Reply
 from mcp_proxy.core.jsonrpc import Id
 from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.mcp_asides import Asides
@@ -196,8 +196,8 @@ class LegacyCall:
 
 
 def _response(asked_id: Id, reply: Reply) -> dict[str, Any]:
-    if isinstance(reply, Told):
-        data = {} if reply.data is None else {"data": reply.data}
-        error = {"code": reply.code, "message": reply.message, **data}
-        return {"jsonrpc": "2.0", "id": asked_id, "error": error}
-    return {"jsonrpc": "2.0", "id": asked_id, "result": reply}
+    if isinstance(reply, dict):
+        return {"jsonrpc": "2.0", "id": asked_id, "result": reply}
+    data = {} if reply.data is None else {"data": reply.data}
+    error = {"code": reply.code, "message": reply.message, **data}
+    return {"jsonrpc": "2.0", "id": asked_id, "error": error}

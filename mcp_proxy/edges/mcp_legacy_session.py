@@ -133,7 +133,7 @@ class LegacySession:
         Raises Broken for one without a proper id.
         """
         asked_id, method, params = message["id"], message["method"], message.get("params", {})
-        if isinstance(asked_id, bool) or not isinstance(asked_id, (int, str)):
+        if isinstance(asked_id, bool) or not isinstance(asked_id, int | str):
             raise protocol_broken("holds a request without a proper id")
         if isinstance(asked_id, str) and len(asked_id) > self._limits.question_key_chars:
             raise protocol_broken("holds a request whose id is too long")
