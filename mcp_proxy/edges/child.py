@@ -112,10 +112,11 @@ class Child(asyncio.SubprocessProtocol):
             self._close()
         await self._gone(_TERM_GRACE_S)
 
-    def kill(self) -> None:
-        """End it now, without waiting for that; `ended` is not called."""
+    async def kill(self) -> None:
+        """End it now; `ended` is not called."""
         self._is_ending = True
         self._signal("SIGKILL")
+        await self._gone(_TERM_GRACE_S)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As asyncio calls it."""
@@ -133,7 +134,7 @@ class Child(asyncio.SubprocessProtocol):
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         """A server that closed a pipe of its protocol is of no more use."""
-        if fd != 2:
+        if fd != 2 and not self._is_ending:
             asyncio.get_running_loop().call_later(_REST_S, self._signal, "SIGKILL")
 
     def pause_writing(self) -> None:
