@@ -3,10 +3,12 @@
 Whoever signed need not have built here, so the rules of the build are held against the payload too.
 """
 
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 from mcp_proxy.core.command import check_spec
 from mcp_proxy.core.fields import malformed
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.package_runner import check_versions
 from mcp_proxy.core.profile import Header, Profile, Prompt, Resource, UpstreamSpec
@@ -17,6 +19,7 @@ from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_visible
 from mcp_proxy.workshop.listed_part import is_name
 from mcp_proxy.workshop.resources import check_uri
+from mcp_proxy.workshop.stdio_command import check_program
 
 
 class Listed(NamedTuple):
@@ -54,6 +57,7 @@ def _check_upstream(spec: UpstreamSpec) -> None:
     is_local = spec.kind == "stdio"
     if is_local:
         check_spec(spec)
+        check_program(spec.command[0])
         check_versions(spec.command)
     elif spec.command or spec.environment:
         raise ValueError("It is no local server, yet names a command.")
@@ -63,6 +67,8 @@ def _check_upstream(spec: UpstreamSpec) -> None:
         raise ValueError("Its credential does not fit its kind.")
     if spec.kind == "rest" and (spec.features or spec.links):
         raise ValueError("It is an API, yet names features of MCP.")
+    if spec.url:
+        parse_url(spec.url, localhost=True)  # which the settings of this machine judge
     for link in spec.links:
         if parse_url(link)[0].text != link:
             raise ValueError("One of its links is no origin.")
@@ -74,10 +80,20 @@ def _check_entry(entry: Resource | Prompt, upstreams: dict[str, UpstreamSpec]) -
         raise malformed(f"{entry.name} names no MCP server of its")
     if not is_name(entry.name) or entry.entry.get("name") != entry.name:
         raise malformed(f"{entry.name!r} is listed by another name, or one that nobody sees")
+    if entry.max_bytes > LIMITS.result_max_bytes:
+        raise malformed(f"{entry.name} may have more bytes than this version takes")
+    if isinstance(entry, Prompt) and not _are_arguments(entry.entry.get("arguments", [])):
+        raise malformed(f"the arguments of prompt {entry.name} are none")
     try:
         check_visible({"name": entry.name, "entry": entry.entry})
     except Wrong as wrong:
         raise malformed(f"{entry.name}: {wrong}") from None
+
+
+def _are_arguments(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(item, dict) and is_name(item.get("name")) for item in value
+    )
 
 
 def _check_resource(resource: Resource) -> None:
@@ -85,6 +101,8 @@ def _check_resource(resource: Resource) -> None:
     key = "uriTemplate" if resource.is_template else "uri"
     if resource.entry.get(key) != resource.uri or (is_app and resource.is_template):
         raise malformed(f"resource {resource.name} is listed by another URI")
+    if resource.digest is not None and not re.fullmatch("[0-9a-f]{64}", resource.digest):
+        raise malformed(f"the digest of resource {resource.name} is none")
     if is_app != (resource.digest is not None) or is_app == resource.is_listed:
         raise malformed(f"resource {resource.name} is an app without its digest, or has one")
     try:

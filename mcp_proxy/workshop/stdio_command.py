@@ -21,7 +21,7 @@ def checked_command(words: list[str]) -> tuple[str, ...]:
     for index, word in enumerate(words):
         if not _is_visible_line(word):
             raise Wrong(("command", index), "must be one visible line; take out what hides")
-    _check_program(words[0])
+    check_program(words[0])
     try:
         check_versions(tuple(words))
     except ValueError as error:
@@ -53,7 +53,8 @@ def secret_warnings(values: dict[str, str]) -> list[str]:
     return [f"{name} {told % name}" for name in values if _SECRETS.search(name)]
 
 
-def _check_program(program: str) -> None:
+def check_program(program: str) -> None:
+    """Raises Wrong for an option, or a path that depends on a folder."""
     is_path = re.search(r"[/\\]", program) is not None
     if not program or program.startswith("-"):
         raise Wrong(("command", 0), "is no program; write its name or its absolute path")

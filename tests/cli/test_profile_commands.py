@@ -4,6 +4,7 @@ import argparse
 import base64
 import json
 import os
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -16,9 +17,11 @@ from mcp_proxy.cli.profile_view import summary_lines
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import dump_trust_store, format_key_line
 from mcp_proxy.edges.files import write_file, write_given
-from mcp_proxy.edges.places import VARIABLE, init_home
+from mcp_proxy.edges.places import VARIABLE, find_home, init_home
 from mcp_proxy.edges.profile_store import trust_path
-from mcp_proxy.errors import ProfileError, UsageError
+from mcp_proxy.errors import ProfileError, SourceError, UsageError
+
+ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
 
 
 @pytest.fixture
@@ -194,3 +197,90 @@ def test_s25_text_of_a_signed_profile_cannot_move_the_terminal(
     assert "hidden character U+001B" in captured.err
     assert not {"\x1b", "\u202e"} & set(captured.err + captured.out)
     assert profiles.list_profiles() == []
+
+
+@pytest.fixture
+def whole(folder: str) -> str:
+    """A signed file of a profile with a local server, features, links, resources and prompts."""
+    with open(os.path.join(ASSETS, "vector.payload.jsonl"), "rb") as file:
+        data = file.read()
+    write_file(trust_path(find_home()), dump_trust_store(keys(trusted(SEED, "vector"))))
+    path = os.path.join(folder, "vector.dsse.json")
+    write_given(path, sign_payload(data, SEED))
+    return path
+
+
+def test_s13_s14_install_shows_what_is_started_and_what_upstreams_may_do(
+    whole: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("install", whole, "--yes") == 0
+    told = capsys.readouterr().err
+    for line in (
+        "upstream  local: a program on this machine, env notes in NOTES_KEY",
+        "  runs     uvx mcp-notes==1.2.3 --read-only",
+        "           (an exact version is no pin of its content)",
+        "  sets     APP_DIR=/srv/notes",
+        "  may      roots",
+        "  may      progress, logging, completion, elicitation, sampling, roots, tasks, apps",
+        "  links    https://login.example.com",
+        "resources 4",
+        "  handbook: docs://handbook/{page} (template), gateway",
+        "  ui:look_up: ui://x (app, pinned by its digest), gateway",
+        "prompts   2",
+        "  summarise: summarize_account, gateway, takes account, tone",
+    ):
+        assert f"{line}\n" in told
+
+
+def test_verify_and_show_list_resources_prompts_and_commands(
+    whole: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("verify", whole) == 0
+    assert "7 tools, 4 resources, 2 prompts" in capsys.readouterr().out
+    run("install", whole, "--yes")
+    capsys.readouterr()
+    assert run("show", "vector", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [item["name"] for item in shown["resources"]] == [
+        *("terms", "intro", "handbook", "ui:look_up")
+    ]
+    assert [item["prompt"] for item in shown["prompts"]] == ["summarize_account", "greet"]
+    local = shown["upstreams"]["local"]
+    assert local["command"] == ["uvx", "mcp-notes==1.2.3", "--read-only"]
+    assert local["environment"] == {"APP_DIR": "/srv/notes", "LOG_LEVEL": "debug"}
+    assert shown["upstreams"]["gateway"]["links"] == ["https://login.example.com"]
+
+
+def test_s13_a_build_asks_with_the_exact_command(
+    folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = os.path.join(folder, "terminal")
+    write_given(terminal, b"n\n")
+    monkeypatch.setattr(render, "_TERMINAL", terminal)
+    source = os.path.join(folder, "shop.yaml")
+    text = (
+        "profile: shop\nversion: 1\nupstreams:\n  local: {kind: stdio, listing: l.json, "
+        f'command: ["{sys.executable}", "-c", "open(1) #"], '
+        "auth: {kind: env, credential: c, name: API_KEY}}\n"
+        'tools:\n  "*": {upstream: local}\n'
+    )
+    write_given(source, text.encode())
+    with pytest.raises(SourceError, match="was not confirmed, so nothing was started"):
+        run("build", source)
+    told = capsys.readouterr().err
+    assert f"runs     {sys.executable} -c 'open(1) #'" in told
+    assert f"program  {sys.executable}" in told
+    assert "lacks    API_KEY" in told
+    assert "Start it? [y/N]" in told
+
+
+def test_s25_text_of_a_resource_cannot_move_the_terminal(
+    whole: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open(os.path.join(ASSETS, "vector.payload.jsonl"), "rb") as file:
+        data = file.read().replace(b'"title":"Terms"', b'"title":"\\u001b[2JTerms"')
+    path = whole.replace("vector.", "odd.")
+    write_given(path, sign_payload(data, SEED))
+    with pytest.raises(ProfileError, match="hidden character U\\+001B"):
+        run("install", path, "--yes")
+    assert "\x1b" not in capsys.readouterr().err
