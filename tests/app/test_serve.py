@@ -67,6 +67,24 @@ def test_a_process_that_is_only_probed_leaves_no_log(stage: Stage) -> None:
     assert verify_log().segments == 0
 
 
+def test_a_client_that_only_listens_opens_no_connection_and_leaves_no_log(stage: Stage) -> None:
+    wanted = {"notifications": {"toolsListChanged": True}}
+    with stage.serve() as client:
+        listen = client.start("subscriptions/listen", wanted)
+        assert client.read()["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == listen
+        client.send(
+            {
+                "jsonrpc": "2.0",
+                "method": "notifications/cancelled",
+                "params": {"requestId": listen},
+            }
+        )
+        client.request("tools/list")
+        assert client.end() == 0
+    assert verify_log().segments == 0
+    assert stage.api.seen == []
+
+
 def test_what_a_client_without_a_call_sent_amiss_is_logged(stage: Stage) -> None:
     with stage.serve() as client:
         client.send_bytes(b"{\n")

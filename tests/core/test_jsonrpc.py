@@ -13,11 +13,15 @@ from mcp_proxy.core.jsonrpc import (
     PARSE_ERROR,
     Bad,
     Batch,
+    Gathering,
     Message,
     Response,
+    Told,
     error_line,
     notification_line,
     parse_frame,
+    reply_of,
+    request_line,
     result_line,
     spliced_result_line,
 )
@@ -99,6 +103,31 @@ def test_a_response_is_told_from_a_request() -> None:
     assert parse_frame(json.dumps(body).encode()) == Response(1, body)
 
 
+@pytest.mark.parametrize(
+    ("body", "reply"),
+    [
+        ({"result": {"a": None}}, {"a": None}),
+        ({"result": {}, "error": None}, {}),
+        ({"error": {"code": -1, "message": "no"}}, Told(-1, "no")),
+        ({"error": {"code": -1, "message": "no", "data": 0}}, Told(-1, "no", 0)),
+        ({"result": {}, "error": {"code": -1, "message": "no"}}, None),
+        ({"result": []}, None),
+        ({"error": {"code": 1.0, "message": "no"}}, None),
+        ({"error": []}, None),
+    ],
+)
+def test_a_response_is_a_result_or_an_error_or_neither(body: dict[str, Any], reply: Any) -> None:
+    assert reply_of(Response("x", body)) == reply
+
+
+def test_a_batch_is_told_once_all_its_answers_are_there() -> None:
+    gathering = Gathering([b"1\n"], {"a", "b", "c"})
+    assert gathering.add("a", b"2\n") is None
+    assert gathering.add("b", None) is None
+    assert gathering.add("c", b"3\n") == b"[1,2,3]\n"
+    assert Gathering([], {"a"}).add("a", None) is None, "no answer is no empty array"
+
+
 def test_an_array_is_a_batch() -> None:
     assert parse_frame(b"[1,2]") == Batch([1, 2])
 
@@ -113,6 +142,10 @@ def test_lines_are_compact_json_with_a_newline() -> None:
     )
     assert error_line(2, 1003, "no", {"id": "MCPX-P03"}) == (
         b'{"jsonrpc":"2.0","id":2,"error":{"code":1003,"message":"no","data":{"id":"MCPX-P03"}}}\n'
+    )
+    assert request_line("a", "m", {}) == b'{"jsonrpc":"2.0","id":"a","method":"m"}\n'
+    assert request_line(1, "m", {"a": None}) == (
+        b'{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":null}}\n'
     )
     assert notification_line("m", {}) == b'{"jsonrpc":"2.0","method":"m","params":{}}\n'
 

@@ -63,11 +63,16 @@ HEAVY = {
 
 
 def loaded_by(stage: Stage, *arguments: str) -> set[str]:
-    """The modules that the interpreter imports for a start with these arguments, to tools/list."""
+    """The modules that the interpreter imports for a start with these arguments.
+
+    It is asked for its tools and to tell of their changes, as clients do before the first call.
+    """
     command = (sys.executable, "-I", "-X", "importtime", "-m", "mcp_proxy")
     with stage.serve(command=(*command, *arguments)) as client:
         client.request("server/discover")
         client.request("tools/list")
+        client.start("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        assert client.read()["method"] == "notifications/subscriptions/acknowledged"
         client.end()
     lines = re.findall(rb"^import time: +\d+ \| +\d+ \| +(\S+)$", client.stderr, re.MULTILINE)
     return {line.decode() for line in lines}
