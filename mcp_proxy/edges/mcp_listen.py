@@ -48,8 +48,10 @@ def read_change(message: dict[str, Any], wanted: Wanted, limits: Limits) -> Chan
         uri = params.get("uri")
         is_wanted = isinstance(uri, str) and _is_within(uri, wanted.uris, limits)
         return Change("updated", uri) if isinstance(uri, str) and is_wanted else None
-    if method == "notifications/tasks" and params.get("taskId") in wanted.task_ids:
-        return Change("task", params=_without_subscription(params))
+    if method == "notifications/tasks":
+        task_id = params.get("taskId")
+        if isinstance(task_id, str) and task_id in wanted.task_ids:
+            return Change("task", params=_without_subscription(params))
     return None
 
 
