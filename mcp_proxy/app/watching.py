@@ -102,6 +102,13 @@ class Watching:
         for upstream in self._upstreams.values():
             upstream.roots_changed()
 
+    def tell(self, change: Change) -> None:
+        """A change, clean, for whoever of the client's listeners asked to hear of it."""
+        task = str((change.params or {}).get("taskId", ""))
+        self._pending[change.kind, change.uri, task] = change
+        if self._timer is None:
+            self._flush()
+
     def close(self) -> None:
         """Say no more; the upstreams end their streams themselves."""
         self._pending.clear()
@@ -113,12 +120,8 @@ class Watching:
         if change.kind == "tools":
             self._tools_changed(name)
         admitted = self._admitted(name, change)
-        if admitted is None:
-            return
-        task = str((admitted.params or {}).get("taskId", ""))
-        self._pending[admitted.kind, admitted.uri, task] = admitted
-        if self._timer is None:
-            self._flush()
+        if admitted is not None:
+            self.tell(admitted)
 
     def _admitted(self, name: str, change: Change) -> Change | None:
         """The change as it may be told: of what the client follows at this very upstream."""

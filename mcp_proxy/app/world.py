@@ -14,10 +14,11 @@ from typing import NamedTuple
 from mcp_proxy.app import warmup
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.conversation import Conversation
+from mcp_proxy.app.drift_watch import DriftWatch
 from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.app.no_drift import NoDrift
 from mcp_proxy.app.owners import ProfileOwners
 from mcp_proxy.app.watching import Watching
+from mcp_proxy.core.answer import Change
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listeners import Listeners
 from mcp_proxy.core.planning import Planner
@@ -35,11 +36,12 @@ from mcp_proxy.edges.stdio import Lines, Wire, complain
 from mcp_proxy.edges.stdio_loop import StdioLoop
 from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
-from mcp_proxy.edges.upstream_stdio import stdio_upstream
 from mcp_proxy.errors import AuditError, McpProxyError
 from mcp_proxy.relay import Road
 
 EOF_GRACE_S = 0.5
+# A local server has two seconds after its end-of-file, and one after SIGTERM.
+_LOCAL_GRACE_S = 4.0
 
 
 class Start(NamedTuple):
@@ -64,12 +66,15 @@ class Machinery(NamedTuple):
 
     road: Road
     log: CallLog
+    drift: DriftWatch
     parking: Parking
     watching: Watching
     upstreams: Mapping[str, RestUpstream | McpUpstream]
+    grace_s: float
 
     async def close(self) -> None:
-        """Close every connection, and end what was started."""
+        """Close every connection, and end what was started; cut short after `grace_s`, kill it."""
+        await self.drift.close()
         await asyncio.gather(*(item.close() for item in self.upstreams.values()))
 
 
@@ -90,32 +95,43 @@ def build_machinery(
     upstreams = {
         name: _build_upstream(name, spec, authorizer) for name, spec in header.upstreams.items()
     }
-    tasks = TaskRegister(LIMITS.owned_tasks)
+    gateways = {name: item for name, item in upstreams.items() if isinstance(item, McpUpstream)}
+    tasks, listeners = TaskRegister(LIMITS.owned_tasks), Listeners(session)
+
+    def hide(tools: frozenset[str]) -> None:
+        if listeners.hide(tools):
+            watching.tell(Change("tools"))
+
+    drift = DriftWatch(home, profile, gateways, log, hide)
     parking = Parking(profile.digest, clock.now_s, LIMITS)
-    road = Road(Planner(contract, tasks), NoDrift(), log, upstreams, parking, clock.now_s)
-    watching = Watching(
-        Listeners(session),
-        {name: item for name, item in upstreams.items() if isinstance(item, McpUpstream)},
-        road.reached,
-        ProfileOwners(contract, tasks, log.note, clock.now_s),
-        lambda _upstream: None,
-    )
-    return Machinery(road, log, parking, watching, upstreams)
+    road = Road(Planner(contract, tasks), drift, log, upstreams, parking, clock.now_s)
+    owners = ProfileOwners(contract, tasks, log.note, clock.now_s)
+    watching = Watching(listeners, gateways, road.reached, owners, drift.stale)
+    local = any(spec.kind == "stdio" for spec in header.upstreams.values())
+    grace_s = _LOCAL_GRACE_S if local else EOF_GRACE_S
+    return Machinery(road, log, drift, parking, watching, upstreams, grace_s)
 
 
 def _build_upstream(
     name: str, spec: UpstreamSpec, authorizer: ProfileAuthorizer
 ) -> RestUpstream | McpUpstream:
     if spec.kind == "stdio":
-        return stdio_upstream(spec, partial(authorizer.launch, name, spec), LIMITS)
+        edge = warmup.load(warmup.LOCAL_SERVERS)
+        local: McpUpstream = edge.stdio_upstream(
+            spec, partial(authorizer.launch, name, spec), LIMITS
+        )
+        return local
     if spec.kind == "mcp":
         return http_upstream(spec, authorizer, LIMITS)
     return RestUpstream(spec, authorizer, LIMITS)
 
 
 def prepare(home: Home, profile: Profile) -> None:
-    """Load the keychain's library now, where a credential of the profile lies in the keychain."""
-    names = [spec.auth.credential for spec in profile.header.upstreams.values() if spec.auth]
+    """Load now what this profile will need: its local servers' edge, the keychain's library."""
+    specs = profile.header.upstreams.values()
+    if any(spec.kind == "stdio" for spec in specs):
+        warmup.load(warmup.LOCAL_SERVERS)
+    names = [spec.auth.credential for spec in specs if spec.auth]
     with contextlib.suppress(McpProxyError):  # the first call will tell
         references = read_settings(home).credentials
         if any(name in references and references[name] is None for name in names):
@@ -175,7 +191,7 @@ async def _close(machinery: Machinery, stdio: StdioLoop, reason: str) -> int:
         return error.exit_code
     finally:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(EOF_GRACE_S):
+            async with asyncio.timeout(machinery.grace_s):
                 await machinery.close()
     return 0
 
