@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from mcp_proxy.core.command import Place
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource
 from mcp_proxy.core.policy import Deny
@@ -9,13 +10,17 @@ from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_prompt, parse_resource, parse_tool
 from mcp_proxy.core.reading import find_resource
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
+from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.core.trust_store import may_sign
+from mcp_proxy.edges.authorizer import root_text
+from mcp_proxy.edges.credentials import trusted_command
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import load_profile, read_generation, read_keys
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import McpProxyError, ProfileError
 
 _RULE = "profile in force"
+_ROOT = root_text(PINNED_KEYS)
 
 
 class ProfileContract:
@@ -143,9 +148,16 @@ class ProfileContract:
         spec = self._profile.header.upstreams.get(upstream)
         if spec is None:
             raise ProfileError("MCPX-P10", f"{whose} names an upstream that is not there.")
-        if spec.kind != "stdio":
+        if spec.kind == "stdio":
+            self._check_command(upstream, spec)
+        else:
             self._check_address(spec.url)
         return spec
+
+    def _check_command(self, upstream: str, spec: UpstreamSpec) -> None:
+        """S13 before the decision; the edge asks again, with the secret, before each message."""
+        place = Place(self._profile.header.profile, upstream)
+        trusted_command(read_settings(self._home), spec, place, _ROOT)
 
     def _check_address(self, url: str) -> None:
         """S9 again, where it is enforced: the build may have run with other local settings."""

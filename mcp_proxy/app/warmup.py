@@ -14,6 +14,7 @@ from mcp_proxy.edges.places import Home
 
 KEYCHAIN = "mcp_proxy.edges.keychain"
 WORLD = "mcp_proxy.app.world"
+LOCAL_SERVERS = "mcp_proxy.edges.upstream_stdio"
 DRIFT_START = "mcp_proxy.app.drift_start"
 ADMIN_LOG = "mcp_proxy.app.admin_log"
 COMMANDS = "mcp_proxy.cli.main"
