@@ -10,6 +10,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from platformdirs import user_config_dir, user_data_dir, user_state_dir
@@ -17,7 +18,7 @@ from platformdirs import user_config_dir, user_data_dir, user_state_dir
 from mcp_proxy.app import admin_log, profiles, trust, warmup
 from mcp_proxy.app.client_entry import launch_command
 from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.app.missing import missing_credentials, unset_variables
+from mcp_proxy.app.missing import missing_commands, missing_credentials, unset_variables
 from mcp_proxy.app.talk_env import talk_env
 from mcp_proxy.core.answer import Failure, Wishes
 from mcp_proxy.core.limits import LIMITS
@@ -28,6 +29,7 @@ from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, default_folders, find_home
 from mcp_proxy.edges.upstream_mcp import http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
+from mcp_proxy.edges.upstream_stdio import stdio_upstream
 from mcp_proxy.errors import McpProxyError
 
 _REACH_DEADLINE_S = 10.0
@@ -150,8 +152,12 @@ def _check_profile(home: Home, profile: Profile) -> Iterator[Check]:
         if unset:
             found = f"bound to what the profile needs; {_client_must_have(unset)}"
         yield Check(f"credentials of {name}", True, found)
+    untrusted = _untrusted(home, profile)
+    yield from untrusted
     for upstream, spec in profile.header.upstreams.items():
         with_secret = not lacking and not unset
+        if spec.kind == "stdio" and (untrusted or not with_secret):
+            continue  # said above
         yield asyncio.run(_check_upstream(home, name, upstream, spec, with_secret=with_secret))
 
 
@@ -181,21 +187,33 @@ def _lacking(home: Home, profile: Profile) -> list[Check]:
     return [Check(what, False, item.why, item.next) for item in found]
 
 
+def _untrusted(home: Home, profile: Profile) -> list[Check]:
+    what = f"commands of {profile.header.profile}"
+    try:
+        found = missing_commands(home, profile)
+    except McpProxyError as error:
+        return [_bad(what, error)]
+    return [Check(what, False, item.why, item.next) for item in found]
+
+
 async def _check_upstream(
     home: Home, profile: str, name: str, spec: UpstreamSpec, *, with_secret: bool
 ) -> Check:
-    """Any HTTP answer shows that an API is there; a gateway, given its secret, lists its tools."""
+    """Any HTTP answer shows that an API is there; an MCP server, with its secret, lists tools."""
     what = f"upstream {name}"
-    if spec.kind == "mcp" and with_secret:
+    if spec.kind in ("mcp", "stdio") and with_secret:
         authorizer = ProfileAuthorizer(profile, ("keys",), credential_store(home))
-        gateway = http_upstream(spec, authorizer, LIMITS)
+        if spec.kind == "stdio":
+            gateway = stdio_upstream(spec, partial(authorizer.launch, name, spec), LIMITS)
+        else:
+            gateway = http_upstream(spec, authorizer, LIMITS)
         try:
             tools = await gateway.declared(_REACH_DEADLINE_S)
         except McpProxyError as error:
             return _bad(what, error)
         finally:
             await gateway.close()
-        return Check(what, True, f"{spec.url} lists {len(tools)} tools")
+        return Check(what, True, f"{spec.url or 'the local server'} lists {len(tools)} tools")
     began = time.perf_counter()
     upstream = RestUpstream(spec._replace(auth=None), _NoSecret(), LIMITS)
     request = RestRequest("GET", spec.url, (), None, retry_safe=False)

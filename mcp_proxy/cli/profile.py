@@ -7,7 +7,7 @@ from typing import Any
 from mcp_proxy.app import profiles, signing
 from mcp_proxy.app.client_entry import client_entry
 from mcp_proxy.app.first_call import first_call
-from mcp_proxy.app.missing import missing_credentials
+from mcp_proxy.app.missing import missing_commands, missing_credentials
 from mcp_proxy.app.profiles import Candidate, Checked, Installed
 from mcp_proxy.cli import render
 from mcp_proxy.cli.profile_build import add_build_commands
@@ -143,7 +143,7 @@ def _show_next(home: Home, candidate: Candidate) -> None:
     profile, tools = candidate.checked.profile, candidate.checked.tools
     name = profile.header.profile
     render.say(f"Installed {name} version {profile.header.version}.")
-    for gap in missing_credentials(home, profile):
+    for gap in (*missing_commands(home, profile), *missing_credentials(home, profile)):
         render.data(f"Still missing: {gap.why}\n  {gap.next}")
     render.data("Add this to your client's configuration:")
     render.data(json.dumps(client_entry(name), indent=2))
