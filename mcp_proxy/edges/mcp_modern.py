@@ -31,6 +31,7 @@ from mcp_proxy.edges.refusals import protocol_broken
 
 _ROUND_PAUSE_S = 0.05
 _ROUND_PAUSE_MAX_S = 0.25
+DISCOVER = "server/discover"
 _DECLARED_OTHERWISE = "It seems to declare the call otherwise than it did for the profile."
 
 
@@ -120,7 +121,8 @@ class ModernEra:
         try:
             result, _ = await self._wire.request(message, _headers(ask), listener, trip)
         except asyncio.CancelledError:
-            if self._wire.duplex and trip.sent != "no":
+            # Whoever does not answer the probe does not know this era's notifications either.
+            if self._wire.duplex and trip.sent != "no" and ask.method != DISCOVER:
                 self._asides.cancelled(request_id, ())
             raise
         except GatewayError as error:

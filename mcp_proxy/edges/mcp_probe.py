@@ -9,7 +9,7 @@ from typing import Any
 from mcp_proxy.core import eras
 from mcp_proxy.core.answer import Wishes
 from mcp_proxy.edges.attempts import Broken, Trip
-from mcp_proxy.edges.mcp_modern import ModernEra
+from mcp_proxy.edges.mcp_modern import DISCOVER, ModernEra
 from mcp_proxy.edges.mcp_wire import (
     HEADER_MISMATCH,
     METHOD_NOT_FOUND,
@@ -25,14 +25,15 @@ from mcp_proxy.edges.refusals import protocol_broken
 
 # About the credential or the load: they say nothing about the era.
 _NO_VERDICT = frozenset({401, 403, 407, 408, 425, 429})
-_DISCOVER = Ask("server/discover", {}, None, (), Wishes({}), silent)
+_DISCOVER = Ask(DISCOVER, {}, None, (), Wishes({}), silent)
 
 
 async def is_modern(era: ModernEra, wire: Wire, trip: Trip) -> bool:
     """Whether the upstream is modern. Raises Broken if its answer does not tell."""
+    # Over one channel a server of the other era may stay silent; HTTP always has a status.
+    patience_s = min(wire.limits.era_probe_ms, wire.spec.deadline_ms // 2) / 1000
     try:
-        # Over one channel a server of the other era may stay silent; HTTP always has a status.
-        async with asyncio.timeout(wire.limits.era_probe_ms / 1000 if wire.duplex else None):
+        async with asyncio.timeout(patience_s if wire.duplex else None):
             result = await era.ask(_DISCOVER, trip)
     except TimeoutError:
         return False
@@ -40,6 +41,9 @@ async def is_modern(era: ModernEra, wire: Wire, trip: Trip) -> bool:
         return _verdict(error)
     except Broken as broken:
         status = broken.status
+        # A server may also end at a first message that it does not know.
+        if wire.duplex and broken.over and broken.again == "lost":
+            return False
         # 202: a server that takes whatever is not its own for a notification.
         # Lost: a local server of the other era may end at a first message that it does not know.
         if broken.over and broken.again == "lost":

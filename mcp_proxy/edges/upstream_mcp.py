@@ -1,6 +1,7 @@
 """An MCP upstream: decided requests out, one answer or its questions back, events meanwhile."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from mcp_proxy.core.answer import Answer, Change, Emit, McpAnswer, Questions, Reply, Wishes
@@ -15,6 +16,7 @@ from mcp_proxy.edges.http import Authorizer, Link
 from mcp_proxy.edges.mcp_era import Gateway, Outcome
 from mcp_proxy.edges.mcp_events import CallEvents
 from mcp_proxy.edges.mcp_http import HttpWire
+from mcp_proxy.edges.mcp_http_sse import http_sse_wire
 from mcp_proxy.edges.mcp_input import check_kind
 from mcp_proxy.edges.mcp_listen import Wanted
 from mcp_proxy.edges.mcp_watch import Watch
@@ -22,9 +24,10 @@ from mcp_proxy.edges.mcp_wire import Ask, Halt
 
 
 def http_upstream(spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> "McpUpstream":
-    """A remote gateway over streamable HTTP. Opens nothing yet."""
-    link = Link(spec, authorizer, limits)
-    return McpUpstream(spec, Gateway(HttpWire(link)), limits)
+    """A remote gateway over streamable HTTP, or HTTP+SSE if it is an old one. Opens nothing yet."""
+    wire = HttpWire(Link(spec, authorizer, limits))
+    older = partial(http_sse_wire, spec, authorizer, limits)
+    return McpUpstream(spec, Gateway(wire, older), limits)
 
 
 class McpUpstream:
