@@ -15,63 +15,22 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import mcp_types as types
 from conformance import home
+from conformance.answers import Answering, required
 from mcp import Client, StdioServerParameters
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-# Values by JSON type for what a form or a tool requires.
-SAMPLES = {
-    "string": "x",
-    "integer": 7,
-    "number": 7,
-    "boolean": True,
-    "object": {},
-    "array": [],
-    "null": None,
-}
 # This server rejects the first request that it sees, which has to be the sidecar's, not the
 # build's: what it lists is given here.
 _ADD = {"name": "add_numbers", "description": "Adds.", "inputSchema": {"type": "object"}}
 UNSEEN = {"request-metadata": {"tools": [_ADD]}}
 
 
-def filled(schema: dict[str, Any]) -> dict[str, Any]:
-    """Values for a form: each default, else a sample of its type."""
-    properties = schema.get("properties") or {}
-    return {name: item.get("default", sample(item)) for name, item in properties.items()}
-
-
-def sample(schema: dict[str, Any]) -> Any:
-    """A value for a schema's type."""
-    return SAMPLES.get(schema.get("type", "string"), "x")
-
-
-def arguments_for(schema: dict[str, Any]) -> dict[str, Any]:
-    """Values for what a tool requires."""
-    properties = schema.get("properties") or {}
-    return {name: sample(properties.get(name, {})) for name in schema.get("required", [])}
-
-
-async def elicit(_context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
-    schema = getattr(params, "requested_schema", {})
-    return types.ElicitResult(action="accept", content=filled(schema))
-
-
-async def create_message(_context: Any, _params: Any) -> types.CreateMessageResult:
-    content = types.TextContent(type="text", text="An answer.")
-    return types.CreateMessageResult(role="assistant", content=content, model="driver")
-
-
-async def list_roots(_context: Any) -> types.ListRootsResult:
-    return types.ListRootsResult(roots=[types.Root(uri="file:///somewhere")])
-
-
 async def use_tools(client: Client, calls: list[dict[str, Any]]) -> None:
     """Calls every listed tool; with the scenario's own arguments where it gives them."""
     given = {call["name"]: call.get("arguments") or {} for call in calls}
     for tool in (await client.list_tools()).tools:
-        arguments = given.get(tool.name, arguments_for(tool.input_schema))
+        arguments = given.get(tool.name, required(tool.input_schema))
         result = await client.call_tool(tool.name, arguments)
         print(tool.name, result.model_dump_json(exclude_none=True))
         missing = [name for name, value in arguments.items() if value is None]
@@ -88,9 +47,7 @@ async def use_everything(env: dict[str, str], calls: list[dict[str, Any]], mode:
     async with Client(
         StdioServerParameters(command=command, args=arguments, env=env),
         mode=mode,  # type: ignore[arg-type]
-        elicitation_callback=elicit,
-        sampling_callback=create_message,
-        list_roots_callback=list_roots,
+        **Answering().callbacks(),
         read_timeout_seconds=30,
     ) as client:
         await use_tools(client, calls)

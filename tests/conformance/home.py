@@ -27,21 +27,24 @@ FEATURES = (
 )
 
 
-def mcp_upstream(url: str) -> dict[str, Any]:
-    """The upstream `server` of a source: streamable HTTP."""
-    return {"kind": "mcp", "url": url, "features": FEATURES, "listing": "server.listing.json"}
+def mcp_upstream(url: str, *links: str) -> dict[str, Any]:
+    """The upstream `server` of a source: streamable HTTP; `links` as the source's key."""
+    return {"kind": "mcp", "url": url, **_rest(links)}
 
 
-def stdio_upstream(*argv: str) -> dict[str, Any]:
+def stdio_upstream(command: list[str], *links: str) -> dict[str, Any]:
     """The upstream `server` of a source: a process launched by the sidecar."""
-    listing = "server.listing.json"
-    return {"kind": "stdio", "command": argv, "features": FEATURES, "listing": listing}
+    return {"kind": "stdio", "command": command, **_rest(links)}
 
 
-def prepare(folder: str, upstream: Mapping[str, Any], *more: tuple[str, ...]) -> dict[str, str]:
+def _rest(links: tuple[str, ...]) -> dict[str, Any]:
+    return {"listing": "server.listing.json", "features": FEATURES, "links": links}
+
+
+def prepare(folder: str, upstream: Mapping[str, Any]) -> dict[str, str]:
     """A home in `folder` that serves everything of `upstream`; returns the environment to use it.
 
-    The listing is captured by the build. `more` are commands between trust and installation.
+    A listing that is not there is captured by the build.
     """
     env = {name: os.environ[name] for name in KEPT if name in os.environ}
     env["MCP_PROXY_HOME"] = os.path.join(folder, "home")
@@ -50,13 +53,15 @@ def prepare(folder: str, upstream: Mapping[str, Any], *more: tuple[str, ...]) ->
     with open(source, "w", encoding="utf-8") as file:
         # JSON is YAML.
         json.dump(everything_of(upstream), file)
+    local = upstream["kind"] == "stdio"
     run_batch(
         env,
         ("home", "init", env["MCP_PROXY_HOME"]),
+        *([("profile", "build", source, "--yes")] if local else []),
         ("profile", "sign", source, "-o", envelope, "--key", "env:SIGNING_KEY"),
         ("trust", "add", LAST, "--profiles", PROFILE, "--yes"),
-        *more,
         ("profile", "install", envelope, "--yes"),
+        *([("trust", "command", PROFILE, "server", "--yes")] if local else []),
     )
     return env
 

@@ -1,4 +1,4 @@
-"""The official conformance suite, leg by leg and revision by revision; scripts/conformance is it."""
+"""The official conformance suite, leg by leg and revision by revision, as scripts/conformance."""
 
 import os
 
