@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mcp_proxy.core.text import one_sentence
+from mcp_proxy.core.text import hidden_character, one_sentence
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.argument_reference import Wrong
 
@@ -31,13 +31,14 @@ class Draft(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What a new source is written from; `lines` are the upstream's keys."""
+    """What a new source is written from; `lines` are the upstream's keys, `tail` ends the text."""
 
     name: str
     title: str
     lines: list[str]
     drafts: list[Draft]
     chosen: list[Draft]
+    tail: str = ""
 
 
 class New(NamedTuple):
@@ -79,7 +80,7 @@ def write_page(page: Page) -> New:
             "  # Everything else; take the # away and check the effect: read, write, destructive.\n"
         )
         parts.extend(_comment(draft, page.name) for draft in rest)
-    return New("".join(parts), len(page.chosen), len(rest))
+    return New("".join([*parts, page.tail]), len(page.chosen), len(rest))
 
 
 def tool_name(text: str, taken: set[str]) -> str:
@@ -95,8 +96,11 @@ def tool_name(text: str, taken: set[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as a YAML double-quoted scalar; JSON's form is one."""
-    return json.dumps(text, ensure_ascii=False)
+    """A text as a YAML double-quoted scalar; JSON's form is one.
+
+    What cannot be seen is escaped: U+2028 and its like end a line, so also a comment.
+    """
+    return json.dumps(text, ensure_ascii=hidden_character(text) is not None)
 
 
 def _head(page: Page) -> str:
@@ -108,7 +112,7 @@ def _head(page: Page) -> str:
         "version: 1  # raise it with every release\n"
         f"title: {quoted(one_sentence(page.title, 100))}\n"
         'instructions: ""  # what the model should know of these tools, at most 2 KB\n'
-        f"upstreams:\n  {page.name}:\n{upstream}tools:\n"
+        f"upstreams:\n  {page.name}:\n{upstream}tools:{'' if page.chosen else ' {}'}\n"
     )
 
 

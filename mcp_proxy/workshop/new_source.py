@@ -8,11 +8,12 @@ import os
 from functools import partial
 
 from mcp_proxy.core.origin import parse_url
-from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.profile import FEATURES, UpstreamSpec
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.document_auth import Guess, guess_auth
 from mcp_proxy.workshop.draft import Draft, New, Page, choose_drafts, quoted, tool_name, write_page
+from mcp_proxy.workshop.draft_lists import list_blocks
 from mcp_proxy.workshop.listing import Listing
 from mcp_proxy.workshop.references import References
 from mcp_proxy.workshop.source_keys import ToolSource
@@ -68,18 +69,21 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
     """The source of profile `name` for a gateway whose listing is in `file`.
 
     Raises:
-        SourceError: MCPX-B02, no listed tool can be built.
+        SourceError: MCPX-B02, it lists tools and none can be built, or nothing at all.
     """
     lines = ["kind: mcp", f"url: {quoted(spec.url)}", f"listing: {quoted(file)}"]
     if spec.auth is not None:
         lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {spec.auth.credential}}}")
+    lines.append(f"# features: [{', '.join(FEATURES)}]  # off unless named")
     taken: set[str] = set()
     drafts = [
         Draft(tool_name(tool, taken), tool, block.effect, _text(listing.tools[tool]), tool)
         for tool, block in all_tools(name, listing.tools, set()).items()
     ]
-    chosen = choose_drafts(drafts, partial(_build_mcp, name, listing))
-    return write_page(Page(name, name, lines, drafts, chosen))
+    tail = list_blocks(name, listing)
+    has_others = not drafts and bool(tail)
+    chosen = [] if has_others else choose_drafts(drafts, partial(_build_mcp, name, listing))
+    return write_page(Page(name, name, lines, drafts, chosen, tail))
 
 
 def source_from_nothing(name: str) -> New:

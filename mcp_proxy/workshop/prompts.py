@@ -40,6 +40,18 @@ def build_prompts(profile: ProfileSource, files: Files, problems: Problems) -> l
     return [one for one in made if one is not None]
 
 
+def make_prompt(block: Block, listed: Entries) -> Prompt:
+    """The prompt of one block. Raises Wrong for anything that does not fit the listing."""
+    source = block.source
+    raw = _find(source.prompt, listed)
+    entry = {"name": block.name, **shown_texts(source, raw)}
+    arguments = _arguments(raw.get("arguments"))
+    if arguments:
+        entry["arguments"] = arguments
+    shown = with_icons(entry, raw)
+    return Prompt(block.name, source.upstream, source.prompt, shown, source.max_bytes)
+
+
 def _blocks(profile: ProfileSource, files: Files, problems: Problems) -> list[Block]:
     taken = set(profile.prompts) - {"*"}
     blocks: list[Block] = []
@@ -79,14 +91,7 @@ def _unfold(
 
 
 def _build(block: Block, profile: ProfileSource, files: Files) -> Prompt:
-    source = block.source
-    raw = _find(source.prompt, files.listing(find_server(source.upstream, profile)).prompts)
-    entry = {"name": block.name, **shown_texts(source, raw)}
-    arguments = _arguments(raw.get("arguments"))
-    if arguments:
-        entry["arguments"] = arguments
-    shown = with_icons(entry, raw)
-    return Prompt(block.name, source.upstream, source.prompt, shown, source.max_bytes)
+    return make_prompt(block, files.listing(find_server(block.source.upstream, profile)).prompts)
 
 
 def _find(prompt: str, listed: Entries) -> dict[str, Any]:

@@ -104,6 +104,28 @@ def resource_entry(name: str, source: ResourceSource, listed: Listed) -> dict[st
     return entry
 
 
+def make_resource(block: Block, listing: Listing) -> Resource:
+    """The resource of one block. Raises Wrong for anything that does not fit the listing."""
+    source = block.source
+    check_uri(source.uri)
+    if source.uri.startswith(APP_SCHEME):
+        raise Wrong(("uri",), "an app comes with the tool that names it; take this block out")
+    listed = _find(source.uri, listing)
+    if listed.is_template:
+        _check_template(source.uri)
+    entry = with_icons(resource_entry(block.name, source, listed), listed.raw)
+    return Resource(
+        name=block.name,
+        upstream=source.upstream,
+        uri=source.uri,
+        is_template=listed.is_template,
+        is_listed=True,
+        entry=entry,
+        max_bytes=source.max_bytes,
+        digest=None,
+    )
+
+
 def _blocks(profile: ProfileSource, files: Files, problems: Problems) -> list[Block]:
     taken = set(profile.resources) - {"*"}
     blocks: list[Block] = []
@@ -148,25 +170,7 @@ def _listed_name(uri: str, raw: dict[str, Any]) -> str:
 
 
 def _build(block: Block, profile: ProfileSource, files: Files) -> Resource:
-    source = block.source
-    listing = files.listing(find_server(source.upstream, profile))
-    check_uri(source.uri)
-    if source.uri.startswith(APP_SCHEME):
-        raise Wrong(("uri",), "an app comes with the tool that names it; take this block out")
-    listed = _find(source.uri, listing)
-    if listed.is_template:
-        _check_template(source.uri)
-    entry = with_icons(resource_entry(block.name, source, listed), listed.raw)
-    return Resource(
-        name=block.name,
-        upstream=source.upstream,
-        uri=source.uri,
-        is_template=listed.is_template,
-        is_listed=True,
-        entry=entry,
-        max_bytes=source.max_bytes,
-        digest=None,
-    )
+    return make_resource(block, files.listing(find_server(block.source.upstream, profile)))
 
 
 def _find(uri: str, listing: Listing) -> Listed:

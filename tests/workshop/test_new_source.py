@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workshop.server_samples import WHOLE_LISTING
 from workshop.source_samples import API, LISTING, NOW_S
 
 from mcp_proxy.core.profile import Auth
@@ -129,6 +130,55 @@ def test_a_gateways_source_builds(tmp_path: Path) -> None:
     header = header_of(tmp_path, new.text)
     assert header.tools == ("look_up",)
     assert header.upstreams["shop"] == spec
+
+
+def from_listing(folder: Path, rows: dict[str, Any]) -> str:
+    data = json.dumps(rows).encode()
+    (folder / "shop.tools.json").write_bytes(data)
+    spec = gateway_spec("https://gw.example.com/mcp", None)
+    return source_from_listing("shop", spec, "shop.tools.json", parse_listing(data, "t")).text
+
+
+def test_a_gateways_resources_and_prompts_are_written_out_and_its_features_as_a_comment(
+    tmp_path: Path,
+) -> None:
+    text = from_listing(tmp_path, WHOLE_LISTING)
+    assert "    # features: [progress, logging, completion, elicitation" in text
+    header = header_of(tmp_path, text)
+    assert header.resources == ("intro", "intro_2", "handbook")
+    assert header.prompts == ("summarize_account", "greet")
+    assert header.upstreams["shop"].features == ()
+
+
+def test_above_ten_resources_the_others_stand_as_comments(tmp_path: Path) -> None:
+    rows = [{"uri": f"docs://{number}", "name": f"n{number}"} for number in range(12)]
+    text = from_listing(tmp_path, {**LISTING, "resources": rows})
+    assert len(header_of(tmp_path, text).resources) == 10
+    assert text.count("  # n") == 2
+
+
+def test_a_gateway_may_have_no_tools_but_not_nothing(tmp_path: Path) -> None:
+    text = from_listing(tmp_path, {"tools": [], "prompts": [{"name": "greet"}]})
+    assert header_of(tmp_path, text).prompts == ("greet",)
+    with pytest.raises(SourceError, match="No operation can be made a tool"):
+        from_listing(tmp_path, {"tools": []})
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x85", "\u2028", "\u2029"])
+def test_s25_a_hostile_listing_cannot_write_keys_into_the_source(tmp_path: Path, end: str) -> None:
+    evil = f'x"}}{end}  evil: {{upstream: shop, uri: "docs://evil"}}  #'
+    rows = {
+        "tools": [*LISTING["tools"], {**LISTING["tools"][1], "name": evil}],
+        "resources": [{"uri": f"docs://{evil}", "name": evil, "description": evil}],
+        "prompts": [{"name": evil, "description": evil}, {"name": "a", "description": "\u202e"}],
+    }
+    text = from_listing(tmp_path, rows)
+    assert header_of(tmp_path, text).resources == ()
+    header = header_of(tmp_path, text)
+    assert header.tools == ("look_up",)
+    assert set(header.prompts) <= {"x_evil_upstream_shop_uri_docs_evil"}
+    assert "\u202e" not in text
+    assert not [line for line in text.splitlines() if line.startswith("  evil")]
 
 
 def test_a_document_without_operations_is_told(tmp_path: Path) -> None:
