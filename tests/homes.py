@@ -69,8 +69,9 @@ def payload(
     auth: Auth | None = None,
     expires: int | None = None,
     tools: list[Tool] | None = None,
+    upstreams: dict[str, UpstreamSpec] | None = None,
 ) -> bytes:
-    """An unsigned payload; `audit.clear` names customer."""
+    """An unsigned payload; `audit.clear` names customer. `upstreams` come beside `api`."""
     made = [tool("find"), tool("refund"), tool("ask")] if tools is None else tools
     header = Header(
         profile=name,
@@ -81,7 +82,7 @@ def payload(
         expires=expires,
         timezone="UTC",
         requires=(),
-        upstreams={"api": UpstreamSpec("rest", url, auth, 5_000, ())},
+        upstreams={"api": UpstreamSpec("rest", url, auth, 5_000, ()), **(upstreams or {})},
         audit=AuditRules(("customer",), "deny"),
         tools=tuple(item.name for item in made),
     )
