@@ -94,12 +94,13 @@ def _decide(target: _Target, spec: UpstreamSpec, params: dict[str, Any]) -> Allo
         text = "The profile names no completion for this upstream."
         return Deny("MCPX-D02", "completion", text)
     argument, context = params.get("argument"), params.get("context")
-    if not isinstance(argument, dict) or not isinstance(argument.get("value"), str):
+    pair = [argument.get(key) for key in ("name", "value")] if isinstance(argument, dict) else []
+    if not pair or not all(isinstance(item, str) for item in pair):
         return _misfit("argument", "must be an object with a name and a value, both strings")
-    if argument.get("name") not in target.names:
+    if pair[0] not in target.names:
         known = ", ".join(sorted(target.names)) or "none"
         return _misfit("argument", f"names nothing that can be completed; there is: {known}")
-    sent = {"ref": target.ref, "argument": {key: argument[key] for key in ("name", "value")}}
+    sent = {"ref": target.ref, "argument": {"name": pair[0], "value": pair[1]}}
     if context is not None:
         known_values = _known_values(target, context)
         if known_values is None:

@@ -24,7 +24,7 @@ def admit_elicitation(
     """
     kept = without_reserved(params)
     mode = kept.get("mode", "form")
-    if mode not in {"form", "url"} or mode not in declared:
+    if mode not in ("form", "url") or mode not in declared:
         raise Unaskable("it is of a mode that the profile or the client does not take")
     message = kept.get("message")
     if not isinstance(message, str) or len(message) > LIMITS.question_message_chars:
@@ -46,7 +46,7 @@ def admit_elicited(params: Mapping[str, Any], reply: dict[str, Any]) -> dict[str
     Raises Unaskable.
     """
     action, content = reply.get("action"), reply.get("content")
-    if action not in {"accept", "decline", "cancel"}:
+    if action not in ("accept", "decline", "cancel"):
         raise Unaskable("it neither accepts nor declines nor cancels")
     if action != "accept" or params.get("mode", "form") != "form":
         return {key: item for key, item in reply.items() if key != "content"}

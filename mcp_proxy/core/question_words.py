@@ -26,7 +26,7 @@ _LOOKALIKES = str.maketrans(
 )
 _OUR_NAME = re.compile(r"mcp[\W_]*+proxy|mcpx", re.IGNORECASE)
 _IMITATIONS = re.compile(
-    r"type the (?:amount|name)|type (?:it|this|them|the \w+) (?:again )?to (?:confirm|approve)"
+    r"type the (?:amount|name)|type \w+(?: \w+){0,3} to (?:confirm|approve)"
     r"|needs? (?:a |your |the )?(?:person ?s |human |user ?s )?approval"
     r"|(?:waiting|asks?|asking|ask you|request(?:s|ed)?|required?) (?:for )?(?:your |an )?approval"
     r"|approval (?:is )?(?:needed|required|request|code|pending)"

@@ -44,7 +44,7 @@ class Sealed(NamedTuple):
 def seal(key: bytes, nonce: bytes, it: Sealed) -> str:
     """The token; `key` has 32 bytes and `nonce` 12, never used before under this key."""
     data = json.dumps(it, ensure_ascii=False, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(nonce + AESGCM(key).encrypt(nonce, data, _PURPOSE)).decode()
+    return _text(nonce + AESGCM(key).encrypt(nonce, data, _PURPOSE))
 
 
 def unseal(key: bytes, text: object) -> Sealed | None:
@@ -71,6 +71,12 @@ def _opened(key: bytes, text: object) -> bytes | None:
         return None
     try:
         token = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        if _text(token) != text:
+            return None
         return AESGCM(key).decrypt(token[:NONCE_BYTES], token[NONCE_BYTES:], _PURPOSE)
     except (ValueError, InvalidTag):
         return None
+
+
+def _text(token: bytes) -> str:
+    return base64.urlsafe_b64encode(token).decode().rstrip("=")

@@ -6,7 +6,7 @@ apart or with dashes. Both are folded before use: lower case, accents taken off.
 
 WORDS = """
 pin pins pwd passwd pswd psw pass secret secrets token tokens otp otps totp cvv cvv2 cvc cvc2
-ssn ssns mfa 2fa credential credentials creds mnemonic jwt puk geheimnis geheimzahl bankid
+ssn ssns mfa credential credentials creds mnemonic jwt puk geheimnis geheimzahl bankid
 clave claves secreto secreta nip senha senhas segredo parola parole hasło hasła heslo hesla
 lozinka geslo şifre şifresi jelszo jelszó пин пинкод секрет токен лозинка парола
 κωδικός συνθηματικό السر sandi
@@ -25,7 +25,7 @@ walletseed wiederherstellungsphrase wiederherstellungscode phrasederécupératio
 cardnumber creditcard debitcard kreditkarte kartennummer numérodecarte cartedecrédit cartebancaire
 númerodetarjeta tarjetadecrédito númerodocartão cartãodecrédito numerodicarta cartadicredito
 numerodellacarta securitycode sicherheitscode prüfziffer verificationcode authenticationcode
-authenticator onetimecode onetimepass oneTimePin digitcode smscode einmalcode bestätigungscode
+authenticator twofactor 2fa onetimecode onetimepass oneTimePin digitcode smscode einmalcode bestätigungscode
 códigodeverificación codedevérification codicediverifica códigodeseguridad codedesécurité
 socialsecurity sozialversicherungsnummer sécuritésociale seguridadsocial seguridadesocial
 пароль пароля паролем паролю пароли кодподтверждения кодизсмс номеркарты секретныйключ

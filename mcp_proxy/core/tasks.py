@@ -21,7 +21,7 @@ from mcp_proxy.core.schema import Schema
 from mcp_proxy.core.shape import Unfit
 from mcp_proxy.core.text import one_sentence
 
-_STATES = frozenset({"working", "input_required", "completed", "failed", "cancelled"})
+_STATES = ("working", "input_required", "completed", "failed", "cancelled")
 _PARTS = frozenset({"inputRequests", "result", "error"})
 _SUBJECT = "The call was made, but the state of its task"
 
