@@ -76,8 +76,8 @@ class Watch:
                 self._hear(change)
 
     def heard(self, stream: "_Stream", change: Change) -> None:
-        """What a stream says; only the open one counts."""
-        if stream is self._open:
+        """What a stream says, be it still on its way to being open."""
+        if stream is self._open or stream is self._next:
             self._hear(change)
 
     def broke(self, stream: "_Stream") -> None:
