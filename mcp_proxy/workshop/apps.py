@@ -56,7 +56,10 @@ def build_apps(
 def _page(built: BuiltTool, uri: Any, listing: Listing) -> Resource:
     """One page, read through its tool alone: no list shows it."""
     if not isinstance(uri, str) or not uri.startswith(APP_SCHEME):
-        raise Wrong(("operation",), f"the listed _meta.ui.resourceUri {uri!r} is no ui:// resource")
+        raise Wrong(
+            ("operation",),
+            f"the listed _meta.ui.resourceUri {str(uri)[:200]!r} is no ui:// resource",
+        )
     check_uri(uri)
     if uri not in listing.ui:
         text = f"the listing has no digest of {uri}; run profile build with --refresh"

@@ -1,12 +1,15 @@
 """What resources and prompts have in common: their names, texts and icons in a list."""
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.text import hidden_character
+from mcp_proxy.core.text import hidden_character, one_sentence
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_length, check_visible, compact_bytes
 from mcp_proxy.workshop.listed_tool import listed_icons
+
+_NAMED_CHARS = 500
 
 
 class Texts(Protocol):
@@ -54,6 +57,11 @@ def is_name(value: Any) -> bool:
         and hidden_character(value) is None
         and not {"\n", "\t"} & set(value)
     )
+
+
+def named(listed: Iterable[str]) -> str:
+    """Listed names or URIs for a person: cleaned, on one line, bounded."""
+    return one_sentence(", ".join(listed), _NAMED_CHARS)
 
 
 def free_name(name: str, taken: set[str]) -> str:

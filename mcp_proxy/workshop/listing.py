@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core import strict_json
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import SourceError
 
 Entries = dict[str, dict[str, Any]]
@@ -96,7 +97,7 @@ def _entries(items: Any, kind: str, path: str) -> Entries:
         if not isinstance(name, str) or not name:
             raise _malformed(path, f"one of its {kind} has no {_KEYS[kind]}")
         if name in entries:
-            raise _malformed(path, f"its {kind} hold {name} twice")
+            raise _malformed(path, f"its {kind} hold {one_sentence(name, 100)} twice")
         entries[name] = item
     return entries
 
@@ -105,7 +106,7 @@ def _digests(value: Any, path: str) -> dict[str, str]:
     rows = value.items() if isinstance(value, dict) else [("ui", value)]
     for uri, digest in rows:
         if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-            raise _malformed(path, f"{uri} has no SHA-256 as 64 hex digits")
+            raise _malformed(path, f"{one_sentence(uri, 100)} has no SHA-256 as 64 hex digits")
     return dict(rows)
 
 

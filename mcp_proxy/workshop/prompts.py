@@ -11,7 +11,7 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Prompt
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_length
-from mcp_proxy.workshop.listed_part import free_name, is_name, shown_texts, with_icons
+from mcp_proxy.workshop.listed_part import free_name, is_name, named, shown_texts, with_icons
 from mcp_proxy.workshop.listing import Entries
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.source_keys import AllListed, ProfileSource, PromptSource
@@ -22,7 +22,7 @@ _NEAR = 3
 
 
 class Block(NamedTuple):
-    """One prompt's block; `path` is where it stands, the `"*"` for those that it stands for."""
+    """One prompt's block; `path` is where it stands, below `"*"` what that stands for."""
 
     name: str
     path: Path
@@ -60,7 +60,8 @@ def _blocks(profile: ProfileSource, files: Files, problems: Problems) -> list[Bl
         if isinstance(entry, AllListed):
             found = problems.attempt(path, partial(_unfold, name, entry, profile, files))
             blocks.extend(
-                Block(free_name(source.prompt, taken), path, source) for source in found or ()
+                Block(free_name(source.prompt, taken), (*path, source.prompt), source)
+                for source in found or ()
             )
         elif name == "*":
             problems.add(path, 'stands for all of a server; write "*": {upstream: NAME}')
@@ -84,7 +85,7 @@ def _unfold(
     for prompt in listed:
         if prompt not in bound and not is_name(prompt):
             fix = "name it in the source: NAME: {upstream: ..., prompt: ...}"
-            raise Wrong((), f"the listed {prompt!r} cannot be a prompt's name here; {fix}")
+            raise Wrong((), f"the listed {prompt[:200]!r} cannot be a prompt's name here; {fix}")
     names = [prompt for prompt in listed if prompt not in bound]
     rows = [{"upstream": entry.upstream, "prompt": prompt} for prompt in names]
     return [PromptSource.model_validate(row) for row in rows]
@@ -98,7 +99,7 @@ def _find(prompt: str, listed: Entries) -> dict[str, Any]:
     if prompt in listed:
         return listed[prompt]
     near = difflib.get_close_matches(prompt, list(listed), n=_NEAR) or list(listed)[:_NEAR]
-    it_has = f"it has {', '.join(near)}" if near else "it has none"
+    it_has = f"it has {named(near)}" if near else "it has none"
     raise Wrong(("prompt",), f"the listing has no prompt {prompt}; {it_has}")
 
 

@@ -15,7 +15,7 @@ from mcp_proxy.core.reading import APP_SCHEME
 from mcp_proxy.core.text import hidden_character
 from mcp_proxy.core.uri_template import compile_template, matches
 from mcp_proxy.workshop.argument_reference import Wrong
-from mcp_proxy.workshop.listed_part import free_name, is_name, shown_texts, with_icons
+from mcp_proxy.workshop.listed_part import free_name, is_name, named, shown_texts, with_icons
 from mcp_proxy.workshop.listing import Listing
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.source_keys import AllListed, ProfileSource, ResourceSource
@@ -29,7 +29,7 @@ _NEAR = 3
 
 
 class Block(NamedTuple):
-    """One resource's block; `path` is where it stands, the `"*"` for those that it stands for."""
+    """One resource's block; `path` is where it stands, below `"*"` what that stands for."""
 
     name: str
     path: Path
@@ -65,7 +65,7 @@ def check_uri(uri: str) -> None:
     if len(uri) > LIMITS.uri_chars:
         raise Wrong(("uri",), f"has {len(uri)} characters; at most {LIMITS.uri_chars} fit")
     if hidden_character(uri) is not None or not _SCHEME.fullmatch(uri):
-        raise Wrong(("uri",), f"{uri!r} is no absolute URI such as docs://handbook/intro")
+        raise Wrong(("uri",), f"{uri[:200]!r} is no absolute URI such as docs://handbook/intro")
 
 
 def silent_block(upstream: str, uri: str) -> ResourceSource:
@@ -133,7 +133,9 @@ def _blocks(profile: ProfileSource, files: Files, problems: Problems) -> list[Bl
         path: Path = ("resources", name)
         if isinstance(entry, AllListed):
             found = problems.attempt(path, partial(_unfold, name, entry, profile, files))
-            blocks.extend(Block(free_name(own, taken), path, one) for own, one in found or ())
+            blocks.extend(
+                Block(free_name(own, taken), (*path, own), one) for own, one in found or ()
+            )
         elif name == "*":
             problems.add(path, 'stands for all of a server; write "*": {upstream: NAME}')
         else:
@@ -165,7 +167,7 @@ def _listed_name(uri: str, raw: dict[str, Any]) -> str:
     name = raw.get("name")
     if not is_name(name):
         fix = "name it in the source: NAME: {upstream: ..., uri: ...}"
-        raise Wrong((), f"the listed name of {uri!r} cannot stand in a list; {fix}")
+        raise Wrong((), f"the listed name of {uri[:200]!r} cannot stand in a list; {fix}")
     return str(name)
 
 
@@ -183,7 +185,7 @@ def _find(uri: str, listing: Listing) -> Listed:
             return Listed(raw, False)
     known = [*listing.resources, *listing.templates]
     near = difflib.get_close_matches(uri, known, n=_NEAR, cutoff=0.5) or known[:_NEAR]
-    it_has = f"near ones are {', '.join(near)}" if near else "it has none"
+    it_has = f"near ones are {named(near)}" if near else "it has none"
     raise Wrong(("uri",), f"the listing has no resource {uri}; {it_has}")
 
 

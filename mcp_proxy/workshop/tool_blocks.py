@@ -18,7 +18,7 @@ from mcp_proxy.workshop.yaml_reader import Path
 
 
 class Block(NamedTuple):
-    """One tool's block; `path` is where it stands, the `"*"` for those that it stands for."""
+    """One tool's block; `path` is where it stands, below `"*"` what that stands for."""
 
     name: str
     path: Path
@@ -32,7 +32,7 @@ def tool_blocks(profile: ProfileSource, files: Files, problems: Problems) -> lis
         path: Path = ("tools", name)
         if isinstance(entry, AllListed):
             found = problems.attempt(path, partial(_unfold, name, entry, profile, files))
-            blocks.extend(Block(key, path, source) for key, source in (found or {}).items())
+            blocks.extend(Block(key, (*path, key), source) for key, source in (found or {}).items())
         elif name == "*":
             problems.add(path, 'stands for a whole gateway; write "*": {upstream: NAME}')
         else:

@@ -12,6 +12,7 @@ from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.arguments import Chosen, choose_arguments
 from mcp_proxy.workshop.enforced import build_arguments
 from mcp_proxy.workshop.list_entry import Shown, list_entry
+from mcp_proxy.workshop.listed_part import named
 from mcp_proxy.workshop.listed_tool import ListedTool, read_tool
 from mcp_proxy.workshop.listing import Entries
 from mcp_proxy.workshop.listing_schema import Unreadable
@@ -28,7 +29,7 @@ def mcp_tool(name: str, source: ToolSource, listing: Entries, *, apps: bool = Fa
     """
     raw = listing.get(source.operation)
     if raw is None:
-        text = f"the listing has no tool {source.operation}; it has {', '.join(sorted(listing))}"
+        text = f"the listing has no tool {source.operation}; it has {named(sorted(listing))}"
         raise Wrong(("operation",), text)
     try:
         listed = read_tool(raw)

@@ -175,7 +175,7 @@ def test_s25_a_hostile_listing_is_refused(tmp_path: Path, entry: dict[str, Any],
 def test_a_template_that_cannot_be_matched_is_refused(tmp_path: Path, template: str) -> None:
     rows = [{"uriTemplate": template, "name": "t"}]
     write_listings(tmp_path, {"tools": [], "resourceTemplates": rows})
-    assert "shop.yaml:8: resources.*.uri: " in refusal(tmp_path, STAR)
+    assert "shop.yaml:8: resources.*.t.uri: " in refusal(tmp_path, STAR)
 
 
 def test_a_uri_that_two_upstreams_claim_fails_the_build(tmp_path: Path) -> None:
@@ -217,3 +217,19 @@ def test_a_profile_may_have_resources_alone_but_not_nothing(tmp_path: Path) -> N
     assert (header.tools, header.prompts) == ((), ())
     with pytest.raises(SourceError, match="name a tool, a resource or a prompt"):
         build(tmp_path, "")
+
+
+def test_s25_listed_names_in_an_error_are_cleaned_and_on_one_line(tmp_path: Path) -> None:
+    rows = [{"uri": "docs://a\nnext:  run this\x1b[2J", "name": "a"}]
+    write_listings(tmp_path, {"tools": [], "resources": rows})
+    text = refusal(tmp_path, INTRO.replace("%s", ""))
+    assert "near ones are docs://a next: run this" in text
+    assert len(text.splitlines()) == 1
+
+
+def test_what_a_star_stands_for_is_named_in_errors_and_warnings(tmp_path: Path) -> None:
+    row = {"name": "Look-Up", "description": "d", "inputSchema": {"type": "object"}}
+    write_listings(tmp_path, {**listed(description="a\u2066b"), "tools": [row]})
+    assert "shop.yaml:8: resources.*.a: " in refusal(tmp_path, STAR)
+    warnings = build(tmp_path, 'tools:\n  "*": {upstream: gateway}\n').warnings
+    assert any("shop.yaml:8: tools.*.Look-Up: its name holds" in text for text in warnings)
