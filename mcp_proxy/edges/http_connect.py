@@ -12,6 +12,13 @@ from mcp_proxy.edges.http_connection import Connection
 
 # RFC 8305 section 8: the delay before the next address is tried beside the last.
 _NEXT_ADDRESS_S = 0.25
+# A stream may rightly be silent for days: a peer that has vanished meanwhile is found by TCP
+# (RFC 9293 section 3.8.4), by probes after this time, at this distance, this many in vain.
+_KEEPALIVE = (
+    (("TCP_KEEPIDLE", "TCP_KEEPALIVE"), 60),
+    (("TCP_KEEPINTVL",), 15),
+    (("TCP_KEEPCNT",), 4),
+)
 
 
 async def connect(host: str, port: int, context: ssl.SSLContext | None) -> Connection:
@@ -41,10 +48,19 @@ async def _attempt(
 ) -> Connection:
     name = None if context is None else host
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(
+    transport, connection = await loop.create_connection(
         Connection, address, port, ssl=context, server_hostname=name
     )
+    _keep_alive(transport.get_extra_info("socket"))
     return connection
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for names, value in _KEEPALIVE:
+        option = next((getattr(socket, name) for name in names if hasattr(socket, name)), None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _first(

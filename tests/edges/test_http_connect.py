@@ -17,6 +17,21 @@ from edges.fakes_transport import (
     transport_to,
 )
 
+from mcp_proxy.edges.http_connect import connect
+
+
+def test_a_peer_that_vanishes_behind_a_silent_stream_is_found_by_the_system():
+    async def main() -> None:
+        async with Loopback(always(OK)) as server:
+            connection = await connect("127.0.0.1", server.port, None)
+            sock = connection._transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            if sys.platform == "linux":
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+            connection.close()
+
+    run(main())
+
 
 def test_a_refused_connection_says_so():
     async def main() -> None:
