@@ -57,15 +57,17 @@ class DriftWatch:
     `mcp-proxy profile drift` shows the difference, and says so wherever a tool is refused here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each an end of the road
         self,
         home: Home,
         profile: Profile,
         upstreams: Mapping[str, Declaring],
         notes: Notes,
         hide: Callable[[frozenset[str]], None],
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Reads what was judged before; asks nobody yet."""
+        self._now_s = now_s
         self._home = home
         self._profile = profile
         self._upstreams = upstreams
@@ -77,6 +79,7 @@ class DriftWatch:
         self._turns: dict[str, int] = {}
         self._tools: dict[str, tuple[Tool, ...]] = {}
         self._keeping: set[asyncio.Task[None]] = set()
+        self._writing = asyncio.Lock()
 
     async def check(self, ready: Ready) -> Deny | None:
         """Why the tool may not be called now; None where it may."""
@@ -116,7 +119,7 @@ class DriftWatch:
 
     def _holds(self, verdict: Verdict, upstream: str) -> bool:
         return (
-            time.monotonic() < verdict.until_s
+            self._now_s() < verdict.until_s
             and verdict.turn == self._turns.get(upstream, 0)
             and verdict.session is self._upstreams[upstream].session
         )
@@ -128,13 +131,13 @@ class DriftWatch:
         try:
             declared = await source.declared(self._deadline_s(upstream))
         except McpProxyError as error:
-            until_s = time.monotonic() + LIMITS.listing_retry_ms / 1000
+            until_s = self._now_s() + LIMITS.listing_retry_ms / 1000
             return Verdict(before, error, source.session, turn, until_s)
         tools = self._tools_of(upstream)
         drifted = drifted_tools(tools, declared)
         self._take(upstream, before, drifted)
         self._keep(upstream, tools, drifted, declared, changed=drifted != before)
-        until_s = time.monotonic() + LIMITS.verdict_ms / 1000
+        until_s = self._now_s() + LIMITS.verdict_ms / 1000
         return Verdict(drifted, None, source.session, turn, until_s)
 
     def _deadline_s(self, upstream: str) -> float:
@@ -195,7 +198,11 @@ class DriftWatch:
             except HomeError as error:
                 complain(str(error))
 
-        task = asyncio.create_task(asyncio.to_thread(write))
+        async def keep() -> None:
+            async with self._writing:  # in the order of the listings
+                await asyncio.to_thread(write)
+
+        task = asyncio.create_task(keep())
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
 
