@@ -15,15 +15,16 @@ from mcp_proxy.edges.http import Link, Reply
 from mcp_proxy.edges.mcp_wire import Headers, Listener, Turn, parse_message
 from mcp_proxy.edges.refusals import protocol_broken
 from mcp_proxy.edges.sse import SseParser, SseRefused
-from mcp_proxy.errors import McpProxyError
+from mcp_proxy.errors import McpProxyError, UpstreamError
 
 ACCEPT_STREAM = ("Accept", "text/event-stream")
 HEAD_WAIT_S = 2.0
 _RETRY_MS = 500
 # So many connections in a row may bring nothing before the pause between them grows.
 _PATIENCE = 3
-# About the credential or the load: such a status may be another one next time.
-_MAY_PASS = frozenset({401, 403, 408, 425, 429})
+# About the load: such a status may be another one next time. One about the credential is final,
+# since each try might ask the person for it.
+_MAY_PASS = frozenset({408, 425, 429})
 
 
 class Place:
@@ -36,9 +37,10 @@ class Place:
         self._retry_ms = _RETRY_MS
         self._fruitless = 0
 
-    def moved(self, parser: SseParser) -> None:
-        """Something came; `parser` has read it."""
-        self._fruitless = 0
+    def moved(self, parser: SseParser, events: int) -> None:
+        """Something came; `parser` has read so many events in it."""
+        if events or parser.last_id != self.last_id:
+            self._fruitless = 0
         self.last_id = parser.last_id
         if parser.retry_ms is not None:
             least, most = self._limits.sse_retry_min_ms, self._limits.sse_retry_max_ms
@@ -101,9 +103,11 @@ class SessionStream:
                     return self._is_passing(reply.status)
                 self._opened()
                 await self._listen(reply)
-        except McpProxyError:
+        except UpstreamError:
             # Whatever broke it: the calls have streams of their own and tell their own failures.
             return True
+        except McpProxyError:
+            return False
         return True
 
     def _opened(self) -> None:
@@ -146,7 +150,7 @@ async def messages(reply: Reply, limits: Limits, place: Place) -> AsyncGenerator
                 events = parser.feed(piece)
             except SseRefused as refused:
                 raise protocol_broken(str(refused), reply.status) from None
-            place.moved(parser)
+            place.moved(parser, len(events))
             for event in events:
                 # An event without data primes resumption (2025-11-25); other kinds are not MCP's.
                 if event.kind == "message" and event.data:

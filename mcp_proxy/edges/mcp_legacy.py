@@ -27,6 +27,8 @@ from mcp_proxy.edges.mcp_wire import (
     request_message,
 )
 
+# What is wrong with a request is not wrong with its session.
+_OF_THE_REQUEST = frozenset({-32601, -32602, -32603})
 _MODERN_CODES = frozenset({HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION})
 Outcome = dict[str, Any] | Halt
 
@@ -60,10 +62,10 @@ class LegacyEra:
         try:
             return await self._ask(ask, session, trip)
         except Broken as broken:
-            if session.id is None or broken.status not in (400, 404):
+            if session.id is None or not _may_be_lost(broken):
                 raise
             self._sessions.forget(session)
-            if broken.status == 400:
+            if broken.status != 404:
                 raise
         # 404 for a session means that the request was not processed: once more is safe.
         return await self._ask(ask, await self._sessions.get(ask.wishes.capabilities), trip)
@@ -150,3 +152,10 @@ class LegacyEra:
             async with asyncio.timeout(ASIDE_DEADLINE_S):
                 trip = Trip(ASIDE_DEADLINE_S)
                 await self._wire.request(message, session.headers(), session, trip)
+
+
+def _may_be_lost(broken: Broken) -> bool:
+    """Whether a session may be the reason: 404 says so, 400 is what some servers answer."""
+    if isinstance(broken, GatewayError) and broken.code in _OF_THE_REQUEST:
+        return broken.status == 404
+    return broken.status in (400, 404)

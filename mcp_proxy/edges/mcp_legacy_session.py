@@ -132,7 +132,7 @@ class LegacySession:
 
         Raises Broken for one without a proper id.
         """
-        asked_id, method, params = message["id"], message["method"], message.get("params", {})
+        asked_id, method, params = message["id"], message["method"], message.get("params")
         if isinstance(asked_id, bool) or not isinstance(asked_id, int | str):
             raise protocol_broken("holds a request without a proper id")
         if isinstance(asked_id, str) and len(asked_id) > self._limits.question_key_chars:
@@ -140,8 +140,8 @@ class LegacySession:
         if method == "ping":
             self._asides.say({"jsonrpc": "2.0", "id": asked_id, "result": {}}, self.headers())
             return asked_id, None
-        if isinstance(method, str) and isinstance(params, dict):
-            question = Question(method, params)
+        if isinstance(method, str) and (params is None or isinstance(params, dict)):
+            question = Question(method, params or {})
             if covers(capabilities, question):
                 return asked_id, question
         self.refuse(asked_id, METHOD_NOT_FOUND, "Not offered by this client")

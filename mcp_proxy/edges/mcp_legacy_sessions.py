@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from mcp_proxy.core import eras
-from mcp_proxy.edges.attempts import Trip
+from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.mcp_asides import ASIDE_DEADLINE_S, Asides
 from mcp_proxy.edges.mcp_legacy_session import LegacySession
 from mcp_proxy.edges.mcp_wire import Turn, Wire, request_message
@@ -30,7 +30,7 @@ class LegacySessions:
         self._wire = wire
         self._ids = ids
         self._hear = hear
-        self._session = SingleFlight(self._open)
+        self._session = SingleFlight(self._open_in_time)
         self._declared: dict[str, Any] = {}
         self._listening = not _SAID_ASIDE.isdisjoint(wire.spec.features)
         self._retired: list[LegacySession] = []
@@ -89,9 +89,17 @@ class LegacySessions:
         for session in sessions:
             await self._leave(session)
 
-    async def _open(self) -> LegacySession:
+    async def _open_in_time(self) -> LegacySession:
+        deadline_s = self._wire.spec.deadline_ms / 1000
         await self._sweep()
-        trip = Trip(self._wire.spec.deadline_ms / 1000)
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self._open(Trip(deadline_s))
+        except TimeoutError:
+            text = f"The upstream did not open a session within {deadline_s:.3g} seconds."
+            raise Broken("MCPX-U02", text) from None
+
+    async def _open(self, trip: Trip) -> LegacySession:
         session = LegacySession(self._declared, self._wire.limits, self.asides, self._hear)
         self._wire.hear(session)
         params = {

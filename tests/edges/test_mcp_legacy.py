@@ -39,9 +39,9 @@ async def curious(server: LegacyServer, heard: Heard, writer: asyncio.StreamWrit
     await writer.drain()
 
 
-async def open_stream(_server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> None:
-    writer.write(HEAD)
-    await writer.drain()
+async def silent(_server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> None:
+    """Asks for a name, and nothing more."""
+    writer.write(HEAD + event(asking("s1", **NAME)))
     await asyncio.Event().wait()
 
 
@@ -146,7 +146,7 @@ def test_a_question_that_the_upstream_takes_back_is_not_answered():
 @pytest.mark.parametrize("by_drop", [True, False])
 def test_a_halted_call_that_nobody_resumes_is_cancelled_upstream(by_drop: bool):
     async def main() -> None:
-        async with Run(LegacyServer(curious)) as run:
+        async with Run(LegacyServer(silent)) as run:
             halt = await run.halted()
             if by_drop:
                 await halt.drop()
@@ -156,6 +156,7 @@ def test_a_halted_call_that_nobody_resumes_is_cancelled_upstream(by_drop: bool):
             call = await run.server.told("tools/call")
             cancelled = await run.server.told("notifications/cancelled")
             assert cancelled["params"]["requestId"] == call["id"]
+            assert "error" in await run.server.reply("s1")
             async with asyncio.timeout(5):
                 await run.loopback.closed.wait()
 
@@ -163,10 +164,6 @@ def test_a_halted_call_that_nobody_resumes_is_cancelled_upstream(by_drop: bool):
 
 
 def test_a_cancelled_resume_is_cancelled_upstream():
-    async def silent(server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> None:
-        writer.write(HEAD + event(asking(1, **NAME)))
-        await asyncio.Event().wait()
-
     async def main() -> None:
         async with Run(LegacyServer(silent)) as run:
             halt = await run.halted()
@@ -526,5 +523,57 @@ def test_a_session_that_the_stream_says_is_gone_is_opened_anew():
                     await asyncio.sleep(0.01)
             assert await run.ask() == RESULT
             assert run.server.sessions == ["session-1", "session-2"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("code", "kept"), [(-32602, True), (-32603, True), (-32000, False)])
+def test_a_request_that_is_refused_keeps_its_session(code: int, kept: bool):
+    async def call(_server: LegacyServer, heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        return error(heard, code, status=400)
+
+    async def main() -> None:
+        async with Run(LegacyServer(call)) as run:
+            for _ in range(2):
+                with pytest.raises(GatewayError):
+                    await run.ask()
+            assert len(run.server.sessions) == (1 if kept else 2)
+            assert run.server.count("tools/call") == 2
+
+    asyncio.run(main())
+
+
+def test_a_handshake_that_is_never_answered_holds_up_no_later_call():
+    class Late(LegacyServer):
+        async def __call__(self, heard: Heard, writer: asyncio.StreamWriter) -> bytes | None:
+            if not self.gets and b"initialize" in heard.body:
+                self.gets.append(heard)
+                await asyncio.Event().wait()
+            return await super().__call__(heard, writer)
+
+    async def main() -> None:
+        async with Run(Late(), ()) as run:
+            spec = run.wire.spec._replace(deadline_ms=300)
+            run.wire.spec = spec
+            with pytest.raises(Broken, match="did not open a session"):
+                await run.ask()
+            assert await run.ask() == RESULT
+
+    asyncio.run(main())
+
+
+def test_a_question_with_null_params_is_one_without():
+    async def asks(server: LegacyServer, heard: Heard, writer: asyncio.StreamWriter) -> None:
+        row = {"jsonrpc": "2.0", "id": 1, "method": "roots/list", "params": None}
+        writer.write(HEAD + event(row))
+        await server.reply(1)
+        writer.write(event(answer(heard)))
+        await writer.drain()
+
+    async def main() -> None:
+        async with Run(LegacyServer(asks)) as run:
+            halt = await run.halted()
+            assert list(halt.asked.values()) == [Question("roots/list", {})]
+            assert await run.resume(halt, dict.fromkeys(halt.asked, ACCEPT)) == RESULT
 
     asyncio.run(main())

@@ -176,9 +176,10 @@ def test_s25_a_stream_without_a_place_to_go_on_from_is_lost(first: bytes):
     asyncio.run(main())
 
 
-def test_s25_a_stream_that_always_breaks_is_followed_no_longer_than_the_call_lasts():
+@pytest.mark.parametrize("rest", [b"", b": still here\n\n", b"retry: 1\n\n"])
+def test_s25_a_stream_that_always_breaks_is_followed_no_longer_than_the_call_lasts(rest: bytes):
     async def stream(_server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> None:
-        writer.write(HEAD)
+        writer.write(HEAD + rest)
         await writer.drain()
 
     async def main() -> int:
@@ -338,5 +339,34 @@ def test_a_reply_that_the_upstream_refuses_ends_the_call():
                 await run.resume(halt, dict.fromkeys(halt.asked, AGREED))
             assert (caught.value.status, caught.value.again) == (400, "never")
             await run.server.told("notifications/cancelled")
+
+    asyncio.run(main())
+
+
+def test_a_session_stream_whose_credential_is_refused_is_not_tried_again():
+    async def stream(*_: object) -> bytes:
+        return http(401)
+
+    async def main() -> None:
+        limits = LIMITS._replace(sse_retry_min_ms=1, sse_retry_max_ms=1)
+        async with Run(LegacyServer(done, stream), FEATURES, limits) as run:
+            assert await run.ask() == RESULT
+            await asyncio.sleep(0.7)
+            assert len(run.server.gets) == 1
+
+    asyncio.run(main())
+
+
+def test_a_busy_session_stream_is_tried_again():
+    async def stream(server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> Any:
+        if len(server.gets) == 1:
+            return http(503)
+        writer.write(HEAD + event(asking(1, "ping")))
+        return await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with Run(LegacyServer(done, stream)) as run:
+            assert await run.ask() == RESULT
+            assert (await run.server.reply(1))["result"] == {}
 
     asyncio.run(main())
