@@ -199,7 +199,7 @@ class DuplexWire:
             self._notified(line, message)
 
     def _count_garbage(self, line: _Line, broken: Broken) -> None:
-        """Servers print logs among their messages; one that prints little else speaks no MCP."""
+        """Servers print logs among their answers; one that prints little else speaks no MCP."""
         line.garbage += 1
         if line.garbage > self.limits.stray_lines:
             self._channel.drop()
@@ -282,6 +282,7 @@ def _answered(line: _Line, message: dict[str, Any]) -> None:
         waiting = line.call()
     if waiting is not None and not waiting.answer.done():
         waiting.answer.set_result(message)
+        line.garbage = 0
 
 
 def _settle(answer: asyncio.Future[dict[str, Any]], broken: Broken) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -163,3 +164,21 @@ def test_s13_a_server_ends_when_the_sidecar_is_killed(local: Local) -> None:
         pid = json.loads(text_of(client.call("where", {})))["pid"]
         client.process.kill()
         assert is_gone(pid)
+
+
+def test_doctor_names_what_a_local_server_lacks_and_then_asks_it(local: Local) -> None:
+    def doctor() -> str:
+        done = subprocess.run(
+            [COMMAND, "doctor"],
+            env=local.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    local.install("modern")
+    assert "mcp-proxy trust command local files" in doctor()
+    local.trust()
+    assert "the local server lists 1 tools" in doctor()
