@@ -330,3 +330,27 @@ def test_an_echoed_credential_does_not_leak():
             assert "old-secret" not in repr(await run.ask())
 
     asyncio.run(main())
+
+
+def test_a_capability_that_came_later_opens_the_channel_anew_while_no_call_runs():
+    async def main() -> OldServer:
+        server = OldServer()
+        async with Run(server) as run:
+            assert await run.ask({}) == RESULT
+            server.answer = lambda _row: []
+            going = asyncio.create_task(run.ask({}))
+            while server.methods().count("tools/call") < 2:
+                await asyncio.sleep(0.005)
+            last = server.posts[-1].json()
+            server.answer = lambda row: [result(row)]
+            assert await run.ask() == RESULT
+            assert len(server.gets) == 1
+            server.say(result(last))
+            assert await going == RESULT
+            assert await run.ask() == RESULT
+            return server
+
+    server = asyncio.run(main())
+    assert len(server.gets) == 2
+    opened = [heard.json() for heard in server.posts if b'"initialize"' in heard.body]
+    assert [row["params"]["capabilities"] for row in opened] == [{}, FORM]
