@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_proxy.core.binding import make_binding
+from mcp_proxy.core.binding import make_binding, make_command_binding
+from mcp_proxy.core.command import Command, Place
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.edges.settings import (
     Reference,
@@ -29,6 +30,12 @@ BINDING = make_binding(
     [("billing", "keys"), ("support", "keys")],
 )
 FULL = Settings(True, {"ci": Reference("CI_TOKEN", BINDING), "billing-api": None})
+COMMAND = Command("keys", "/opt/bin/server", ("server", 'a "b" \\c ü'), ("MODE", "TOKEN"))
+WITH_COMMAND = Settings(
+    False,
+    {"files": Reference("OUR", make_command_binding("TOKEN", "0" * 64, [("billing", "keys")]))},
+    {Place("billing", "files"): COMMAND},
+)
 
 
 @pytest.fixture
@@ -39,6 +46,25 @@ def home(tmp_path: Path) -> Home:
 def test_every_key_survives_the_file(home: Home) -> None:
     write_settings(home, FULL)
     assert read_settings(home) == FULL
+
+
+def test_s13_commands_survive_the_file_word_by_word(home: Home) -> None:
+    write_settings(home, WITH_COMMAND)
+    assert read_settings(home) == WITH_COMMAND
+    assert dump_settings(WITH_COMMAND).decode().split("\n\n", 1)[1].split("\n")[1:] == [
+        'from = "env:OUR"',
+        'kind = "env"',
+        'variable = "TOKEN"',
+        f'command = "{"0" * 64}"',
+        'profiles = [["billing", "keys"]]',
+        "",
+        "[commands.billing.files]",
+        'root = "keys"',
+        'executable = "/opt/bin/server"',
+        r'argv = ["server", "a \"b\" \\c ü"]',
+        'environment = ["MODE", "TOKEN"]',
+        "",
+    ]
 
 
 def test_a_missing_file_is_empty_settings(home: Home) -> None:
@@ -87,6 +113,13 @@ REFUSED = {
     "a command": ("[credentials.a]\nfrom = 'cmd:sh'", "env:VAR"),
     "a reference that is no text": ("[credentials.a]\nfrom = 1", "[credentials.a]"),
     "unknown key beside from": ("[credentials.a]\nfrom = 'env:A'\nsecret = 'canary'", "secret"),
+    "a command of no upstream": ("[commands]\nbilling = 'canary'", "[commands.billing.]"),
+    "a command without its words": (
+        "[commands.billing.files]\nroot = 'keys'\nexecutable = '/canary'",
+        "[commands.billing.files]",
+    ),
+    "a command of a profile that cannot be": ("[commands.'Not A'.files]", "commands"),
+    "a command of an upstream that cannot be": ("[commands.billing.'a b']", "commands"),
     "a reference without its binding": ("[credentials.a]\nfrom = 'env:A'", "[credentials.a]"),
 }
 
