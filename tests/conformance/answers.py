@@ -63,7 +63,11 @@ class Answering:
         }
 
     def _keep(self, method: str, params: Any) -> None:
-        row = {} if params is None else params.model_dump(mode="json", by_alias=True)
+        row = (
+            {}
+            if params is None
+            else params.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        )
         self.asked.append((method, row))
 
     async def _elicit(self, _context: Any, params: Any) -> types.ElicitResult:

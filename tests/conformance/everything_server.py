@@ -1,6 +1,8 @@
 """The server that the suite's server scenarios expect, written with the SDK: both eras over HTTP.
 
-usage: everything_server.py [PORT]      prints its URL as its first line, ends with its stdin
+usage: everything_server.py [--legacy]      prints its URL as its first line, ends with its stdin
+
+With --legacy it knows the handshake era alone, as servers before 2026-07-28 do.
 
 Names and texts are the suite's (each scenario's description in its package states them).
 """
@@ -39,7 +41,10 @@ from mcp.types import (
     TextResourceContents,
     UnsubscribeRequestParams,
 )
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from starlette.responses import PlainTextResponse
 
+VERSION_HEADER = b"mcp-protocol-version"
 # One red pixel, and a WAVE of two samples.
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8"
@@ -195,47 +200,60 @@ async def test_tool_with_progress(context: Context) -> str:
     return "Progress reported."
 
 
-# Questions to a client of the handshake era.
+# Questions in the midst of a call: requests to a client of the handshake era, results that require
+# input for a modern one.
 
 
 @server.tool(structured_output=False)
-async def test_sampling(prompt: str, context: Context) -> str:
+async def test_sampling(prompt: str, context: Context) -> Any:
     """Asks the client's model."""
-    result = await context.session.create_message(
-        messages=[SamplingMessage(role="user", content=text(prompt))],
-        max_tokens=100,
-        related_request_id=context.request_id,
-    )
+    asked = sample(prompt, 100)
+    if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        result = answer(context, "sample")
+        if result is None:
+            return need(sample=asked)
+    else:
+        result = await context.session.create_message(
+            messages=asked.params.messages,
+            max_tokens=asked.params.max_tokens,
+            related_request_id=context.request_id,
+        )
     return f"LLM response: {getattr(result.content, 'text', '')}"
 
 
-async def elicit(context: Context, message: str, properties: dict[str, Any]) -> str:
-    result = await context.session.elicit_form(
-        message, {"type": "object", "properties": properties}, context.request_id
-    )
-    return f"action={result.action}, content={json.dumps(result.content or {})}"
+async def elicit(context: Context, message: str, properties: dict[str, Any]) -> Any:
+    schema = {"type": "object", "properties": properties}
+    if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        result = answer(context, "form")
+        if result is None:
+            params = ElicitRequestFormParams(message=message, requested_schema=schema)
+            return need(form=ElicitRequest(params=params))
+    else:
+        result = await context.session.elicit_form(message, schema, context.request_id)
+    content = json.dumps(result.content or {})
+    return f"Elicitation completed: action={result.action}, content={content}"
 
 
 @server.tool(structured_output=False)
-async def test_elicitation(message: str, context: Context) -> str:
+async def test_elicitation(message: str, context: Context) -> Any:
     """Asks the person."""
     asked = {"response": {"type": "string", "description": "User's response"}}
-    return "User response: " + await elicit(context, message, asked)
+    return await elicit(context, message, asked)
 
 
 @server.tool(structured_output=False)
-async def test_elicitation_sep1034_defaults(context: Context) -> str:
+async def test_elicitation_sep1034_defaults(context: Context) -> Any:
     """Asks with a default for each primitive type."""
-    return "Elicitation completed: " + await elicit(context, "Please fill in the form.", DEFAULTS)
+    return await elicit(context, "Please fill in the form.", DEFAULTS)
 
 
 @server.tool(structured_output=False)
-async def test_elicitation_sep1330_enums(context: Context) -> str:
+async def test_elicitation_sep1330_enums(context: Context) -> Any:
     """Asks with every variant of an enumeration."""
-    return "Elicitation completed: " + await elicit(context, "Please choose.", ENUMS)
+    return await elicit(context, "Please choose.", ENUMS)
 
 
-# Questions to a client of the modern era: results that require input.
+# What the modern era alone has.
 
 
 @server.tool(structured_output=False)
@@ -443,12 +461,27 @@ for _method, _params in (
     server._lowlevel_server.add_request_handler(_method, _params, _accept)
 
 
-def main(port: int) -> None:
+def legacy_alone(app: Any) -> Any:
+    """The app as a server that has never heard of the modern era."""
+
+    async def handle(scope: Any, receive: Any, send: Any) -> None:
+        versions = [value for name, value in scope.get("headers", ()) if name == VERSION_HEADER]
+        if any(version.decode() in MODERN_PROTOCOL_VERSIONS for version in versions):
+            answer = PlainTextResponse("Bad Request: Unsupported protocol version", 400)
+            await answer(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return handle
+
+
+def main(*, legacy: bool) -> None:
     """Serve until stdin ends."""
     logging.basicConfig(level=logging.WARNING)
-    listening = socket.create_server(("127.0.0.1", port))
+    listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
-    app = server.streamable_http_app(streamable_http_path="/mcp")
+    app: Any = server.streamable_http_app(streamable_http_path="/mcp")
+    app = legacy_alone(app) if legacy else app
     running = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
 
     def end_with_stdin() -> None:
@@ -462,4 +495,4 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    main(legacy="--legacy" in sys.argv[1:])

@@ -26,6 +26,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SUITE = ("@modelcontextprotocol", "conformance")
 REVISIONS = ("2025-11-25", "2026-07-28")
 LEGS = ("server", "client")
+# What stands behind the sidecar in a server leg: a server of both eras, or one of the handshake era
+# alone, which has nothing of what the newer revision tests.
+BACKS = {"2025-11-25": ("dual", "legacy"), "2026-07-28": ("dual",)}
 TIMEOUT_S = 120
 
 
@@ -34,6 +37,7 @@ class Outcome(NamedTuple):
 
     leg: str
     revision: str
+    back: str
     scenario: str
     passed: int
     bad: dict[str, str]
@@ -82,7 +86,9 @@ def judge(outcomes: list[Outcome], expected: dict[str, str]) -> Verdict:
     return Verdict(unexpected, stale)
 
 
-def run_scenario(leg: str, revision: str, scenario: str, options: list[str]) -> Outcome:
+def run_scenario(
+    leg: str, revision: str, scenario: str, options: list[str], back: str = ""
+) -> Outcome:
     """One scenario by the suite's own command."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -108,7 +114,7 @@ def run_scenario(leg: str, revision: str, scenario: str, options: list[str]) -> 
         bad["driver"] = tail[-1000:]
     elif not bad and (done.returncode != 0 or passed == 0):
         bad["run"] = f"{passed} checks passed, exit {done.returncode}: {done.stderr[-1000:]}"
-    return Outcome(leg, revision, scenario, passed, bad, time.monotonic() - began)
+    return Outcome(leg, revision, back, scenario, passed, bad, time.monotonic() - began)
 
 
 def _read_checks(folder: str) -> list[dict[str, Any]]:
@@ -120,23 +126,33 @@ def _read_checks(folder: str) -> list[dict[str, Any]]:
     return checks
 
 
-def run_leg(leg: str, revision: str, scenarios: list[str], direct: bool) -> Iterator[Outcome]:
-    """The scenarios of one leg, one after the other; `direct` leaves the sidecar out."""
-    if leg == "client":
+def run_leg(
+    leg: str, revision: str, asked: list[str], *, direct: bool = False
+) -> Iterator[Outcome]:
+    """The required scenarios of one leg, one after the other, or those `asked` for.
+
+    `direct` leaves the sidecar out.
+    """
+    names = [name for name in required(leg, revision) if not asked or name in asked]
+    if leg == "client" and names and not direct:
         driver = f"{sys.executable} {os.path.join(HERE, 'driver.py')}"
         options = ["--command", driver, "--timeout", "60000"]
-        for scenario in scenarios:
-            yield run_scenario(leg, revision, scenario, options)
-        return
-    with served(direct) as url:
-        for scenario in scenarios:
-            yield run_scenario(leg, revision, scenario, ["--url", url])
+        for name in names:
+            yield run_scenario(leg, revision, name, options)
+    for back in BACKS[revision] if leg == "server" and names else ():
+        with served(back, direct) as url:
+            for name in names:
+                yield run_scenario(leg, revision, name, ["--url", url], back)
 
 
 @contextlib.contextmanager
-def served(direct: bool = False) -> Iterator[str]:
+def served(back: str, direct: bool) -> Iterator[str]:
     """The everything server behind a sidecar behind the front; yields the URL to test."""
-    with home.running("everything_server.py") as upstream, tempfile.TemporaryDirectory() as folder:
+    eras = ["--legacy"] if back == "legacy" else []
+    with (
+        home.running("everything_server.py", *eras) as upstream,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         if direct:
             yield upstream
             return
@@ -149,7 +165,7 @@ def report(outcome: Outcome, expected: dict[str, str]) -> None:
     """A line of the table."""
     verdict = judge([outcome], expected)
     word = "failed" if verdict.unexpected else "expected" if outcome.bad else "passed"
-    row = f"{outcome.leg:7}{outcome.revision:12}{outcome.scenario:46}{word:9}"
+    row = f"{outcome.leg:7}{outcome.revision:12}{outcome.back:8}{outcome.scenario:46}{word:9}"
     print(f"{row}{outcome.passed:3} checks {outcome.took_s:5.1f} s", flush=True)
     for line in verdict.unexpected:
         print(f"    {line.partition(' ')[2]}", flush=True)
@@ -170,17 +186,12 @@ def main(arguments: list[str]) -> int:
     outcomes = []
     for leg in [asked.leg] if asked.leg else LEGS:
         for revision in [asked.spec] if asked.spec else REVISIONS:
-            names = [
-                name
-                for name in required(leg, revision)
-                if not asked.scenario or name in asked.scenario
-            ]
-            for outcome in run_leg(leg, revision, names, asked.direct) if names else ():
+            for outcome in run_leg(leg, revision, asked.scenario, direct=asked.direct):
                 report(outcome, expected)
                 outcomes.append(outcome)
     verdict = judge(outcomes, expected)
     for entry in verdict.stale:
         print(f"stale: {entry} passes; take it out of expected-failures.yml")
-    good = len(outcomes) - len({line.partition(":")[0] for line in verdict.unexpected})
+    good = sum(not judge([outcome], expected).unexpected for outcome in outcomes)
     print(f"{good} of {len(outcomes)} scenarios as expected")
     return int(bool(verdict.unexpected or verdict.stale or not outcomes))
