@@ -82,8 +82,8 @@ class Child(asyncio.SubprocessProtocol):
         self._limits = limits
         self._lines = Lines()
         self._stderr = bytearray()
-        self._stderr_bytes = limits.child_stderr_bytes + _ECHO_BYTES * len(secret)
-        self._is_ending = False
+        self._echo_bytes = _ECHO_BYTES * len(secret)
+        self._is_cut = self._is_ending = False
         self._done = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -127,7 +127,9 @@ class Child(asyncio.SubprocessProtocol):
         """As asyncio calls it."""
         if fd == 2:
             self._stderr += data
-            del self._stderr[: -self._stderr_bytes]
+            kept = self._limits.child_stderr_bytes + self._echo_bytes
+            self._is_cut = self._is_cut or len(self._stderr) > kept
+            del self._stderr[:-kept]
         elif not self._is_ending:
             for line in self._lines.feed(data):
                 self._hears.line(None if line is None else self._own_secret.remove(line))
@@ -169,7 +171,10 @@ class Child(asyncio.SubprocessProtocol):
 
     def said(self) -> str:
         """The end of its stderr in one clean line, without the secret; "" where it said nothing."""
-        data = self._own_secret.remove(bytes(self._stderr))[-self._limits.child_stderr_bytes :]
+        data = self._own_secret.remove(bytes(self._stderr))
+        # Where it was cut, half a secret may stand, which nobody would recognize.
+        data = data[self._echo_bytes :] if self._is_cut else data
+        data = data[-self._limits.child_stderr_bytes :]
         limit = self._limits.upstream_message_chars
         text = one_sentence(data.decode("utf-8", "replace"), self._limits.child_stderr_bytes)
         return text if len(text) <= limit else "…" + text[1 - limit :]

@@ -21,6 +21,7 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import McpRequest
 from mcp_proxy.core.secret import Secret
+from mcp_proxy.edges.child import Child, Hears
 from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.restarts import Restarts
 from mcp_proxy.edges.upstream_mcp import McpUpstream
@@ -256,6 +257,20 @@ def test_a_flood_of_stderr_neither_blocks_nor_is_kept() -> None:
     assert isinstance(answer, Failure)
     assert answer.text.endswith("x the last words.")
     assert len(answer.text) < 400
+
+
+@pytest.mark.parametrize("gap", [0, 1, 7, 60, 5_000])
+def test_s7_no_part_of_the_secret_survives_where_stderr_is_cut(gap: int) -> None:
+    secret = "k" + "0123456789" * 12
+    hears = Hears(lambda _line: None, lambda _why: None)
+
+    async def go() -> None:
+        child = Child(launch_of(variable="T", secret=Secret(secret)), "", hears, LIMITS)
+        for _ in range(200):
+            child.pipe_data_received(2, secret.encode() + b"." * gap)
+            assert "0123" not in child.said()
+
+    asyncio.run(go())
 
 
 def test_a_hundred_stray_lines_before_an_answer_are_borne_and_more_are_not() -> None:
