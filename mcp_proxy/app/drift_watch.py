@@ -77,7 +77,7 @@ class DriftWatch:
         self._drifted = verdicts.read_drifted(home, self._name, profile.digest)
         self._flights: dict[str, SingleFlight[Verdict]] = {}
         self._turns: dict[str, int] = {}
-        self._tools: dict[str, tuple[Tool, ...]] = {}
+        self._tools: tuple[Tool, ...] | None = None
         self._keeping: set[asyncio.Task[None]] = set()
         self._writing = asyncio.Lock()
 
@@ -145,11 +145,10 @@ class DriftWatch:
         return self._profile.header.upstreams[upstream].deadline_ms / 2000
 
     def _tools_of(self, upstream: str) -> tuple[Tool, ...]:
-        if upstream not in self._tools:
+        if self._tools is None:
             lines = self._profile.tool_lines.items()
-            tools = [parse_tool(line, name) for name, line in lines]
-            self._tools[upstream] = tuple(tool for tool in tools if tool.upstream == upstream)
-        return self._tools[upstream]
+            self._tools = tuple(parse_tool(line, name) for name, line in lines)
+        return tuple(tool for tool in self._tools if tool.upstream == upstream)
 
     def _take(self, upstream: str, before: frozenset[str], drifted: frozenset[str]) -> None:
         """Let the client, the log and the person know what changed."""

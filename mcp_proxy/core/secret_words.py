@@ -5,9 +5,9 @@ apart or with dashes. Both are folded before use: lower case, accents taken off.
 """
 
 WORDS = """
-pin pins pwd passwd pswd psw pass secret secrets token tokens otp otps totp cvv cvv2 cvc cvc2
-ssn ssns mfa credential credentials creds mnemonic jwt puk geheimnis geheimzahl bankid
-clave claves secreto secreta nip senha senhas segredo parola parole hasło hasła heslo hesla
+pin pins pwd passwd pswd psw secret secrets token tokens otp otps totp cvv cvv2 cvc cvc2
+ssn ssns mfa credential credentials creds mnemonic jwt puk geheimnis geheimzahl
+clave claves secreto secreta senha senhas segredo parola hasło hasła heslo hesla
 lozinka geslo şifre şifresi jelszo jelszó пин пинкод секрет токен лозинка парола
 κωδικός συνθηματικό السر sandi
 """

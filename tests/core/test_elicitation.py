@@ -186,7 +186,15 @@ def test_a_word_for_a_secret_in_a_form_that_takes_no_text_is_no_request() -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["What is your name?", "Which project?", "How many tokens?", "Max tokens", "Compass", "Spin"],
+    [
+        "What is your name?",
+        "Which project?",
+        "How many tokens?",
+        "Max tokens",
+        "Compass",
+        "Spin",
+        "Boarding pass",
+    ],
 )
 def test_ordinary_forms_are_no_request_for_a_secret(text: str) -> None:
     assert admitted(form(text))["message"] == f"gateway: {text}"
