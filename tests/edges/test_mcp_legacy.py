@@ -577,3 +577,43 @@ def test_a_question_with_null_params_is_one_without():
             assert await run.resume(halt, dict.fromkeys(halt.asked, ACCEPT)) == RESULT
 
     asyncio.run(main())
+
+
+def test_a_question_taken_back_at_once_is_never_asked():
+    async def asks(server: LegacyServer, heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + event(asking(1, **NAME)) + event(note("cancelled", requestId=1)))
+        writer.write(event(asking(2, "roots/list")))
+        await server.reply(2)
+        writer.write(event(answer(heard)))
+        await writer.drain()
+
+    async def main() -> None:
+        async with Run(LegacyServer(asks)) as run:
+            halt = await run.halted()
+            assert list(halt.asked.values()) == [Question("roots/list", {})]
+            assert await run.resume(halt, dict.fromkeys(halt.asked, ACCEPT)) == RESULT
+
+    asyncio.run(main())
+
+
+def test_s14_a_question_that_waits_goes_to_no_call_that_did_not_declare_it():
+    async def stream(_server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + event(asking(7, **NAME)) + event(asking("end", "ping")))
+        await asyncio.Event().wait()
+
+    async def call(server: LegacyServer, heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        if server.count("tools/call") > 2:
+            await server.reply(7)
+        return result(heard, RESULT)
+
+    async def main() -> None:
+        async with Run(LegacyServer(call, stream)) as run:
+            await run.era.begin(ALL)
+            await run.server.reply("end")
+            assert await run.ask({}) == RESULT
+            assert await run.ask({"sampling": {}}) == RESULT
+            halt = await run.halted()
+            assert list(halt.asked.values()) == [Question("elicitation/create", NAME)]
+            assert await run.resume(halt, dict.fromkeys(halt.asked, ACCEPT)) == RESULT
+
+    asyncio.run(main())

@@ -128,9 +128,11 @@ def test_a_stream_goes_on_while_the_client_thinks():
         if "last-event-id" not in heard.headers:
             writer.write(HEAD)
             await asyncio.Event().wait()
-        writer.write(HEAD + b":\n\n")
-        await server.reply(9)
-        await answers(server, heard, writer)
+        if any("method" not in row for row in server.posted):
+            return await answers(server, heard, writer)
+        writer.write(HEAD)
+        await writer.drain()
+        return None
 
     async def main() -> None:
         async with Run(LegacyServer(asks, resumes)) as run:
@@ -139,6 +141,24 @@ def test_a_stream_goes_on_while_the_client_thinks():
             await asyncio.sleep(0.5)
             again = await run.resume(halt, dict.fromkeys(halt.asked, AGREED))
             assert again == RESULT
+
+    asyncio.run(main())
+
+
+def test_a_resumed_call_waits_no_longer_than_its_new_deadline():
+    async def asks(server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + event(asking(9, **NAME), "p1"))
+        await server.reply(9)
+        writer.write(event("", "p2", 30_000))
+        await writer.drain()
+
+    async def main() -> None:
+        async with Run(LegacyServer(asks)) as run:
+            halt = await run.halted()
+            started = asyncio.get_running_loop().time()
+            with pytest.raises(Broken, match="closed its event stream"):
+                await run.resume(halt, dict.fromkeys(halt.asked, AGREED), 5.0)
+            assert asyncio.get_running_loop().time() - started < 2
 
     asyncio.run(main())
 
