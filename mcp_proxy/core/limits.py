@@ -64,7 +64,7 @@ class Limits:
     sampling_tokens: int = 1_000_000
     reply_bytes: int = 4 << 20
     roots: int = 1_000
-    sealed_chars: int = 8_192
+    sealed_chars: int = 32_768
     uri_expressions: int = 16
     completions: int = 100
     task_id_chars: int = 256
