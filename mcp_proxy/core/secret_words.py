@@ -27,7 +27,8 @@ númerodetarjeta tarjetadecrédito númerodocartão cartãodecrédito numerodica
 numerodellacarta securitycode sicherheitscode prüfziffer verificationcode authenticationcode
 authenticator twofactor 2fa onetimecode onetimepass onetimepin digitcode smscode einmalcode
 bestätigungscode códigodeverificación codedevérification codicediverifica códigodeseguridad
-codedesécurité socialsecurity sozialversicherungsnummer sécuritésociale seguridadsocial seguridadesocial
+codedesécurité socialsecurity sozialversicherungsnummer
+sécuritésociale seguridadsocial seguridadesocial
 пароль пароля паролем паролю пароли кодподтверждения кодизсмс номеркарты секретныйключ
 приватныйключ κωδικόςπρόσβασης
 密码 密碼 口令 验证码 驗證碼 密钥 密鑰 助记词 助記詞 信用卡号 信用卡號 银行卡号
