@@ -219,6 +219,7 @@ def test_a_question_on_the_sessions_stream_belongs_to_the_oldest_call_that_can_b
 
     async def main() -> None:
         async with Run(LegacyServer(call, stream)) as run:
+            await run.era.begin(ALL)
             first = asyncio.create_task(run.ask({"sampling": {}}))
             await run.server.told("tools/call")
             rest = [asyncio.create_task(run.ask()) for _ in range(2)]

@@ -20,7 +20,7 @@ from edges.fakes_legacy import (
 )
 
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.edges.attempts import Broken
+from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.mcp_http_stream import HEAD_WAIT_S
 from mcp_proxy.edges.mcp_listen import Wanted
 from mcp_proxy.edges.mcp_wire import Halt
@@ -388,5 +388,19 @@ def test_a_busy_session_stream_is_tried_again():
         async with Run(LegacyServer(done, stream)) as run:
             assert await run.ask() == RESULT
             assert (await run.server.reply(1))["result"] == {}
+
+    asyncio.run(main())
+
+
+def test_a_stream_of_the_modern_era_is_never_gone_on_with():
+    async def main() -> None:
+        async with Run(LegacyServer(primed(), answers), QUIET) as run:
+            await run.era.begin()
+            row = {"jsonrpc": "2.0", "id": 77, "method": "tools/call", "params": {}}
+            headers = (("Mcp-Method", "tools/call"), ("Mcp-Session-Id", "session-1"))
+            session: Any = run.era.session
+            with pytest.raises(Broken, match="closed its event stream"):
+                await run.wire.request(row, headers, session, Trip(5))
+            assert run.server.gets == []
 
     asyncio.run(main())
