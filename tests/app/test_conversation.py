@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from core.session_driver import NOW_S, OFFER, PREFIX, envelope
+from core.session_driver import ALL, NOW_S, PREFIX, TASKS, envelope
 
 from mcp_proxy.app import conversation as module
 from mcp_proxy.app.conversation import Conversation
-from mcp_proxy.core.answer import Event, Log, Progress
+from mcp_proxy.core.answer import Event, Log, Progress, Question, Told
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.outcome import End, Result, RpcError
 from mcp_proxy.core.session import Session
@@ -24,12 +24,13 @@ class Road:
         self.started: list[str] = []
         self.ended: list[str] = []
         self.emits: dict[str, Callable[[Event], None]] = {}
+        self.callers: dict[str, Caller] = {}
         self.answers: dict[str, asyncio.Future[End]] = {}
 
     async def call(self, method: str, params: Any, caller: Caller) -> End:
-        assert method == "tools/call"
-        tool = params["name"]
+        tool = params["name"] if "name" in params else f"{method} {params['uri']}"
         self.started.append(tool)
+        self.callers[tool] = caller
         self.emits[tool] = caller.tell
         answer = self.answers[tool] = asyncio.get_running_loop().create_future()
         try:
@@ -77,7 +78,7 @@ class Talk:
 
     def __init__(self) -> None:
         self.road, self.log = Road(), Notes()
-        self.session = Session(OFFER)
+        self.session = Session(ALL)
         self.sent: list[Any] = []
         self.watching = Watching()
         self.conversation = Conversation(
@@ -267,3 +268,187 @@ def test_the_end_with_nothing_running_is_at_once() -> None:
         await talk.conversation.end(60)
 
     drive(play)
+
+
+LIST_ROOTS = Question("roots/list", {})
+
+
+class Legacy(Talk):
+    """A client that said initialize."""
+
+    async def begin(self) -> None:
+        params = {"protocolVersion": "2025-11-25", "capabilities": {"roots": {}}, "clientInfo": {}}
+        await self.ask(0, "initialize", **params)
+        self.sent.clear()
+
+    async def ask(self, request_id: Any, method: str, **params: Any) -> None:
+        message = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+        await self.say(message)
+
+    async def reply(self, request_id: Any, **answer: Any) -> None:
+        await self.say({"jsonrpc": "2.0", "id": request_id, **answer})
+
+
+def drive_legacy(play: Callable[[Legacy], Awaitable[None]]) -> None:
+    async def run() -> None:
+        talk = Legacy()
+        await talk.begin()
+        try:
+            await play(talk)
+        finally:
+            await talk.conversation.end(0)
+
+    asyncio.run(run())
+
+
+def test_a_legacy_client_is_asked_while_its_call_runs() -> None:
+    async def play(talk: Legacy) -> None:
+        await talk.ask(1, "tools/call", name="x")
+        caller = talk.road.callers["x"]
+        assert caller.waits
+        asked = asyncio.create_task(caller.ask({"a": LIST_ROOTS, "b": LIST_ROOTS}))
+        await settle()
+        first, second = talk.sent
+        assert (first["method"], first.get("params", {})) == ("roots/list", {})
+        await talk.reply(second["id"], error={"code": -32601, "message": "No"})
+        assert not asked.done()
+        await talk.reply(first["id"], result={"roots": []})
+        assert await asked == {"a": {"roots": []}, "b": Told(-32601, "No")}
+        assert len(talk.sent) == 2, "nothing is withdrawn that was answered"
+
+    drive_legacy(play)
+
+
+def test_a_question_of_a_cancelled_call_is_withdrawn() -> None:
+    async def play(talk: Legacy) -> None:
+        await talk.ask(1, "tools/call", name="x")
+        asked = asyncio.create_task(talk.road.callers["x"].ask({"a": LIST_ROOTS}))
+        await settle()
+        asked.cancel()
+        await settle()
+        question, withdrawn = talk.sent
+        assert withdrawn["method"] == "notifications/cancelled"
+        assert withdrawn["params"]["requestId"] == question["id"]
+        await talk.reply(question["id"], result={"roots": []})
+
+    drive_legacy(play)
+
+
+def test_a_question_that_nobody_answers_is_refused_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LIMITS", LIMITS._replace(parked_ms=1))
+
+    async def play(talk: Legacy) -> None:
+        await talk.ask(1, "tools/call", name="x")
+        replies = await talk.road.callers["x"].ask({"a": LIST_ROOTS})
+        assert replies == {"a": Told(-32603, "The client did not answer in time.")}
+        assert [message["method"] for message in talk.sent] == [
+            "roots/list",
+            "notifications/cancelled",
+        ]
+
+    drive_legacy(play)
+
+
+def test_signs_of_life_go_on_while_a_person_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIMITS", LIMITS._replace(progress_every_ms=1))
+
+    async def play(talk: Legacy) -> None:
+        await talk.ask(1, "tools/call", name="x", _meta={"progressToken": "p"})
+        asked = asyncio.create_task(talk.road.callers["x"].ask({"a": LIST_ROOTS}))
+        while len(talk.sent) < 3:
+            await asyncio.sleep(0.001)
+        assert talk.sent[-1]["params"]["message"] == "waiting for the person"
+        asked.cancel()
+        await settle()
+
+    drive_legacy(play)
+
+
+def test_a_legacy_client_s_log_level_is_the_one_it_set() -> None:
+    async def play(talk: Legacy) -> None:
+        await talk.ask(1, "tools/call", name="before")
+        await talk.ask(2, "logging/setLevel", level="error")
+        await talk.ask(3, "tools/call", name="after")
+        assert talk.road.callers["before"].log_level == "info"
+        assert talk.road.callers["after"].log_level == "error"
+
+    drive_legacy(play)
+
+
+def test_a_modern_client_comes_again_instead() -> None:
+    async def play(talk: Talk) -> None:
+        await talk.call(1, "x", **{PREFIX + "clientCapabilities": {"roots": {}}})
+        caller = talk.road.callers["x"]
+        assert not caller.waits
+        assert caller.capabilities == {"roots": {}}
+        assert caller.log_level is None
+
+    drive(play)
+
+
+def test_an_error_of_the_road_brings_its_data() -> None:
+    async def play(talk: Talk) -> None:
+        await talk.call(1, "x")
+        talk.road.answers["x"].set_result(RpcError(1004, "No", {"id": "MCPX-U01"}, "MCPX-U01"))
+        await settle()
+        assert talk.sent[0]["error"] == {"code": 1004, "message": "No", "data": {"id": "MCPX-U01"}}
+
+    drive(play)
+
+
+def test_a_listener_is_granted_what_is_decided_for_it_and_no_more() -> None:
+    async def play(talk: Talk) -> None:
+        uris = ["docs://about", "docs://other"]
+        wanted = {"resourceSubscriptions": uris, "taskIds": ["t1", "t2"], "toolsListChanged": True}
+        talk.watching.tasks.add("t1")
+        await listen(talk, wanted)
+        talk.road.answers["resources/subscribe docs://about"].set_result(Result({}))
+        await settle()
+        denied = RpcError(-32602, "Unknown resource", None, "MCPX-D05")
+        talk.road.answers["resources/subscribe docs://other"].set_result(denied)
+        await settle()
+        (message,) = talk.sent
+        assert message["method"] == "notifications/subscriptions/acknowledged"
+        assert message["params"]["notifications"] == {
+            "toolsListChanged": True,
+            "resourceSubscriptions": ["docs://about"],
+            "taskIds": ["t1"],
+        }
+        assert talk.watching.trace[-1] == "sync"
+        talk.watching.trace.clear()
+        await talk.cancel(9)
+        assert talk.watching.trace == ["sync"]
+
+    drive(play)
+
+
+async def listen(talk: Talk, wanted: dict[str, Any]) -> None:
+    params = {"notifications": wanted, "_meta": envelope(**TASKS)}
+    message = {"jsonrpc": "2.0", "id": 9, "method": "subscriptions/listen", "params": params}
+    await talk.say(message)
+
+
+def test_a_listener_that_ends_before_it_was_decided_is_not_acknowledged() -> None:
+    async def play(talk: Talk) -> None:
+        await listen(talk, {"resourceSubscriptions": ["docs://about"]})
+        await talk.cancel(9)
+        assert talk.sent == []
+        assert talk.road.ended == ["resources/subscribe docs://about"]
+
+    drive(play)
+
+
+def test_a_subscription_is_watched_from_its_answer_on() -> None:
+    async def play(talk: Legacy) -> None:
+        await talk.ask(1, "resources/subscribe", uri="docs://about")
+        talk.watching.trace.clear()
+        talk.road.answers["resources/subscribe docs://about"].set_result(Result({}))
+        await settle()
+        assert talk.watching.trace == ["sync"]
+        assert talk.session.subscribed == {"docs://about"}
+        await talk.say({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
+        assert talk.watching.trace[-1] == "roots changed"
+
+    drive_legacy(play)
