@@ -6,6 +6,7 @@ Over HTTP it prints its URL and ends with its stdin.
 It knows no SDK, so that what it sees and says is what stands on the wire.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -104,7 +105,7 @@ class Everything:
         self.listeners: dict[Any, tuple[dict[str, Any], Send]] = {}
         self.ended: dict[Any, threading.Event] = {}
         self.seen: dict[str, Any] = {"cancelled": 0, "roots_changed": 0, "subscribed": []}
-        self.general: Send | None = None
+        self.general: list[Send] = []  # one for each client that listens
         self.tasks: dict[str, int] = {}
 
     def handle(self, message: dict[str, Any], send: Send) -> dict[str, Any] | None:
@@ -281,10 +282,12 @@ class Everything:
     def _change(self) -> dict[str, Any]:
         plain = [f"notifications/{kind}/list_changed" for kind in ("tools", "prompts", "resources")]
         if not self.is_modern:
-            assert self.general is not None, "there is no stream for it"
-            for method in plain:
-                self.general(_notification(method, {}))
-            self.general(_notification("notifications/resources/updated", {"uri": "note://1"}))
+            assert self.general, "there is no stream for it"
+            rows = [_notification(method, {}) for method in plain]
+            rows.append(_notification("notifications/resources/updated", {"uri": "note://1"}))
+            for send, row in itertools.product(list(self.general), rows):
+                with contextlib.suppress(OSError):
+                    send(row)
         for request_id, (wanted, send) in list(self.listeners.items()):
             tag = {"_meta": {META + "subscriptionId": request_id}}
             for kind, method in zip(("tools", "prompts", "resources"), plain, strict=True):
@@ -377,7 +380,7 @@ def serve_stdio(everything: Everything) -> None:
         if reply is not None:
             send(reply)
 
-    everything.general = send
+    everything.general.append(send)
     for line in sys.stdin.buffer:
         threading.Thread(target=work, args=(json.loads(line),), daemon=True).start()
 
@@ -413,8 +416,9 @@ class Http(BaseHTTPRequestHandler):
             self._plain(405, b"")
             return
         send = self._start_stream()
-        self.everything.general = send
+        self.everything.general.append(send)
         self.everything._hold("general", send)
+        self.everything.general.remove(send)
 
     def do_DELETE(self) -> None:
         self.sessions.discard(self.headers.get("mcp-session-id", ""))
