@@ -114,6 +114,21 @@ def test_notes_are_counted_and_told_with_the_next_decision(state: str) -> None:
     assert notes == [("malformed", 2), ("invalid", 1), ("malformed", 1)]
 
 
+def test_s16_a_note_names_the_tool_that_it_is_about(state: str) -> None:
+    log = log_in(state)
+    for tool in ("find", "pay", "find"):
+        log.note("tool drifted", tool=tool)
+    log.note("tool drifted")
+    log.close("done")
+    notes = [(e["what"], e["count"], e.get("tool")) for e in entries(state) if e["kind"] == "note"]
+    assert notes == [
+        ("tool drifted", 2, "find"),
+        ("tool drifted", 1, "pay"),
+        ("tool drifted", 1, None),
+    ]
+    assert ["tool" in e for e in entries(state) if e["kind"] == "note"] == [True, True, False]
+
+
 def test_a_note_alone_opens_the_log_at_the_end(state: str) -> None:
     log = log_in(state)
     log.note("malformed")
