@@ -618,3 +618,18 @@ def test_s14_a_question_that_waits_goes_to_no_call_that_did_not_declare_it():
             assert await run.resume(halt, dict.fromkeys(halt.asked, ACCEPT)) == RESULT
 
     asyncio.run(main())
+
+
+def test_an_upstream_without_such_a_stream_has_not_lost_its_session():
+    async def stream(*_: object) -> bytes:
+        return http(404)
+
+    async def main() -> None:
+        async with Run(LegacyServer(done, stream), ()) as run:
+            watch = run.era.listen(Wanted(frozenset(), frozenset()), int, lambda _change: None)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await watch
+            assert (len(run.server.gets), len(run.server.sessions)) == (1, 1)
+
+    asyncio.run(main())
