@@ -7,7 +7,7 @@ from typing import Any
 from mcp_proxy.app.watching import Watching
 from mcp_proxy.core.answer import Event, Progress, Question, Told
 from mcp_proxy.core.answer import Reply as Replied
-from mcp_proxy.core.eras import Asked, is_modern
+from mcp_proxy.core.eras import TASKS, Asked, is_modern
 from mcp_proxy.core.jsonrpc import INTERNAL_ERROR, Id
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.outcome import End, RpcError
@@ -191,16 +191,26 @@ class AskedBy:
     def __init__(self, conversation: Conversation, asked: Asked, log_level: str | None) -> None:
         self._conversation = conversation
         self._asked = asked
-        self.capabilities: Mapping[str, Any] = asked.capabilities
         self.log_level = log_level
         self.wants_progress = asked.progress_token is not None
         self.waits = not is_modern(asked.version)
+        can = asked.capabilities
+        self.capabilities: Mapping[str, Any] = _without_tasks(can) if self.waits else can
 
     def tell(self, event: Event) -> None:
         self._conversation.tell(self._asked, event)
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, Replied]:
         return await self._conversation.ask(self._asked, questions)
+
+
+def _without_tasks(capabilities: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The extension is of 2026-07-28: no older version has a result of that kind."""
+    extensions = capabilities.get("extensions")
+    if not isinstance(extensions, dict) or TASKS not in extensions:
+        return capabilities
+    kept = {name: item for name, item in extensions.items() if name != TASKS}
+    return {**capabilities, "extensions": kept}
 
 
 def _reply(future: asyncio.Future[Replied]) -> Replied:

@@ -377,6 +377,19 @@ def test_a_legacy_client_s_log_level_is_the_one_it_set() -> None:
     drive_legacy(play)
 
 
+def test_a_legacy_client_never_has_tasks_whatever_it_declares() -> None:
+    async def play(talk: Legacy) -> None:
+        extensions = {"io.modelcontextprotocol/tasks": {}, "io.modelcontextprotocol/ui": {}}
+        can = {"extensions": extensions}
+        params = {"protocolVersion": "2025-11-25", "capabilities": can, "clientInfo": {}}
+        await talk.ask(5, "initialize", **params)
+        await talk.ask(1, "tools/call", name="x")
+        kept = {"extensions": {"io.modelcontextprotocol/ui": {}}}
+        assert talk.road.callers["x"].capabilities == kept
+
+    drive_legacy(play)
+
+
 def test_a_modern_client_comes_again_instead() -> None:
     async def play(talk: Talk) -> None:
         await talk.call(1, "x", **{PREFIX + "clientCapabilities": {"roots": {}}})
