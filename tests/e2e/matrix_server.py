@@ -21,6 +21,7 @@ MODERN = "2026-07-28"
 META = "io.modelcontextprotocol/"
 TASKS, UI = META + "tasks", META + "ui"
 CARD = "<!doctype html><title>card</title>"
+CARD_ROW = {"uri": "ui://card", "mimeType": "text/html;profile=mcp-app", "text": CARD}
 QUESTIONS = {
     "ask_form": (
         "elicitation/create",
@@ -197,7 +198,7 @@ class Everything:
         if uri == "note://bytes":
             row = {"uri": uri, "mimeType": "application/octet-stream", "blob": "AAEC/w=="}
         elif uri == "ui://card":
-            row = {"uri": uri, "mimeType": "text/html;profile=mcp-app", "text": CARD}
+            row = CARD_ROW
         elif uri.startswith(("note://", "page://")):
             row = {"uri": uri, "mimeType": "text/plain", "text": f"text of {uri}", "extra": None}
         else:
