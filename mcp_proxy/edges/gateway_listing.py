@@ -23,17 +23,21 @@ _PARTS = (
     ("prompts/list", "prompts", "name"),
 )
 _TOOLS = _PARTS[0]
+_NOTHING = Wishes({})
 
 
-async def read_listing(gateway: Gateway, limits: Limits, deadline_s: float) -> dict[str, Any]:
+async def read_listing(
+    gateway: Gateway, limits: Limits, deadline_s: float, wishes: Wishes
+) -> dict[str, Any]:
     """`tools`, `resources`, `resourceTemplates`, `prompts`, and `ui`: digest by `ui://` URI.
 
     A method that the upstream does not have gives an empty list; a page of MCP Apps that cannot be
-    read is left out; its digest is that of `core.reading`. Raises UpstreamError, CredentialError.
+    read is left out; its digest is that of `core.reading`. Servers list by what `wishes` declare.
+    Raises UpstreamError, CredentialError.
     """
 
     async def read(trip: Trip) -> dict[str, Any]:
-        reader = _Reader(gateway, limits, trip)
+        reader = _Reader(gateway, limits, trip, wishes)
         listing: dict[str, Any] = {part[1]: await reader.entries(*part) for part in _PARTS}
         return {**listing, "ui": await reader.pages_of_apps(listing["tools"])}
 
@@ -67,8 +71,11 @@ async def _within(read: Callable[[Trip], Awaitable[Value]], deadline_s: float) -
 class _Reader:
     """Requests to one upstream inside one deadline."""
 
-    def __init__(self, gateway: Gateway, limits: Limits, trip: Trip) -> None:
+    def __init__(
+        self, gateway: Gateway, limits: Limits, trip: Trip, wishes: Wishes = _NOTHING
+    ) -> None:
         self._gateway = gateway
+        self._wishes = wishes
         self._limits = limits
         self._trip = trip
 
@@ -116,7 +123,7 @@ class _Reader:
             return None
 
     async def _ask(self, method: str, params: dict[str, Any], name: str | None) -> dict[str, Any]:
-        ask = Ask(method, params, name, (), Wishes({}), silent)
+        ask = Ask(method, params, name, (), self._wishes, silent)
         return await persist(
             lambda: self._gateway.fetch(ask, self._trip),
             self._trip,
@@ -126,7 +133,8 @@ class _Reader:
 
 
 def _entries(page: dict[str, Any], key: str, name: str) -> list[Entry]:
-    entries = page.get(key)
+    # A server that has none of it may say so with an empty result; only tools are judged by theirs.
+    entries = page.get(key, None if key == _TOOLS[1] else [])
     if not isinstance(entries, list) or not all(
         isinstance(entry, dict) and isinstance(entry.get(name), str) for entry in entries
     ):

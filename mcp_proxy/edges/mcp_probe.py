@@ -53,7 +53,8 @@ async def is_modern(era: ModernEra, wire: Wire, trip: Trip) -> bool:
         raise
     if isinstance(result, Halt):
         raise protocol_broken("asks before it tells its protocol version")
-    return _names_modern(result.get("supportedVersions", [eras.MODERN]))
+    # A server that answers whatever it does not know with an empty result has not heard of this.
+    return "supportedVersions" in result and _names_modern(result["supportedVersions"])
 
 
 def _verdict(error: GatewayError) -> bool:

@@ -9,7 +9,7 @@ from mcp_proxy.core.capabilities import has_extension
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import McpRequest, Outgoing
-from mcp_proxy.core.wishes import TASKS
+from mcp_proxy.core.wishes import APPS, TASKS, wishes
 from mcp_proxy.edges.attempts import Trip, persist, settle
 from mcp_proxy.edges.gateway_listing import read_declared, read_listing
 from mcp_proxy.edges.http import Authorizer, Link
@@ -21,6 +21,14 @@ from mcp_proxy.edges.mcp_input import check_kind
 from mcp_proxy.edges.mcp_listen import Wanted
 from mcp_proxy.edges.mcp_watch import Watch
 from mcp_proxy.edges.mcp_wire import Ask, Halt
+
+# A client that can do everything.
+_ABLE: Mapping[str, Any] = {
+    "elicitation": {"form": {}, "url": {}},
+    "sampling": {"tools": {}},
+    "roots": {"listChanged": True},
+    "extensions": {TASKS: {}, APPS: {}},
+}
 
 
 def http_upstream(spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> "McpUpstream":
@@ -92,8 +100,12 @@ class McpUpstream:
         self._gateway.roots_changed()
 
     async def listing(self, deadline_s: float) -> dict[str, Any]:
-        """What the upstream lists: see `gateway_listing`. Raises UpstreamError, CredentialError."""
-        return await read_listing(self._gateway, self._limits, deadline_s)
+        """What the upstream lists to a client with all that the profile's features name.
+
+        See `gateway_listing`. Raises UpstreamError, CredentialError.
+        """
+        able = wishes(self._spec, _ABLE, None, progress=False)
+        return await read_listing(self._gateway, self._limits, deadline_s, able)
 
     async def declared(self, deadline_s: float) -> dict[str, dict[str, Any]]:
         """Its tools by name, as listed. Raises UpstreamError, CredentialError."""

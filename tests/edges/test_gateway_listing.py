@@ -75,6 +75,34 @@ def test_a_list_that_the_upstream_does_not_have_is_empty(gateway: Any):
     assert listed(gateway(nothing_else, pages=PAGES)) == {"tools": TOOLS, **empty}
 
 
+async def empty_results(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+    return result(heard, {})
+
+
+@pytest.mark.parametrize("gateway", [ModernGateway, LegacyGateway])
+def test_an_empty_result_is_an_empty_list_of_all_but_tools(gateway: Any):
+    empty: dict[str, Any] = {"resources": [], "resourceTemplates": [], "prompts": [], "ui": {}}
+    assert listed(gateway(empty_results, pages=PAGES)) == {"tools": TOOLS, **empty}
+
+
+def test_s14_a_listing_declares_what_the_profile_s_features_name_and_no_more():
+    gateway, told = LegacyGateway(nothing_else, pages=PAGES), []
+
+    async def handler(heard: Heard, writer: asyncio.StreamWriter) -> bytes | None:
+        if heard.method == "GET":
+            return http(405)
+        if b'"initialize"' in heard.body:
+            told.append(heard.json()["params"]["capabilities"])
+        return await gateway(heard, writer)
+
+    listed(handler, features=("elicitation", "roots", "tasks"))
+    assert told[0] == {
+        "elicitation": {"form": {}},
+        "roots": {"listChanged": True},
+        "extensions": {"io.modelcontextprotocol/tasks": {}},
+    }
+
+
 @pytest.mark.parametrize("gateway", [ModernGateway, LegacyGateway])
 def test_a_list_that_fails_is_not_an_empty_one(gateway: Any):
     async def refuse(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:

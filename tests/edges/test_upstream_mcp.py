@@ -152,6 +152,7 @@ LEGACY_ANSWERS = [
     ),
     json_answer({"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": "x"}}),
     json_answer({"jsonrpc": "2.0", "id": 1, "result": {"supportedVersions": ["2025-06-18"]}}),
+    json_answer({"jsonrpc": "2.0", "id": 1, "result": {}}),
     http(202),
 ]
 
