@@ -209,7 +209,8 @@ class Road:
         answer: Answer | None = None
         try:
             answer = await self._answer(going, turn, caller)
-            met = arrival.admit(answer, going, turn.leg, caller.capabilities, waits=caller.waits)
+            ms, can = _ms_since(began_s), caller.capabilities
+            met = arrival.admit(answer, going, turn.leg, ms, capabilities=can, waits=caller.waits)
         except asyncio.CancelledError:
             self._log.cancelled(number, "maybe")
             raise
@@ -219,7 +220,7 @@ class Road:
             self._log.answered(number, broken)
             raise
         try:
-            end = await self._logged(number, going, met, _ms_since(began_s))
+            end = await self._logged(number, going, met)
         except BaseException:
             await drop(answer)
             raise
@@ -244,10 +245,10 @@ class Road:
         upstream = self._upstreams[going.upstream]
         return await upstream.call(going.allow.request, wished, emit, deadline_s)
 
-    async def _logged(self, number: int, going: Going, met: Met, ms: int) -> End | None:
+    async def _logged(self, number: int, going: Going, met: Met) -> End | None:
         """The call's end, once it is in the log; a question that is not there is not asked."""
         try:
-            self._log.answered(number, met.entry._replace(ms=ms))
+            self._log.answered(number, met.entry)
             if going.mutates:
                 await self._log.durable()  # S20: its outcome too survives power loss
         except AuditError as error:

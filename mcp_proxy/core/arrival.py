@@ -24,46 +24,52 @@ class Met(NamedTuple):
     asked: Mapping[str, Question] = {}
 
 
-def admit(
-    answer: Answer, going: Going, leg: int, capabilities: Mapping[str, Any], *, waits: bool
+def admit(  # noqa: PLR0913 - what came, of what, for whom
+    answer: Answer,
+    going: Going,
+    leg: int,
+    ms: int,
+    *,
+    capabilities: Mapping[str, Any],
+    waits: bool,
 ) -> Met:
-    """One answer by the rules of its method; `waits` as the client does (legacy).
+    """One answer by the rules of its method, come after `ms`.
 
-    The entry's time is not in it yet.
+    `capabilities` are the client's, and `waits` as it does (legacy).
     """
     is_tool = going.label.is_tool
     if isinstance(answer, Questions):
-        return _admit_questions(answer, going, leg, capabilities)
+        return _admit_questions(answer, going, leg, ms, capabilities)
     if isinstance(answer, Failure):
         if answer.id in _SILENT:
             answer = answer._replace(text=f"{going.upstream}: {answer.text}")
         end = outcome.unanswered(answer, is_tool=is_tool, is_modern=not waits)
-        return Met(end, _entry(end, answer.sent, answer.status, 0))
+        return Met(end, _entry(end, answer.sent, answer.status, 0, ms))
     admitted = going.admit(answer)
     end = outcome.ended(admitted, is_tool=is_tool)
     status = answer.status if isinstance(answer, HttpAnswer) else None
     size_bytes = admitted.size_bytes if isinstance(admitted, Admitted) else 0
-    return Met(end, _entry(end, "maybe" if going.is_wish else "yes", status, size_bytes))
+    return Met(end, _entry(end, "maybe" if going.is_wish else "yes", status, size_bytes, ms))
 
 
 def _admit_questions(
-    answer: Questions, going: Going, leg: int, capabilities: Mapping[str, Any]
+    answer: Questions, going: Going, leg: int, ms: int, capabilities: Mapping[str, Any]
 ) -> Met:
     agreed = wishes(going.spec, capabilities, None, progress=False).capabilities
     asked = questions.admit_questions(answer.asked, going.spec, going.upstream, agreed)
     if isinstance(asked, questions.Refused):
-        return _ended_by_question(asked.text, going)
+        return _ended_by_question(asked.text, going, ms)
     if leg >= LIMITS.rounds:
-        return _ended_by_question(f"It has asked {LIMITS.rounds} times in this call.", going)
-    return Met(None, Answered("asked", "yes", None, None, 0, 0), asked)
+        return _ended_by_question(f"It has asked {LIMITS.rounds} times in this call.", going, ms)
+    return Met(None, Answered("asked", "yes", None, None, 0, ms), asked)
 
 
-def _ended_by_question(why: str, going: Going) -> Met:
+def _ended_by_question(why: str, going: Going, ms: int) -> Met:
     text = f"{going.upstream} asked for what it may not ask for, so the call was ended. {why}"
     end = outcome.failed("MCPX-D08", text, is_tool=going.label.is_tool)
-    return Met(end, _entry(end, "yes", None, 0))
+    return Met(end, _entry(end, "yes", None, 0, ms))
 
 
-def _entry(end: End, sent: str, status: int | None, size_bytes: int) -> Answered:
+def _entry(end: End, sent: str, status: int | None, size_bytes: int, ms: int) -> Answered:
     is_error = isinstance(end, outcome.RpcError) or end.value.get("isError") is True
-    return Answered("error" if is_error else "ok", sent, end.error, status, size_bytes, 0)
+    return Answered("error" if is_error else "ok", sent, end.error, status, size_bytes, ms)
