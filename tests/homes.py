@@ -13,6 +13,8 @@ from mcp_proxy.core.profile import (
     AuditRules,
     Auth,
     Header,
+    Prompt,
+    Resource,
     RestTemplate,
     ResultRules,
     Tool,
@@ -70,8 +72,12 @@ def payload(
     expires: int | None = None,
     tools: list[Tool] | None = None,
     upstreams: dict[str, UpstreamSpec] | None = None,
+    reads: tuple[Resource | Prompt, ...] = (),
 ) -> bytes:
-    """An unsigned payload; `audit.clear` names customer. `upstreams` come beside `api`."""
+    """An unsigned payload; `audit.clear` names customer. `upstreams` come beside `api`.
+
+    `reads` are its resources, then its prompts.
+    """
     made = [tool("find"), tool("refund"), tool("ask")] if tools is None else tools
     header = Header(
         profile=name,
@@ -85,9 +91,11 @@ def payload(
         upstreams={"api": UpstreamSpec("rest", url, auth, 5_000, ()), **(upstreams or {})},
         audit=AuditRules(("customer",), "deny"),
         tools=tuple(item.name for item in made),
+        resources=tuple(item.name for item in reads if isinstance(item, Resource)),
+        prompts=tuple(item.name for item in reads if isinstance(item, Prompt)),
     )
     listed = [{"name": item.name, "inputSchema": item.enforced} for item in made]
-    return dump_lines(header, dumps(listed), made)
+    return dump_lines(header, dumps(listed), [*made, *reads])
 
 
 def tool(name: str, **changes: Any) -> Tool:

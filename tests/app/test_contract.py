@@ -7,9 +7,9 @@ import pytest
 from homes import OTHER_SEED, SEED, distrust, install, make_home, tool, trust
 
 from mcp_proxy.app.contract import ProfileContract
-from mcp_proxy.core.plan import Ready
+from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource
 from mcp_proxy.core.policy import Deny, decide
-from mcp_proxy.core.profile import ResultRules
+from mcp_proxy.core.profile import Prompt, Resource, ResultRules, UpstreamSpec
 from mcp_proxy.edges.files import write_file
 from mcp_proxy.edges.installs import remove_profile
 from mcp_proxy.edges.places import Home
@@ -36,18 +36,18 @@ class Running:
         self.changes = 0
         generation = read_generation(home)
         profile = load_profile(home, "billing", NOW_S)
-        self._contract = ProfileContract(home, profile, generation, self._changed)
+        self.contract = ProfileContract(home, profile, generation, self._changed)
 
     def _changed(self) -> None:
         self.changes += 1
 
     def verdict(self, name: str = "find", now_s: float = NOW_S) -> str:
         """`ready` or the error id."""
-        found = self._contract.ready(name, now_s)
+        found = self.contract.ready(name, now_s)
         return found.id if isinstance(found, Deny) else "ready"
 
     def ready(self, name: str = "find", now_s: float = NOW_S) -> Any:
-        return self._contract.ready(name, now_s)
+        return self.contract.ready(name, now_s)
 
 
 def running(home: Home, **shape: Any) -> Running:
@@ -224,3 +224,58 @@ def test_a_signed_tool_that_cannot_be_used_is_denied_not_a_crash(home: Home, bro
     process = running(home, tools=[broken, tool("refund")])
     assert process.verdict() == "MCPX-P10"
     assert process.verdict("refund") == "ready"
+
+
+GATE = UpstreamSpec("mcp", "https://gate.example.com/mcp", None, 5_000, ())
+LOCAL = UpstreamSpec("stdio", "", None, 5_000, (), (), ("server",))
+PAGE = Resource("page", "gate", "docs://{page}", True, True, {"name": "page"}, 10, None)
+ABOUT = Resource("about", "gate", "docs://about", False, True, {"name": "about"}, 10, None)
+GREET = Prompt("greet", "gate", "hello", {"name": "greet"}, 10)
+NEAR = Resource("near", "local", "near://it", False, True, {"name": "near"}, 10, None)
+READS = {"upstreams": {"gate": GATE, "local": LOCAL}, "reads": (PAGE, ABOUT, NEAR, GREET)}
+
+
+def test_resources_and_prompts_are_found_with_their_upstreams(home: Home) -> None:
+    process = running(home, expires=int(NOW_S) + 10, **READS)
+    contract, expires_s = process.contract, int(NOW_S) + 10
+    assert contract.resource("docs://about", NOW_S) == ReadyResource(ABOUT, GATE, expires_s)
+    assert contract.resource("docs://3", NOW_S) == ReadyResource(PAGE, GATE, expires_s)
+    assert contract.prompt("greet", NOW_S) == ReadyPrompt(GREET, GATE, expires_s)
+    held = contract.holdings(NOW_S)
+    assert isinstance(held, Holdings)
+    assert (held.resources, held.prompts) == ((PAGE, ABOUT, NEAR), (GREET,))
+
+
+def test_resources_and_prompts_that_the_profile_does_not_have_are_unknown(home: Home) -> None:
+    contract = running(home, **READS).contract
+    for denied in (contract.resource("docs://a/b", NOW_S), contract.prompt("hello", NOW_S)):
+        assert isinstance(denied, Deny)
+        assert denied.id == "MCPX-D05"
+
+
+def test_s6_a_key_taken_away_denies_resources_and_prompts_at_once(home: Home) -> None:
+    contract = running(home, **READS).contract
+    assert isinstance(contract.prompt("greet", NOW_S), ReadyPrompt)
+    distrust(home)
+    found = (contract.resource("docs://about", NOW_S), contract.prompt("greet", NOW_S))
+    for denied in (*found, contract.holdings(NOW_S)):
+        assert isinstance(denied, Deny)
+        assert denied.id == "MCPX-P03"
+    trust(home)
+    assert isinstance(contract.prompt("greet", NOW_S), ReadyPrompt)
+
+
+def test_a_signed_resource_that_cannot_be_used_is_denied_not_a_crash(home: Home) -> None:
+    contract = running(home, reads=(PAGE, GREET)).contract
+    for denied in (contract.resource("docs://3", NOW_S), contract.prompt("greet", NOW_S)):
+        assert isinstance(denied, Deny)
+        assert denied.id == "MCPX-P10"
+
+
+def test_s13_an_untrusted_command_denies_what_its_own_upstream_has_alone(home: Home) -> None:
+    contract = running(home, **READS).contract
+    denied = contract.resource("near://it", NOW_S)
+    assert isinstance(denied, Deny)
+    assert denied.id == "MCPX-P16"
+    assert isinstance(contract.resource("docs://about", NOW_S), ReadyResource)
+    assert isinstance(contract.ready("find", NOW_S), Ready)
