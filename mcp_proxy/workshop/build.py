@@ -26,7 +26,7 @@ from mcp_proxy.workshop.source import Source
 from mcp_proxy.workshop.source_keys import ProfileSource
 from mcp_proxy.workshop.stdio_command import secret_warnings
 from mcp_proxy.workshop.tool_blocks import Block, tool_blocks
-from mcp_proxy.workshop.tools_mcp import mcp_tool
+from mcp_proxy.workshop.tools_mcp import Unusable, mcp_tool
 from mcp_proxy.workshop.tools_rest import BuiltTool, rest_tool
 from mcp_proxy.workshop.upstream_source import RestSource, StdioSource
 from mcp_proxy.workshop.upstreams import Files, find_upstream, upstream_spec
@@ -149,7 +149,7 @@ def _tools(source: Source, files: Files, problems: Problems) -> list[Placed]:
     for block in blocks:
         if block.source.upstream in unread:
             continue
-        one = problems.attempt(block.path, partial(_tool, block, source.profile, files))
+        one = _attempt(block, source.profile, files, problems)
         if one is not None:
             problems.warn(block.path, _lint(one, source.profile.profile))
             built.append(Placed(block.path, one))
@@ -159,6 +159,25 @@ def _tools(source: Source, files: Files, problems: Problems) -> list[Placed]:
         text = f"{len(blocks)} tools; above {_TOOLS_LINT} models choose badly"
         problems.warn(("tools",), [text])
     return built
+
+
+def _attempt(
+    block: Block, profile: ProfileSource, files: Files, problems: Problems
+) -> BuiltTool | None:
+    """The block's tool; one that `"*"` stands for and that nobody can use is left out, and told.
+
+    MCP 2026-07-28, "x-mcp-header": a client leaves such a tool out and keeps the others.
+    """
+    make = partial(_tool, block, profile, files)
+    if "*" not in block.path:
+        return problems.attempt(block.path, make)
+    try:
+        return make()
+    except Unusable as wrong:
+        problems.warn(block.path, [f"left out: {wrong}"])
+    except Wrong as wrong:
+        problems.add((*block.path, *wrong.path), str(wrong))
+    return None
 
 
 def _unread(profile: ProfileSource, files: Files, problems: Problems) -> set[str]:

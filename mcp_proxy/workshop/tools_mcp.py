@@ -21,10 +21,15 @@ from mcp_proxy.workshop.source_keys import ToolSource
 from mcp_proxy.workshop.tools_rest import BuiltTool
 
 
+class Unusable(Wrong):
+    """The listed tool is none that a client may use; the source is not to blame."""
+
+
 def mcp_tool(name: str, source: ToolSource, listing: Entries, *, apps: bool = False) -> BuiltTool:
     """The tool `name` on the listed tool that `source.operation` names; `apps` publishes its app.
 
     Raises:
+        Unusable: its inputSchema refers to elsewhere, or its x-mcp-header is none.
         Wrong: anything in the source that does not fit the listed tool.
     """
     raw = listing.get(source.operation)
@@ -34,7 +39,7 @@ def mcp_tool(name: str, source: ToolSource, listing: Entries, *, apps: bool = Fa
     try:
         listed = read_tool(raw)
     except Unreadable as error:
-        raise Wrong(("operation",), f"the listed inputSchema {error}") from None
+        raise Unusable(("operation",), f"the listed inputSchema {error}") from None
     _check_effect(source, listed)
     chosen = choose_arguments(listed.slots, source.arguments, listed.defs)
     _check_whole(listed, chosen)

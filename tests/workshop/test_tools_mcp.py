@@ -258,6 +258,13 @@ def test_an_invalid_header_annotation_fails_the_tool(tmp_path: Path, schema: Any
     assert "the listed inputSchema has" in refusal(tmp_path, GATEWAY_TOOL)
 
 
+def test_s12_a_star_leaves_out_the_tool_that_nobody_can_use_and_says_so(tmp_path: Path) -> None:
+    remote = {"type": "object", "properties": {"a": {"$ref": "https://example.com/a.json"}}}
+    built = build_listed(tmp_path, remote, '  "*": {upstream: gateway}\n')
+    assert parse_payload(built.payload, "", "").header.tools == ()
+    assert any("left out: the listed inputSchema refers to" in text for text in built.warnings)
+
+
 @pytest.mark.parametrize(
     "data",
     [b"[]", b"{}", b'{"tools": [{}]}', b'{"tools": 1, "tools": []}', b"{", b'{"tools":[1]}'],
