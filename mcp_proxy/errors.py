@@ -70,6 +70,7 @@ CATALOG: dict[str, Entry] = {
     "MCPX-D08": Entry(
         "the upstream asked for what it may not ask for", "mcp-proxy profile show NAME"
     ),
+    "MCPX-D09": Entry("the request state is none that was given here", "make the request again"),
     # upstream
     "MCPX-U01": Entry("the upstream cannot be reached", "mcp-proxy doctor"),
     "MCPX-U02": Entry("the deadline passed", "try again, or ask for less"),

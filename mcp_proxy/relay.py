@@ -34,8 +34,8 @@ from mcp_proxy.errors import AuditError
 class Drift(Protocol):
     """Whether a gateway still declares a tool as it did for the profile (S16)."""
 
-    async def check(self, ready: Ready) -> Deny | None:
-        """Why the tool may not be called; None where it may."""
+    async def check(self, ready: Ready, capabilities: Mapping[str, Any]) -> Deny | None:
+        """Why a client with these may not call the tool; None where it may."""
 
 
 class CallLog(Protocol):
@@ -102,8 +102,8 @@ class Parking(Protocol):
     def park(self, turn: Turn, label: Label, request: Outgoing, dropped: Callable[[], None]) -> str:
         """The sealed state that the client brings back; `dropped` is called if it never does."""
 
-    def claim(self, state: Any, label: Label, request: Outgoing) -> Turn | None:
-        """The turn parked for this very request, once; None for any mismatch."""
+    def claim(self, state: Any, label: Label, request: Outgoing) -> Turn | Deny | None:
+        """The turn parked for this very request, once; None for any mismatch; Deny if not ours."""
 
 
 _NOTHING = Wishes({})
@@ -171,7 +171,7 @@ class Road:
         """One trip to the upstream and back; where it is not made, what is parked is dropped."""
         decided: int | End | None = None
         try:
-            decided = await self._decided(planned)
+            decided = await self._decided(planned, caller)
         finally:
             if not isinstance(decided, int):
                 await turn.drop()
@@ -180,10 +180,10 @@ class Road:
         assert isinstance(planned, Going)  # noqa: S101  (nothing else has a number)
         return await self._send(decided, planned, turn, caller)
 
-    async def _decided(self, planned: Plan) -> int | End:
+    async def _decided(self, planned: Plan, caller: Caller) -> int | End:
         """The decision's number in the log; or, where the request stays here, its end."""
         if isinstance(planned, Going) and planned.ready is not None:
-            drifted = await self._drift.check(planned.ready)
+            drifted = await self._drift.check(planned.ready, caller.capabilities)
             planned = planned if drifted is None else planning.refuse(planned, drifted)
         is_tool = planned.label.is_tool
         try:
@@ -279,13 +279,11 @@ class Road:
         return outcome.asking(turn.asked, state)
 
     def _claimed(self, planned: Plan, params: dict[str, Any]) -> tuple[Plan, Turn]:
-        """S15: any mismatch is a fresh first leg."""
+        """S15: any mismatch is a fresh first leg, and a state that is none of ours an error."""
         if isinstance(planned, Refused):
             return planned, FIRST
-        turn = self._parking.claim(params["requestState"], planned.label, planned.allow.request)
-        if turn is None:
-            return planned, FIRST
-        return planning.answered(planned, turn, params.get("inputResponses"))
+        found = self._parking.claim(params["requestState"], planned.label, planned.allow.request)
+        return planning.continued(planned, found, params.get("inputResponses"))
 
     def _broken(self, error: Exception) -> RpcError:
         text = f"mcp-proxy: internal {type(error).__name__} at {place_of(error)} (MCPX-I01)\n"

@@ -178,7 +178,7 @@ class World:
         specs = {"gate": GATE}
         return Holdings((SUMMARY,), (HANDBOOK, NOTICE), specs, self.faults.get("expires_s"))
 
-    async def check(self, ready: Ready) -> Deny | None:
+    async def check(self, ready: Ready, _capabilities: Mapping[str, Any]) -> Deny | None:
         self.trace.append(f"drift {ready.tool.name}")
         return self.faults.get("drift")
 

@@ -327,6 +327,11 @@ def is_fresh(world: World) -> None:
     assert not {"inputResponses", "requestState", "_meta"} & request.params.keys()
 
 
+def is_refused(world: World) -> None:
+    """A JSON-RPC error that is in the log, and nothing sent."""
+    assert world.trace == ["log decided deny MCPX-D09", "error -32602"]
+
+
 def replaced(**values: Any) -> Callable[[World, dict[str, Any]], dict[str, Any]]:
     return lambda _world, params: {**params, **values}
 
@@ -338,18 +343,18 @@ def test_s15_a_state_that_agrees_in_everything_is_claimed() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 20, 100, 300])
-def test_s15_a_tampered_state_is_a_fresh_first_leg(at: int) -> None:
+def test_s15_a_tampered_state_is_refused(at: int) -> None:
     def tamper(_world: World, params: dict[str, Any]) -> dict[str, Any]:
         state = params["requestState"]
         other = "A" if state[at] != "A" else "B"
         return {**params, "requestState": state[:at] + other + state[at + 1 :]}
 
-    is_fresh(mismatch(tamper))
+    is_refused(mismatch(tamper))
 
 
 @pytest.mark.parametrize("state", ["", "x", "🙂", "A" * 10_000, 5, None, {"a": 1}])
-def test_s15_a_state_of_anybody_else_s_making_is_a_fresh_first_leg(state: Any) -> None:
-    is_fresh(mismatch(replaced(requestState=state)))
+def test_s15_a_state_of_anybody_else_s_making_is_refused(state: Any) -> None:
+    is_refused(mismatch(replaced(requestState=state)))
 
 
 def test_s15_a_replayed_state_is_a_fresh_first_leg() -> None:
@@ -419,7 +424,7 @@ def test_s15_another_process_or_profile_knows_nothing_of_the_state() -> None:
         parking = Parking("d" * 64, lambda: 1000.0, LIMITS)
         return await retried(replaced(), parking)
 
-    is_fresh(asyncio.run(other_process()))
+    is_refused(asyncio.run(other_process()))
 
 
 def test_s15_a_denied_retry_claims_nothing() -> None:

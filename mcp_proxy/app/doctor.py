@@ -24,6 +24,7 @@ from mcp_proxy.core.answer import Failure, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
+from mcp_proxy.core.wishes import full_wishes
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, default_folders, find_home
@@ -208,7 +209,7 @@ async def _check_upstream(
         else:
             gateway = http_upstream(spec, authorizer, LIMITS)
         try:
-            tools = await gateway.declared(_REACH_DEADLINE_S)
+            tools = await gateway.declared(_REACH_DEADLINE_S, full_wishes(spec))
         except McpProxyError as error:
             return _bad(what, error)
         finally:

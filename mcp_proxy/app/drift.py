@@ -17,6 +17,7 @@ from mcp_proxy.core.profile import McpTemplate, Profile, Tool
 from mcp_proxy.core.profile_lines import parse_tool
 from mcp_proxy.core.session import Session
 from mcp_proxy.core.text import one_sentence
+from mcp_proxy.core.wishes import full_wishes
 from mcp_proxy.edges import clock, verdicts
 from mcp_proxy.edges.places import Home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_generation
@@ -82,10 +83,11 @@ def examine(name: str) -> list[UpstreamFinding]:
 async def _finding(
     home: Home, profile: Profile, upstream: str, source: McpUpstream, tools: list[Tool]
 ) -> UpstreamFinding:
-    deadline_s = profile.header.upstreams[upstream].deadline_ms / 1000
+    spec = profile.header.upstreams[upstream]
+    deadline_s = spec.deadline_ms / 1000
     own = [tool for tool in tools if tool.upstream == upstream]
     try:
-        declared = await source.declared(deadline_s)
+        declared = await source.declared(deadline_s, full_wishes(spec))
     except McpProxyError as error:
         return UpstreamFinding(upstream, (), error)
     held = verdicts.read_declared(home, profile.header.profile, profile.digest, upstream)
@@ -116,7 +118,9 @@ def _record(
     home: Home, profile: Profile, upstream: str, tools: list[Tool], declared: Declared
 ) -> None:
     """The verdict as serve would keep it; logged where it is another than before."""
-    name, drifted = profile.header.profile, drifted_tools(tools, declared)
+    name = profile.header.profile
+    found = drifted_tools(tools, declared)
+    drifted = found.changed | found.gone
     before = verdicts.read_drifted(home, name, profile.digest).get(upstream, frozenset())
     if drifted != before:
         facts = {"profile": name, "upstream": upstream, "drifted": " ".join(sorted(drifted))}

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.drift import drifted_tools
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.plan import Ready
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.profile import McpTemplate, Profile, Tool
 from mcp_proxy.core.profile_lines import parse_tool
+from mcp_proxy.core.wishes import full_wishes, wishes
 from mcp_proxy.edges import verdicts
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.single_flight import SingleFlight
@@ -30,8 +32,8 @@ class Declaring(Protocol):
     def session(self) -> object:
         """Another object once what it has declared may not hold any more."""
 
-    async def declared(self, deadline_s: float) -> dict[str, dict[str, Any]]:
-        """Its tools by name, as listed. Raises McpProxyError."""
+    async def declared(self, deadline_s: float, wishes: Wishes) -> dict[str, dict[str, Any]]:
+        """Its tools by name, as listed to such a client. Raises McpProxyError."""
 
 
 class Notes(Protocol):
@@ -42,9 +44,14 @@ class Notes(Protocol):
 
 
 class Verdict(NamedTuple):
-    """What one listing said: the drifted tools, or why there was no listing."""
+    """What one listing said: the drifted tools, or why there was no listing.
+
+    `withheld` were not listed to a client that declared less than the profile's features name.
+    """
 
     drifted: frozenset[str]
+    withheld: frozenset[str]
+    wishes: Wishes
     error: McpProxyError | None
     session: object
     turn: int
@@ -76,19 +83,24 @@ class DriftWatch:
         self._name = profile.header.profile
         self._drifted = verdicts.read_drifted(home, self._name, profile.digest)
         self._flights: dict[str, SingleFlight[Verdict]] = {}
+        self._withheld: dict[str, frozenset[str]] = {}
+        self._wishes: dict[str, Wishes] = {}
         self._turns: dict[str, int] = {}
         self._tools: tuple[Tool, ...] | None = None
         self._keeping: set[asyncio.Task[None]] = set()
         self._writing = asyncio.Lock()
 
-    async def check(self, ready: Ready) -> Deny | None:
-        """Why the tool may not be called now; None where it may."""
+    async def check(self, ready: Ready, capabilities: Mapping[str, Any]) -> Deny | None:
+        """Why the tool may not be called now by a client with these; None where it may."""
         tool = ready.tool
         if not isinstance(tool.template, McpTemplate):
             return None
-        verdict = await self._verdict(tool.upstream)
+        able = wishes(ready.spec, capabilities, None, progress=False)
+        verdict = await self._verdict(tool.upstream, able)
         if tool.name in self._drifted.get(tool.upstream, ()):
             return self._changed(tool)
+        if tool.name in verdict.withheld:
+            return _withheld(tool)
         if verdict.error is None or tool.effect == "read":
             return None
         return _unchecked(tool, verdict.error)
@@ -103,18 +115,20 @@ class DriftWatch:
             await flight.close()
         await asyncio.gather(*self._keeping)
 
-    async def _verdict(self, upstream: str) -> Verdict:
+    async def _verdict(self, upstream: str, able: Wishes) -> Verdict:
         flight = self._flights.get(upstream)
         if flight is None:
             flight = SingleFlight(lambda: self._judge(upstream))
             self._flights[upstream] = flight
         held = flight.found()
-        if held is not None and not self._holds(held, upstream):
+        if held is not None and not (held.wishes == able and self._holds(held, upstream)):
             flight.forget(held)
+        self._wishes[upstream] = able
         verdict = await flight.get()
-        if verdict.turn == self._turns.get(upstream, 0):
+        if verdict.wishes == able and verdict.turn == self._turns.get(upstream, 0):
             return verdict
-        flight.forget(verdict)  # the tools changed while they were being listed
+        flight.forget(verdict)  # listed to another client, or the tools changed meanwhile
+        self._wishes[upstream] = able
         return await flight.get()
 
     def _holds(self, verdict: Verdict, upstream: str) -> bool:
@@ -126,19 +140,25 @@ class DriftWatch:
 
     async def _judge(self, upstream: str) -> Verdict:
         turn = self._turns.get(upstream, 0)
+        able = self._wishes[upstream]
         before = self._drifted.get(upstream, frozenset())
         source = self._upstreams[upstream]
         try:
-            declared = await source.declared(self._deadline_s(upstream))
+            declared = await source.declared(self._deadline_s(upstream), able)
         except McpProxyError as error:
             until_s = self._now_s() + LIMITS.listing_retry_ms / 1000
-            return Verdict(before, error, source.session, turn, until_s)
+            none = frozenset[str]()
+            return Verdict(before, none, able, error, source.session, turn, until_s)
         tools = self._tools_of(upstream)
-        drifted = drifted_tools(tools, declared)
-        self._take(upstream, before, drifted)
-        self._keep(upstream, tools, drifted, declared, changed=drifted != before)
+        found = drifted_tools(tools, declared)
+        # Servers leave out the tools that need what a client has not: that is no drift.
+        is_full = able == full_wishes(self._profile.header.upstreams[upstream])
+        withheld = frozenset() if is_full else found.gone - before
+        drifted = found.changed | (found.gone - withheld)
+        self._take(upstream, before, drifted, withheld)
+        self._keep(upstream, tools, drifted | withheld, declared, changed=drifted != before)
         until_s = self._now_s() + LIMITS.verdict_ms / 1000
-        return Verdict(drifted, None, source.session, turn, until_s)
+        return Verdict(drifted, withheld, able, None, source.session, turn, until_s)
 
     def _deadline_s(self, upstream: str) -> float:
         """Half of a call's: the call itself has to be answered in its time too."""
@@ -150,16 +170,24 @@ class DriftWatch:
             self._tools = tuple(parse_tool(line, name) for name, line in lines)
         return tuple(tool for tool in self._tools if tool.upstream == upstream)
 
-    def _take(self, upstream: str, before: frozenset[str], drifted: frozenset[str]) -> None:
+    def _take(
+        self,
+        upstream: str,
+        before: frozenset[str],
+        drifted: frozenset[str],
+        withheld: frozenset[str],
+    ) -> None:
         """Let the client, the log and the person know what changed."""
-        self._drifted[upstream] = drifted
+        was_withheld = self._withheld.get(upstream, frozenset())
+        self._drifted[upstream], self._withheld[upstream] = drifted, withheld
+        if (drifted, withheld) != (before, was_withheld):
+            self._hide(frozenset().union(*self._drifted.values(), *self._withheld.values()))
         if drifted == before:
             return
         for tool in sorted(drifted - before):
             self._notes.note("tool drifted", tool=tool)
         for tool in sorted(before - drifted):
             self._notes.note("tool matches again", tool=tool)
-        self._hide(frozenset().union(*self._drifted.values()))
         complain(self._told(upstream, before, drifted))
 
     def _told(self, upstream: str, before: frozenset[str], drifted: frozenset[str]) -> str:
@@ -226,6 +254,14 @@ def _unchecked(tool: Tool, error: McpProxyError) -> Deny:
         f"{tool.name} may change something: {error.why}"
     )
     return Deny("MCPX-D07", "listing", text)
+
+
+def _withheld(tool: Tool) -> Deny:
+    text = (
+        f"The call was not made. {tool.upstream} does not offer {tool.name} to this client, which "
+        f"declares less than the profile's features for {tool.upstream} name."
+    )
+    return Deny("MCPX-D06", "drift", text)
 
 
 def _names(tools: frozenset[str]) -> str:

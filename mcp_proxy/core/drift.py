@@ -41,9 +41,21 @@ def state_of(tool: Tool, declared: Declared) -> State:
         return "changed"
 
 
-def drifted_tools(tools: Iterable[Tool], declared: Declared) -> frozenset[str]:
-    """Names, in the profile, of the gateway's tools that are not declared as they were."""
-    return frozenset(tool.name for tool in tools if state_of(tool, declared) != "unchanged")
+class Drifted(NamedTuple):
+    """Names, in the profile, of the tools declared otherwise, and of those declared no more."""
+
+    changed: frozenset[str]
+    gone: frozenset[str]
+
+
+def drifted_tools(tools: Iterable[Tool], declared: Declared) -> Drifted:
+    """The gateway's tools that are not declared as they were."""
+    states = {tool.name: state_of(tool, declared) for tool in tools}
+    changed, gone = (
+        frozenset(name for name, state in states.items() if state == wanted)
+        for wanted in ("changed", "gone")
+    )
+    return Drifted(changed, gone)
 
 
 def differences(before: Any, now: Any) -> tuple[Difference, ...]:

@@ -18,6 +18,10 @@ from mcp_proxy.core.text import one_sentence
 _PASSED = frozenset((jsonrpc.INVALID_PARAMS, jsonrpc.RESOURCE_NOT_FOUND))
 
 
+# No tool, or no request state, of that name: the request is wrong, not the call.
+_NO_SUCH = frozenset(("MCPX-D05", "MCPX-D09"))
+
+
 class Result(NamedTuple):
     """A result in modern form; `error` is the MCPX id of what failed here, if any."""
 
@@ -53,7 +57,7 @@ def failed(error_id: str, text: str, *, is_tool: bool) -> End:
 
 def denied(deny: Deny, *, is_tool: bool) -> End:
     """A decision against the call."""
-    is_params = deny.id == "MCPX-D05" or (deny.id == "MCPX-D01" and not is_tool)
+    is_params = deny.id in _NO_SUCH or (deny.id == "MCPX-D01" and not is_tool)
     if is_params:
         return RpcError(jsonrpc.INVALID_PARAMS, deny.text, None, deny.id)
     return failed(deny.id, deny.text, is_tool=is_tool)

@@ -33,7 +33,7 @@ from mcp_proxy.core.tasks import (
     get_request,
     update_request,
 )
-from mcp_proxy.core.turn import Turn
+from mcp_proxy.core.turn import FIRST, Turn
 from mcp_proxy.core.wishes import TASKS, wishes
 
 
@@ -150,6 +150,13 @@ class Planner:
 def refuse(plan: Plan, deny: Deny) -> Refused:
     """The same request, denied."""
     return Refused(plan.label, plan.arguments, deny)
+
+
+def continued(plan: Plan, found: Turn | Deny | None, raw: Any) -> tuple[Plan, Turn]:
+    """The plan of a request that came again, by what its state was found to stand for."""
+    if found is None:
+        return plan, FIRST
+    return (refuse(plan, found), FIRST) if isinstance(found, Deny) else answered(plan, found, raw)
 
 
 def answered(plan: Plan, turn: Turn, raw: Any) -> tuple[Plan, Turn]:

@@ -15,6 +15,14 @@ TASKS = PREFIX + "tasks"
 APPS = PREFIX + "ui"
 _EXTENSIONS = {"tasks": TASKS, "apps": APPS}
 
+# A client that can do everything.
+_ABLE: Mapping[str, Any] = {
+    "elicitation": {"form": {}, "url": {}},
+    "sampling": {"tools": {}},
+    "roots": {"listChanged": True},
+    "extensions": {TASKS: {}, APPS: {}},
+}
+
 
 def wishes(
     spec: UpstreamSpec, capabilities: Mapping[str, Any], log_level: str | None, progress: bool
@@ -33,6 +41,11 @@ def wishes(
         log_level if "logging" in features else None,
         progress and "progress" in features,
     )
+
+
+def full_wishes(spec: UpstreamSpec) -> Wishes:
+    """The wishes of a client that can do all that the profile's features name."""
+    return wishes(spec, _ABLE, None, progress=False)
 
 
 def _elicitation(spec: UpstreamSpec, declared: Any) -> dict[str, Any] | None:

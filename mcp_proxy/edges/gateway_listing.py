@@ -23,7 +23,6 @@ _PARTS = (
     ("prompts/list", "prompts", "name"),
 )
 _TOOLS = _PARTS[0]
-_NOTHING = Wishes({})
 
 
 async def read_listing(
@@ -45,12 +44,12 @@ async def read_listing(
 
 
 async def read_declared(
-    gateway: Gateway, limits: Limits, deadline_s: float
+    gateway: Gateway, limits: Limits, deadline_s: float, wishes: Wishes
 ) -> dict[str, dict[str, Any]]:
     """The tools by name, as listed. Raises UpstreamError, also for a name listed twice."""
 
     async def read(trip: Trip) -> dict[str, dict[str, Any]]:
-        tools = await _Reader(gateway, limits, trip).entries(*_TOOLS)
+        tools = await _Reader(gateway, limits, trip, wishes).entries(*_TOOLS)
         declared = {tool["name"]: tool for tool in tools}
         if len(declared) != len(tools):
             raise protocol_broken("lists two tools by one name")
@@ -71,9 +70,7 @@ async def _within(read: Callable[[Trip], Awaitable[Value]], deadline_s: float) -
 class _Reader:
     """Requests to one upstream inside one deadline."""
 
-    def __init__(
-        self, gateway: Gateway, limits: Limits, trip: Trip, wishes: Wishes = _NOTHING
-    ) -> None:
+    def __init__(self, gateway: Gateway, limits: Limits, trip: Trip, wishes: Wishes) -> None:
         self._gateway = gateway
         self._wishes = wishes
         self._limits = limits

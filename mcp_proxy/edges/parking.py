@@ -14,11 +14,13 @@ from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.fingerprint import canonical
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.plan import Label
+from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.request import Outgoing
 from mcp_proxy.core.seal import KEY_BYTES, NONCE_BYTES, Sealed, request_digest, seal, unseal
 from mcp_proxy.core.turn import Turn
 
 _HANDLE_BYTES = 16
+_FOREIGN = "requestState is none that was given here. Make the request again without it."
 
 
 class _Held(NamedTuple):
@@ -51,11 +53,17 @@ class Parking:
         self._held[handle] = _Held(sealed, turn, dropped, timer)
         return seal(self._key, os.urandom(NONCE_BYTES), sealed)
 
-    def claim(self, state: Any, label: Label, request: Outgoing) -> Turn | None:
-        """The turn parked for this very request, once; None for any mismatch."""
+    def claim(self, state: Any, label: Label, request: Outgoing) -> Turn | Deny | None:
+        """The turn parked for this very request, once; None for any mismatch.
+
+        A state that this process did not seal is denied, as the specification wants it of one that
+        was tampered with (MCP 2026-07-28, "Multi Round-Trip Requests").
+        """
         told = unseal(self._key, state)
-        held = None if told is None else self._held.get(told.handle)
-        if told is None or held is None or self._now_s() >= told.expires_s:
+        if told is None:
+            return Deny("MCPX-D09", "request state", _FOREIGN)
+        held = self._held.get(told.handle)
+        if held is None or self._now_s() >= told.expires_s:
             return None
         wanted = self._sealed(told.handle, held.turn, label, request, held.sealed.expires_s)
         if told != wanted:

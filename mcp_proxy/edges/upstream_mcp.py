@@ -9,7 +9,7 @@ from mcp_proxy.core.capabilities import has_extension
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import McpRequest, Outgoing
-from mcp_proxy.core.wishes import APPS, TASKS, wishes
+from mcp_proxy.core.wishes import TASKS, full_wishes
 from mcp_proxy.edges.attempts import Trip, persist, settle
 from mcp_proxy.edges.gateway_listing import read_declared, read_listing
 from mcp_proxy.edges.http import Authorizer, Link
@@ -21,14 +21,6 @@ from mcp_proxy.edges.mcp_input import check_kind
 from mcp_proxy.edges.mcp_listen import Wanted
 from mcp_proxy.edges.mcp_watch import Watch
 from mcp_proxy.edges.mcp_wire import Ask, Halt
-
-# A client that can do everything.
-_ABLE: Mapping[str, Any] = {
-    "elicitation": {"form": {}, "url": {}},
-    "sampling": {"tools": {}},
-    "roots": {"listChanged": True},
-    "extensions": {TASKS: {}, APPS: {}},
-}
 
 
 def http_upstream(spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> "McpUpstream":
@@ -104,12 +96,12 @@ class McpUpstream:
 
         See `gateway_listing`. Raises UpstreamError, CredentialError.
         """
-        able = wishes(self._spec, _ABLE, None, progress=False)
+        able = full_wishes(self._spec)
         return await read_listing(self._gateway, self._limits, deadline_s, able)
 
-    async def declared(self, deadline_s: float) -> dict[str, dict[str, Any]]:
-        """Its tools by name, as listed. Raises UpstreamError, CredentialError."""
-        return await read_declared(self._gateway, self._limits, deadline_s)
+    async def declared(self, deadline_s: float, wishes: Wishes) -> dict[str, dict[str, Any]]:
+        """Its tools by name, as listed to such a client. Raises UpstreamError, CredentialError."""
+        return await read_declared(self._gateway, self._limits, deadline_s, wishes)
 
     async def close(self) -> None:
         """End the session, if there is one, and close the connections."""

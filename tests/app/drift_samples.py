@@ -31,7 +31,12 @@ def tools() -> list[Tool]:
     return [gateway_tool("find", FIND, "read"), gateway_tool("pay", PAY, "write"), tool("ask")]
 
 
-def install_gateway(home: Home, url: str = "https://gateway.example.com/mcp", **shape: Any) -> None:
+def install_gateway(
+    home: Home,
+    url: str = "https://gateway.example.com/mcp",
+    features: tuple[str, ...] = (),
+    **shape: Any,
+) -> None:
     """Installs billing with these tools."""
-    spec = UpstreamSpec("mcp", url, None, 5_000, ())
+    spec = UpstreamSpec("mcp", url, None, 5_000, features)
     install(home, tools=tools(), upstreams={"gateway": spec}, **shape)

@@ -14,6 +14,7 @@ from mcp_proxy.app import drift_watch
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.drift_start import hide_drifted
 from mcp_proxy.app.drift_watch import DriftWatch
+from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.eras import MODERN, Asked
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.offer import Catalogue, offer_of
@@ -36,11 +37,13 @@ class Gateway:
         self.says: dict[str, Any] | McpProxyError = DECLARED
         self.session: object = "session 1"
         self.listed = 0
+        self.wished: list[dict[str, Any]] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def declared(self, deadline_s: float) -> dict[str, Any]:
+    async def declared(self, deadline_s: float, wishes: Wishes) -> dict[str, Any]:
         assert 0 < deadline_s <= 2.5
+        self.wished.append(wishes.capabilities)
         self.listed += 1
         says = self.says
         await self.gate.wait()
@@ -80,10 +83,10 @@ class World:
             lambda: self.now_s,
         )
 
-    async def check(self, tool: str) -> Deny | None:
+    async def check(self, tool: str, **capabilities: Any) -> Deny | None:
         ready = self.contract.ready(tool, time.time())
         assert isinstance(ready, Ready)
-        return await self.watch.check(ready)
+        return await self.watch.check(ready, capabilities)
 
     async def refusal(self, tool: str) -> str:
         denied = await self.check(tool)
@@ -333,5 +336,46 @@ def test_state_that_cannot_be_written_stops_no_call(home: Home, lines: list[str]
         assert await world.refusal("find") == "MCPX-D06"
         await world.watch.close()
         assert len(lines) == 2
+
+    play(home, scene)
+
+
+def test_a_tool_that_is_listed_to_abler_clients_alone_has_not_drifted(
+    tmp_path: os.PathLike[str], lines: list[str]
+) -> None:
+    home = make_home(os.path.join(tmp_path, "able"))
+    install_gateway(home, features=("sampling",))
+
+    async def scene(world: World) -> None:
+        world.gateway.says = {"pay": PAY}
+        denied = await world.check("find")
+        assert denied is not None
+        assert denied.id == "MCPX-D06"
+        assert "does not offer find to this client" in denied.text
+        assert world.told.hidden == [{"find"}]
+        assert (world.told.notes, lines) == ([], [])
+        world.gateway.says = DECLARED
+        assert await world.check("find", sampling={"tools": {}}) is None
+        assert world.told.hidden == [{"find"}, set()]
+        assert world.gateway.wished == [{}, {"sampling": {"tools": {}}}]
+        world.gateway.says = {"pay": PAY}
+        world.watch.stale("gateway")
+        assert "no longer declares find" in (await world.check("find", sampling={"tools": {}})).text  # type: ignore[union-attr]
+        assert world.told.notes == [("tool drifted", "find")]
+
+    play(home, scene)
+
+
+def test_s16_a_changed_tool_has_drifted_for_every_client(
+    tmp_path: os.PathLike[str], lines: list[str]
+) -> None:
+    home = make_home(os.path.join(tmp_path, "able"))
+    install_gateway(home, features=("sampling",))
+
+    async def scene(world: World) -> None:
+        world.gateway.says = CHANGED
+        assert await world.refusal("find") == "MCPX-D06"
+        assert world.told.notes == [("tool drifted", "find")]
+        assert len(lines) == 1
 
     play(home, scene)

@@ -3,7 +3,6 @@
 import pytest
 
 from mcp_proxy.core.binding import (
-    Binding,
     Use,
     check_use,
     make_binding,

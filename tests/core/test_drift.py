@@ -59,7 +59,7 @@ def test_s16_a_tool_that_is_gone_is_found() -> None:
 def test_s16_drifted_tools_bear_the_profiles_names() -> None:
     tools = [tool("a"), tool("b", {**ENTRY, "name": "two"}), tool("c", {**ENTRY, "name": "three"})]
     declared = {"find": ENTRY, "two": {"name": "two"}}
-    assert drifted_tools(tools, declared) == {"b", "c"}
+    assert drifted_tools(tools, declared) == ({"b"}, {"c"})
 
 
 def test_differences_are_told_place_by_place() -> None:

@@ -8,6 +8,7 @@ import pytest
 from edges.fakes_http import FakeAuthorizer, Handler, Heard, Loopback, http
 from edges.fakes_mcp import LegacyGateway, ModernGateway, error, page_of, result
 
+from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.reading import contents_digest
 from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
@@ -16,6 +17,10 @@ from mcp_proxy.errors import CredentialError, UpstreamError
 TOOLS = [{"name": f"tool-{n}", "inputSchema": {"type": "object"}, "odd": None} for n in range(5)]
 PAGES = (tuple(TOOLS[:2]), (), tuple(TOOLS[2:4]), tuple(TOOLS[4:]))
 Read = Callable[[McpUpstream, float], Awaitable[Any]]
+
+
+async def declared_tools(upstream: McpUpstream, deadline_s: float) -> dict[str, Any]:
+    return await upstream.declared(deadline_s, Wishes({}))
 
 
 def listed(
@@ -120,14 +125,14 @@ def test_the_session_of_a_listing_is_ended():
 
 def test_s16_what_is_declared_is_the_tools_by_name():
     gateway = ModernGateway(nothing_else, pages=PAGES)
-    declared = listed(gateway, read=McpUpstream.declared)
+    declared = listed(gateway, read=declared_tools)
     assert declared == {tool["name"]: tool for tool in TOOLS}
 
 
 def test_s16_a_tool_that_is_declared_twice_is_not_declared():
     twice = ((TOOLS[0],), ({**TOOLS[0], "description": "another"},))
     with pytest.raises(UpstreamError) as caught:
-        listed(ModernGateway(pages=twice), read=McpUpstream.declared)
+        listed(ModernGateway(pages=twice), read=declared_tools)
     assert caught.value.id == "MCPX-U05"
 
 

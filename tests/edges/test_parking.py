@@ -9,6 +9,7 @@ import pytest
 from mcp_proxy.core.answer import Answer, Emit, Question, Reply
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.plan import Label
+from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.request import McpRequest
 from mcp_proxy.core.turn import Turn
 from mcp_proxy.edges.parking import Parking
@@ -45,7 +46,9 @@ class Lot:
         turn = Turn(leg, call, ASKED)
         return self.parking.park(turn, LABEL, REQUEST, lambda: self.dropped.append(name))
 
-    def claim(self, state: Any, label: Label = LABEL, request: McpRequest = REQUEST) -> Turn | None:
+    def claim(
+        self, state: Any, label: Label = LABEL, request: McpRequest = REQUEST
+    ) -> Turn | Deny | None:
         return self.parking.claim(state, label, request)
 
 
@@ -97,7 +100,9 @@ def test_s15_a_state_is_good_in_its_own_process_and_profile_alone() -> None:
         state = lot.park()
         for digest in ("d" * 64, "e" * 64):
             other = Parking(digest, lambda: 1000.0, LIMITS)
-            assert other.claim(state, LABEL, REQUEST) is None
+            denied = other.claim(state, LABEL, REQUEST)
+            assert isinstance(denied, Deny)
+            assert denied.id == "MCPX-D09"
 
     drive(play)
 
