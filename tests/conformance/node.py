@@ -39,6 +39,12 @@ def package_path(*parts: str) -> str:
     return os.path.join(_place(), "node_modules", *parts)
 
 
+def npm_command() -> list[str]:
+    """The npm that comes with that Node, as the first words of a command."""
+    parts = ("node_modules", "npm", "bin", "npm-cli.js")
+    return [node_binary(), os.path.join(_wheel(), *([] if os.name == "nt" else ["lib"]), *parts)]
+
+
 def install() -> str | None:
     """Installs what is pinned, once; returns None, or why this machine cannot."""
     place = _place()
@@ -50,7 +56,7 @@ def install() -> str | None:
     with tempfile.TemporaryDirectory(dir=os.path.dirname(place), prefix="new-") as folder:
         for name in PINNED:
             shutil.copy(os.path.join(HERE, name), folder)
-        command = [node_binary(), _npm(), "ci", "--ignore-scripts", "--loglevel=error"]
+        command = [*npm_command(), "ci", "--ignore-scripts", "--loglevel=error"]
         done = subprocess.run(
             command, cwd=folder, env=node_env(), capture_output=True, text=True, check=False
         )
@@ -69,11 +75,6 @@ def _place() -> str:
     with open(os.path.join(HERE, "package-lock.json"), "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
     return os.path.join(ROOT, ".venv", "npm", digest[:12])
-
-
-def _npm() -> str:
-    parts = ("node_modules", "npm", "bin", "npm-cli.js")
-    return os.path.join(_wheel(), *([] if os.name == "nt" else ["lib"]), *parts)
 
 
 def _wheel() -> str:

@@ -1,13 +1,12 @@
 """GitHub's own API document, 13 MB and about 1,200 operations: ten tools of it, built in time."""
 
 import json
-import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from conformance import node
 from e2e.stage import COMMAND
 
 from mcp_proxy.core.profile_lines import parse_payload, parse_tool
@@ -60,12 +59,10 @@ tools:
 
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
-    npm = shutil.which("npm")
-    if npm is None:
-        assert os.environ.get("CI") != "true", "apt-get install -y npm"
-        pytest.skip("npm is not here, which brings the document: apt-get install -y npm")
-    pack = (npm, "pack", "--silent", "@octokit/openapi@23.0.2")
-    archive = subprocess.run(pack, cwd=tmp_path, check=True, capture_output=True, text=True)
+    pack = [*node.npm_command(), "pack", "--silent", "@octokit/openapi@23.0.2"]
+    archive = subprocess.run(
+        pack, cwd=tmp_path, env=node.node_env(), check=True, capture_output=True, text=True
+    )
     name = archive.stdout.split()[-1]
     subprocess.run(("tar", "xzf", name), cwd=tmp_path, check=True)
     return tmp_path
