@@ -2,10 +2,6 @@
 
 import base64
 import json
-import os
-import secrets
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,11 +9,9 @@ from typing import Any, NamedTuple
 import pytest
 from e2e import matrix_server as full
 from e2e.client import RawClient, text_of
-from e2e.stage import KEPT, LAST, Gate, Stage
+from e2e.matrix_stage import http_server, install, local_command, make_stage
+from e2e.stage import Stage
 
-from mcp_proxy.core.reading import contents_digest
-
-SERVER = full.__file__
 META = "io.modelcontextprotocol/"
 ERAS = ("modern", "legacy")
 CARRIERS = ("http", "stdio")
@@ -57,16 +51,6 @@ prompts: {{"*": {{upstream: all}}}}
 """
 
 
-def listing() -> dict[str, Any]:
-    return {
-        "tools": full.TOOLS,
-        "resources": full.RESOURCES,
-        "resourceTemplates": full.TEMPLATES,
-        "prompts": full.PROMPTS,
-        "ui": {"ui://card": contents_digest({"contents": [full.CARD_ROW]})},
-    }
-
-
 class Upstreams(NamedTuple):
     """One home with a profile for each kind of upstream."""
 
@@ -76,54 +60,16 @@ class Upstreams(NamedTuple):
 
 @pytest.fixture(scope="module")
 def upstreams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upstreams]:
-    folder = str(tmp_path_factory.mktemp("matrix"))
-    env = {name: os.environ[name] for name in KEPT if name in os.environ}
-    env["MCP_PROXY_HOME"] = os.path.join(folder, "home")
-    env["MATRIX_KEY"] = base64.b64encode(secrets.token_bytes(32)).decode()
-    stage = Stage(folder, env, None, None, {}, Gate())  # type: ignore[arg-type]
-    with open(stage.path("matrix.tools.json"), "w", encoding="utf-8") as file:
-        json.dump(listing(), file)
-    servers = [start_server(era) for era in ERAS]
-    urls = {era: url for era, (_, url) in zip(ERAS, servers, strict=True)}
-    stage.batch(("home", "init", stage.path("home")))
-    for era in ERAS:
-        for carrier in CARRIERS:
-            stage.batch(*commands(stage, era, carrier, urls[era]))
-    try:
+    stage = make_stage(str(tmp_path_factory.mktemp("matrix")))
+    with http_server("modern") as modern, http_server("legacy") as legacy:
+        urls = {"modern": modern, "legacy": legacy}
+        for era in ERAS:
+            http = SOURCE.format(name=f"mx-{era}-http", kind="mcp", where=f"url: {urls[era]}")
+            install(stage, f"mx-{era}-http", http)
+            where = f"command: {json.dumps(local_command(era))}"
+            local = SOURCE.format(name=f"mx-{era}-stdio", kind="stdio", where=where)
+            install(stage, f"mx-{era}-stdio", local, "all")
         yield Upstreams(stage, urls)
-    finally:
-        for process, _ in servers:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.close()
-            process.wait(10)
-            process.stdout.close()
-
-
-def start_server(era: str) -> tuple["subprocess.Popen[bytes]", str]:
-    process = subprocess.Popen(
-        [sys.executable, SERVER, era, "http"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    return process, process.stdout.readline().decode().strip()
-
-
-def commands(stage: Stage, era: str, carrier: str, url: str) -> list[tuple[str, ...]]:
-    name = f"mx-{era}-{carrier}"
-    argv = json.dumps([sys.executable, "-I", SERVER, era, "stdio"])
-    where = f"url: {url}" if carrier == "http" else f"command: {argv}"
-    kind = "mcp" if carrier == "http" else "stdio"
-    with open(stage.path(f"{name}.yaml"), "w", encoding="utf-8") as file:
-        file.write(SOURCE.format(name=name, kind=kind, where=where))
-    envelope = stage.path(f"{name}.dsse.json")
-    made = [
-        ("profile", "sign", stage.path(f"{name}.yaml"), "-o", envelope, "--key", "env:MATRIX_KEY"),
-        ("trust", "add", LAST, "--profiles", "mx-*", "--yes"),
-        ("profile", "install", envelope, "--yes"),
-    ]
-    if carrier == "stdio":
-        made.append(("trust", "command", name, "all", "--yes"))
-    return made
 
 
 class Play:
