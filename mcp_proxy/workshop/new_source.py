@@ -31,7 +31,7 @@ title: {name}
 instructions: ""  # what the model should know of these tools, at most 2 KB
 upstreams:
   {name}:
-    kind: rest    # or mcp, with listing: in place of openapi:
+    kind: rest    # or mcp (url, listing), or stdio (command, listing)
     url: https://api.example.com
     openapi: {name}.openapi.yaml
     auth: {{kind: bearer, credential: {name}}}
