@@ -181,7 +181,7 @@ PROMISES = (
         "fails its own calls; the others go on",
         (
             "app/test_contract.py::test_s13_an_untrusted_command_denies_what_its_own_upstream_has_alone",
-            "test_relay_reads.py::test_one_upstream_that_is_down_is_named",
+            "e2e/test_aggregation.py::test_an_upstream_that_is_down_takes_its_own_tools_along_and_no_other",
         ),
     ),
     Promise(
