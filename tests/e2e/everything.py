@@ -167,19 +167,19 @@ def _plain_blob(blob: str) -> Any:
 
 
 @contextlib.contextmanager
-def streamable_server() -> Iterator[str]:
-    """The server over streamable HTTP; yields its URL."""
+def http_server(transport: str) -> Iterator[str]:
+    """The server over `streamableHttp`, or over `sse` (HTTP+SSE of 2024-11-05); yields its URL."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [node.node_binary(), node.package_path(*SERVER), "streamableHttp"],
+        [node.node_binary(), node.package_path(*SERVER), transport],
         env={**node.node_env(), "PORT": str(port)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for(port)
-        yield f"http://127.0.0.1:{port}/mcp"
+        yield f"http://127.0.0.1:{port}/{'sse' if transport == 'sse' else 'mcp'}"
     finally:
         process.kill()
         process.wait()

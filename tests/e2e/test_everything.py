@@ -1,6 +1,7 @@
 """server-everything behind the sidecar gives what it gives directly, value by value."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -12,9 +13,9 @@ from e2e.everything import (
     SERVER,
     TEMPLATES,
     USES,
+    http_server,
     local_server,
     sidecar,
-    streamable_server,
     use_all,
 )
 
@@ -34,7 +35,7 @@ class Both(NamedTuple):
     through: dict[str, Any]
 
 
-@pytest.fixture(scope="module", params=["mcp", "stdio"])
+@pytest.fixture(scope="module", params=["mcp", "sse", "stdio"])
 def kind(request: pytest.FixtureRequest) -> str:
     """How the sidecar reaches the server."""
     return str(request.param)
@@ -53,8 +54,9 @@ def served(
         command = [node.node_binary(), node.package_path(*SERVER), "stdio"]
         yield local_server(), home.prepare(folder, home.stdio_upstream(command, LINK))
         return
-    with streamable_server() as url:
-        yield url, home.prepare(folder, home.mcp_upstream(url, LINK))
+    with http_server("streamableHttp") as direct, contextlib.ExitStack() as stack:
+        url = stack.enter_context(http_server("sse")) if kind == "sse" else direct
+        yield direct, home.prepare(folder, home.mcp_upstream(url, LINK))
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +90,8 @@ def _unprefixed(params: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("label", sorted(USES.keys() - {REFUSED}))
 def test_the_same_comes_through(both: Both, kind: str, label: str) -> None:
     direct, through = both.directly[label], as_direct(both.through[label])
-    if label == "get-env" and kind == "stdio":
-        # S13: a local server gets an environment of its own, never the client's.
+    if label == "get-env" and kind != "mcp":
+        # Another process than the one asked directly; a local one gets a fixed environment (S13).
         direct, through = _kinds(direct), _kinds(through)
     assert through == direct
 
