@@ -9,32 +9,42 @@ from typing import NamedTuple
 
 
 class Runner(NamedTuple):
-    """How one program names its packages. `options` take a package, `flags` nothing at all."""
+    """How one program names its packages. `options` take a package, `flags` nothing at all.
+
+    `reads_on` is whether it takes options behind the package for its own, up to a `--`.
+    """
 
     words: tuple[str, ...]
     options: tuple[str, ...]
     flags: tuple[str, ...]
     package: re.Pattern[str]
+    reads_on: bool = False
 
 
-# Semantic versions as npm has them, three numbers: anything less is a range.
+# Semantic versions as npm has them, three numbers: anything less is a range. What npm cannot read
+# as a version (numbers beyond 2^53, empty parts, other digits) it takes for a tag, which moves.
+_NUMBER = "(?:0|[1-9][0-9]{0,14})"
+_PARTS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
 _NPM = re.compile(
     r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"
-    r"@\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
+    rf"@{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-{_PARTS})?(?:\+{_PARTS})?"
 )
 # PEP 440 behind `==` (or uv's `@`), without a wildcard.
 _PYPI = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._,-]+\])?(?:==|@)"
-    r"\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?(?:\+[A-Za-z0-9.]+)?"
+    r"[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?"
+    r"(?:\+[A-Za-z0-9.]+)?"
 )
+_PACKAGE_CHARS = 256  # of a version alone; npm takes a longer one for a tag
 _YES = ("-y", "--yes", "-q", "--quiet")
 _NPX = (("-p", "--package"), _YES, _NPM)
 _UVX = (("--from", "--with"), (*_YES[2:], "--isolated", "--offline", "--no-progress"), _PYPI)
+# npm knows its commands by their beginnings too, and fetches `create-NAME` for `init NAME`.
+_NPM_COMMANDS = ("exec", "exe", "x", "init", "create", "innit")
 
 RUNNERS = (
     Runner(("npx",), *_NPX),
-    Runner(("npm", "exec"), *_NPX),
-    Runner(("npm", "x"), *_NPX),
+    *(Runner(("npm", command), *_NPX, reads_on=True) for command in _NPM_COMMANDS),
     Runner(("bunx",), ("-p", "--package"), ("--bun", "--silent"), _NPM),
     Runner(("bun", "x"), ("-p", "--package"), ("--bun", "--silent"), _NPM),
     Runner(("pnpx",), ("--package",), ("-s", "--silent"), _NPM),
@@ -45,15 +55,21 @@ RUNNERS = (
     Runner(("pipx", "run"), ("--spec",), _YES[2:], _PYPI),
 )
 _MAIN_PACKAGE = frozenset({"-p", "--package", "--from", "--spec"})
+_BETWEEN_WORDS = re.compile(r"[\s;&|()<>`$\"']+")
 
 
 def find_runner(argv: tuple[str, ...]) -> Runner | None:
-    """The package runner that a command starts, if it is one, wherever its words stand."""
-    program = re.split(r"[/\\]", argv[0])[-1].lower()
-    program = re.sub(r"\.(exe|cmd|bat|js)$", "", program).removesuffix("-cli")
-    for runner in RUNNERS:
-        if program == runner.words[0] and _follows(argv[1:], runner.words[1:]):
-            return runner
+    """The package runner that a command starts, if it is one, wherever its words stand.
+
+    Also behind a wrapper (`env`, `cmd /c`, `node .../npx-cli.js`), and within a word that a shell
+    would take apart.
+    """
+    apart = [piece for word in argv[1:] for piece in _BETWEEN_WORDS.split(word)]
+    for words in (argv, tuple(apart)):
+        for at in range(len(words)):
+            runner = _starts(words[at:])
+            if runner is not None:
+                return runner
     return None
 
 
@@ -67,6 +83,8 @@ def check_versions(argv: tuple[str, ...]) -> None:
     if runner is None:
         return
     named = " ".join(runner.words)
+    if _starts(argv) is not runner:
+        raise ValueError(f"Write `{named}` as the command itself, without another before it.")
     rest = argv[1:]
     if rest[: len(runner.words) - 1] != runner.words[1:]:
         raise ValueError(f"Write `{named}` without anything in between.")
@@ -74,7 +92,7 @@ def check_versions(argv: tuple[str, ...]) -> None:
     if not packages:
         raise ValueError(f"`{named}` is given no package.")
     for package in packages:
-        if not runner.package.fullmatch(package):
+        if len(package) > _PACKAGE_CHARS or not runner.package.fullmatch(package):
             example = "NAME@1.2.3" if runner.package is _NPM else "NAME==1.2.3"
             raise ValueError(
                 f"`{named}` needs an exact version of {package[:128]!r}, as {example}: without one "
@@ -98,11 +116,23 @@ def _packages(words: tuple[str, ...], runner: Runner, named: str) -> list[str]:
             found.append(value if equals else rest.pop(0))
             has_main = has_main or option in _MAIN_PACKAGE
         elif not word.startswith("-"):
-            return found if has_main else [*found, word]
+            found += [] if has_main else [word]
+            has_main = True
+            if not runner.reads_on:
+                return found
         elif word not in runner.flags:
             # Runners take abbreviated options, so one that is not known may name a package too.
             raise ValueError(f"`{named}` is given the option {option[:64]!r}, not known here.")
     return found
+
+
+def _starts(words: tuple[str, ...]) -> Runner | None:
+    program = re.split(r"[/\\]", words[0])[-1].lower()
+    program = re.sub(r"\.(exe|cmd|bat|js)$", "", program).removesuffix("-cli")
+    for runner in RUNNERS:
+        if program == runner.words[0] and _follows(words[1:], runner.words[1:]):
+            return runner
+    return None
 
 
 def _follows(words: tuple[str, ...], wanted: tuple[str, ...]) -> bool:

@@ -12,6 +12,7 @@ EXACT = [
     "/usr/bin/npx -y some@0.0.1",
     "npm exec -y some@1.2.3 -- --flag",
     "npm x some@1.2.3",
+    "npm exec some@1.2.3 bin -y",
     "bunx some@1.2.3",
     "bun x --bun some@1.2.3",
     "pnpm dlx some@1.2.3",
@@ -48,6 +49,21 @@ LOOSE = [
     "npx --registry=https://evil.example some@1.2.3",
     "npm exec some",
     "npm --yes exec some@1.2.3",
+    "npm exec some@1.2.3 --package=other@latest",
+    "npm exec some@1.2.3 --package other@latest",
+    "npm exec some@1.2.3 bin -p other",
+    "npm exec some@1.2.3 --registry=https://evil.example",
+    "npm exe some",
+    "npm init some",
+    "npx some@99999999999999999999.0.0",
+    "npx some@1.2.3-a..b",
+    "npx some@01.2.3",
+    "npx some@1.2.3-" + "a" * 300,
+    "npx some@1.2.\N{FULLWIDTH DIGIT THREE}",
+    "env npx some@1.2.3",
+    "cmd /c npx -y some@1.2.3",
+    "node /opt/node/lib/npx-cli.js some",
+    "python3 -m uv tool run server",
     "npx.cmd some",
     "NPX some",
     "/opt/node/lib/npx-cli.js some",
@@ -80,6 +96,14 @@ def test_an_exact_version_of_every_package_passes(command: str) -> None:
 def test_s13_a_package_without_an_exact_version_is_refused(command: str) -> None:
     with pytest.raises(ValueError, match=r"^[`A-Z].*\.$"):
         check_versions(tuple(command.split()))
+
+
+@pytest.mark.parametrize("script", ["npx some", "cd /x&&npx some", "exec $(npm exec some)"])
+def test_s13_a_runner_within_a_shell_s_word_is_refused(script: str) -> None:
+    command = ("sh", "-c", script)
+    assert find_runner(command) is not None
+    with pytest.raises(ValueError, match="as the command itself"):
+        check_versions(command)
 
 
 @pytest.mark.parametrize(
