@@ -9,6 +9,7 @@ from road_world import ACCEPTED, NAME, Client, World, text_of
 from mcp_proxy.core.answer import Failure, McpAnswer, Told
 from mcp_proxy.core.audit import Answered, Decided
 from mcp_proxy.core.outcome import End, Result, RpcError
+from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.request import McpRequest
 
 READ = McpAnswer({"contents": [{"uri": "docs://notice", "text": "hello"}]})
@@ -272,5 +273,27 @@ def test_a_task_whose_tool_is_gone_is_denied() -> None:
         world.faults["expires_s"] = 998
         end = error_of(await road.call("tasks/get", {"taskId": "t1"}, client))
         assert end.error == "MCPX-P06"
+
+    asyncio.run(play())
+
+
+def test_s14_an_acknowledgement_of_a_task_brings_nothing_of_the_upstream() -> None:
+    told = McpAnswer({"content": [{"type": "text", "text": "unpicked"}], "inputRequests": {}})
+    world = World(CREATED, told)
+    _, gone = calls(world, ("tools/call", LOOK), ("tasks/cancel", {"taskId": "t1"}))
+    assert gone == Result({})
+
+
+def test_s16_replies_to_the_task_of_a_drifted_tool_stay_here() -> None:
+    async def play() -> None:
+        world = World(CREATED)
+        road, client = world.road(), Client(world, modern=True)
+        await road.call("tools/call", LOOK, client)
+        world.faults["drift"] = Deny("MCPX-D06", "drift", "It has drifted.")
+        update = {"taskId": "t1", "inputResponses": {}}
+        assert error_of(await road.call("tasks/update", update, client)).error == "MCPX-D06"
+        assert len(world.requests) == 1
+        await road.call("tasks/cancel", {"taskId": "t1"}, client)
+        assert len(world.requests) == 2, "what runs can still be ended"
 
     asyncio.run(play())

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from mcp_proxy.core.answer import Change
 from mcp_proxy.core.plan import Contract
 from mcp_proxy.core.policy import Deny
+from mcp_proxy.core.reading import expiry
 from mcp_proxy.core.results import Rejected
 from mcp_proxy.core.task_register import Held, TaskRegister
 from mcp_proxy.core.tasks import admit_task
@@ -30,8 +31,11 @@ class ProfileOwners:
 
     def of_uri(self, uri: str) -> str | None:
         """The upstream of a resource that may be read now."""
-        found = self._contract.resource(uri, self._now_s())
-        return None if isinstance(found, Deny) else found.resource.upstream
+        now_s = self._now_s()
+        found = self._contract.resource(uri, now_s)
+        if isinstance(found, Deny) or expiry(found.expires_s, now_s) is not None:
+            return None
+        return found.resource.upstream
 
     def of_task(self, task_id: str) -> str | None:
         """The upstream of a task whose tool may be called now."""
@@ -54,7 +58,10 @@ class ProfileOwners:
         return Change("task", params=task.result)
 
     def _in_force(self, task_id: str) -> Held | None:
-        held = self._tasks.find(task_id)
-        if held is None or isinstance(self._contract.ready(held.owner.tool, self._now_s()), Deny):
+        held, now_s = self._tasks.find(task_id), self._now_s()
+        if held is None:
+            return None
+        ready = self._contract.ready(held.owner.tool, now_s)
+        if isinstance(ready, Deny) or expiry(ready.expires_s, now_s) is not None:
             return None
         return held

@@ -126,7 +126,9 @@ class Watching:
     def _admitted(self, name: str, change: Change) -> Change | None:
         """The change as it may be told: of what the client follows at this very upstream."""
         if change.kind == "updated":
-            return Change("updated", change.uri) if change.uri in self._wish(name).uris else None
+            is_followed = change.uri in self._wish(name).uris
+            in_force = is_followed and self._owners.of_uri(change.uri) == name  # S6
+            return Change("updated", change.uri) if in_force else None
         if change.kind == "task":
             return self._owners.admit_task(name, change)
         return Change(change.kind)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.http_results import clean_json
+from mcp_proxy.core.http_results import clean_message
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.policy import Allow, Deny
 from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
@@ -55,7 +55,7 @@ def decide_completion(  # noqa: PLR0913, PLR0917 - all that a decision rests on
 def admit_completion(result: dict[str, Any]) -> Admitted | Rejected:
     """A completion/complete result in modern form: values cleaned, at most a hundred."""
     try:
-        value, data = clean_json({**result, "completion": _admitted(result)})
+        value, data = clean_message({**result, "completion": _admitted(result)})
     except Unfit as unfit:
         return Rejected(unfit.id, f"{_SUBJECT} {unfit.why}.")
     return bounded(value, len(data), LIMITS.result_default_bytes, _SUBJECT)

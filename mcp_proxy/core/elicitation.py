@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_proxy.core.form import check_form, takes_text
-from mcp_proxy.core.http_results import clean_json
+from mcp_proxy.core.http_results import clean_message
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import Origin, parse_url
 from mcp_proxy.core.question_words import Unaskable, asks_for_secret, imitates_us, without_reserved
@@ -33,7 +33,7 @@ def admit_elicitation(
         _check_form_mode(kept)
     else:
         _check_url_mode(kept, links)
-    value, data = clean_json(kept)
+    value, data = clean_message(kept)
     if len(data) > LIMITS.question_bytes:
         raise Unaskable(f"it is larger than {LIMITS.question_bytes:,} bytes")
     _check_words(value, is_form=mode == "form")

@@ -10,7 +10,7 @@ from mcp_proxy.core.answer_json import parse_answer
 from mcp_proxy.core.profile import ResultRules
 from mcp_proxy.core.schema import Schema
 from mcp_proxy.core.shape import Unfit, is_validated, shaped, wants_json
-from mcp_proxy.core.text import clean, clean_value, is_clean_json
+from mcp_proxy.core.text import clean, clean_value, hidden_character, is_clean_json
 
 # RFC 6838, 4.2: names of at most 127 characters.
 _MEDIA_TYPE = re.compile(r"\s*([a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127})\s*(?:;|$)")
@@ -56,6 +56,25 @@ def clean_json(value: Any) -> tuple[Any, bytes]:
         return value, strict_json.dumps(value)
     except ValueError as error:
         raise Unfit("MCPX-U05", f"cannot be shown as JSON: {error}") from None
+
+
+def clean_message(value: Any) -> tuple[Any, bytes]:
+    """The same, of a message whose keys rules go by: none may be another once cleaned.
+
+    Otherwise what was checked by one name is read by another. Raises Unfit.
+    """
+    cleaned, data = clean_json(value)
+    if cleaned is not value and _has_hidden_key(value):
+        raise Unfit("MCPX-U05", "has a part whose name holds an invisible character")
+    return cleaned, data
+
+
+def _has_hidden_key(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_hidden_key, value))
+    if not isinstance(value, dict):
+        return False
+    return any(map(hidden_character, value)) or any(map(_has_hidden_key, value.values()))
 
 
 def _json_result(body: bytes, rules: ResultRules, schema: Schema | None) -> Sized:

@@ -151,8 +151,8 @@ class Catalogue:
 
     def _ttl_ms(self, now_s: float) -> int:
         """How long a list may be cached: an hour, and never past the profile's expiry."""
-        if self._is_stale:
-            return 0
+        if self._is_stale or self._lists["tools/list"] is not self.offered.tools_json:
+            return 0  # tools that have drifted may come back at any call (S16)
         if self.offered.expires_s is None:
             return _LIST_TTL_MS
         return max(0, min(_LIST_TTL_MS, int((self.offered.expires_s - now_s) * 1000)))

@@ -8,8 +8,6 @@ from mcp_proxy.core import policy, questions, results
 from mcp_proxy.core.answer import HttpAnswer, McpAnswer
 from mcp_proxy.core.audit import Decided
 from mcp_proxy.core.capabilities import has_extension
-from mcp_proxy.core.http_results import clean_json
-from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.plan import Contract, Going, Label, Plan, Ready, Refused
 from mcp_proxy.core.plan_reads import (
     UNKNOWN,
@@ -20,10 +18,9 @@ from mcp_proxy.core.plan_reads import (
     plan_watch,
 )
 from mcp_proxy.core.policy import Allow, Ask, Deny
-from mcp_proxy.core.reading import bounded, expiry
+from mcp_proxy.core.reading import expiry
 from mcp_proxy.core.request import McpRequest
 from mcp_proxy.core.results import Admitted, Rejected
-from mcp_proxy.core.shape import Unfit
 from mcp_proxy.core.task_register import Held, TaskRegister
 from mcp_proxy.core.tasks import (
     Owner,
@@ -133,13 +130,15 @@ class Planner:
             return Refused(label, [task_id], request)
         allow = Allow(method.replace("/", " "), request, {})
         admit = partial(self._admit_task, task_id=task_id, held=held, method=method)
-        return Going(label, [task_id], allow, ready.spec, tool.upstream, admit)
+        # What the client replies goes on with the call, so that drift bears on it (S16).
+        checked = ready if method == "tasks/update" else None
+        return Going(label, [task_id], allow, ready.spec, tool.upstream, admit, checked)
 
     def _admit_task(
         self, answer: HttpAnswer | McpAnswer, task_id: str, held: Held, method: str
     ) -> Admitted | Rejected:
         if method != "tasks/get":
-            return _admit_acknowledged(of_mcp(answer))
+            return Admitted({}, 0)  # it says that it came, and has no field for anything else
         task = admit_task(of_mcp(answer), task_id, held.owner)
         if isinstance(task, Rejected):
             return task
@@ -187,15 +186,6 @@ def _task_request(method: str, params: dict[str, Any], held: Held) -> McpRequest
     if isinstance(replies, questions.Refused):
         return Deny("MCPX-D01", "replies", replies.text)
     return update_request(task_id, replies)
-
-
-def _admit_acknowledged(result: dict[str, Any]) -> Admitted | Rejected:
-    """The answer to tasks/update and tasks/cancel, which says nothing but that it came."""
-    try:
-        value, data = clean_json(result)
-    except Unfit as unfit:
-        return Rejected(unfit.id, f"It was done, but the answer {unfit.why}.")
-    return bounded(value, len(data), LIMITS.task_bytes, "It was done, but the answer")
 
 
 _UNKNOWN_TOOL = Label(None, None, None, is_tool=True)

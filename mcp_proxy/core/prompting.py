@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mcp_proxy.core.http_results import clean_json
+from mcp_proxy.core.http_results import clean_message
 from mcp_proxy.core.policy import Allow, Deny
 from mcp_proxy.core.profile import Prompt
 from mcp_proxy.core.reading import bounded, check_content, expiry, is_base64
@@ -39,7 +39,7 @@ def admit_prompt(result: dict[str, Any], prompt: Prompt) -> Admitted | Rejected:
     """A prompts/get result in modern form, cleaned block by block, and bounded."""
     try:
         _check_messages(result)
-        value, data = clean_json(result)
+        value, data = clean_message(result)
     except Unfit as unfit:
         return Rejected(unfit.id, f"{_SUBJECT} {unfit.why}.")
     return bounded(value, len(data), prompt.max_bytes, _SUBJECT)

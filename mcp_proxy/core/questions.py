@@ -16,6 +16,7 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.question_words import Unaskable
 from mcp_proxy.core.sampling import admit_sampled, admit_sampling
+from mcp_proxy.core.shape import Unfit
 from mcp_proxy.core.text import hidden_character
 
 
@@ -45,7 +46,7 @@ def admit_questions(
             for key, question in asked.items()
         }
     except ValueError as error:
-        return Refused(f"The upstream's question was not passed on: {error}.")
+        return Refused(f"The upstream's question was not passed on: {_words(error)}.")
 
 
 def admit_replies(
@@ -59,7 +60,12 @@ def admit_replies(
             if key in replies
         }
     except ValueError as error:
-        return Refused(f"The reply to the upstream's question was not passed on: {error}.")
+        words = _words(error)
+        return Refused(f"The reply to the upstream's question was not passed on: {words}.")
+
+
+def _words(error: ValueError) -> str:
+    return f"it {error.why}" if isinstance(error, Unfit) else str(error)
 
 
 def _admitted(

@@ -7,7 +7,7 @@ from typing import Any
 
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.fingerprint import canonical
-from mcp_proxy.core.http_results import clean_json
+from mcp_proxy.core.http_results import clean_message
 from mcp_proxy.core.policy import Allow, Deny
 from mcp_proxy.core.profile import Resource, UpstreamSpec
 from mcp_proxy.core.request import McpRequest
@@ -57,7 +57,7 @@ def admit_read(
         _check_contents(result)
         _check_pin(result, resource.digest)
         hints = {"ttlMs": _ttl_ms(result, expires_s, now_s), "cacheScope": "private"}
-        value, data = clean_json({**result, **hints})
+        value, data = clean_message({**result, **hints})
     except Unfit as unfit:
         return Rejected(unfit.id, f"The resource was read, but its content {unfit.why}.")
     return bounded(value, len(data), resource.max_bytes, "The resource was read, but its content")

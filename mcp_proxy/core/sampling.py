@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_proxy.core import strict_json
-from mcp_proxy.core.http_results import clean_json
+from mcp_proxy.core.http_results import clean_message
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.prompting import ROLES, check_block
 from mcp_proxy.core.question_words import Unaskable, bears_our_name, without_reserved
@@ -24,7 +24,7 @@ def admit_sampling(params: dict[str, Any], declared: Mapping[str, Any]) -> dict[
     _check_options(kept)
     if "tools" not in declared and ("tools" in kept or "toolChoice" in kept):
         raise Unaskable("it brings tools, which the client was not told to take")
-    value, data = clean_json(kept)
+    value, data = clean_message(kept)
     if len(data) > LIMITS.sampling_bytes:
         raise Unaskable(f"it is larger than {LIMITS.sampling_bytes:,} bytes")
     if any(map(bears_our_name, _texts(value))):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core import results
 from mcp_proxy.core.answer import McpAnswer, Question, Reply
-from mcp_proxy.core.http_results import clean_json
+from mcp_proxy.core.http_results import clean_json, clean_message
 from mcp_proxy.core.jsonrpc import INTERNAL_ERROR, Told
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import ResultRules, UpstreamSpec
@@ -22,7 +22,9 @@ from mcp_proxy.core.shape import Unfit
 from mcp_proxy.core.text import one_sentence
 
 _STATES = ("working", "input_required", "completed", "failed", "cancelled")
+# What is admitted by rules of its own, and what only the result of a call has.
 _PARTS = frozenset({"inputRequests", "result", "error"})
+_OF_A_CALL = frozenset({"content", "structuredContent", "isError"})
 _SUBJECT = "The call was made, but the state of its task"
 
 
@@ -56,7 +58,7 @@ def admit_created(result: dict[str, Any]) -> Admitted | Rejected:
     """A tools/call result of type task, cleaned and bounded."""
     try:
         _check_state(result)
-        value, data = clean_json({**result, "resultType": "task"})
+        value, data = clean_message({**_about(result), "resultType": "task"})
     except Unfit as unfit:
         return Rejected(unfit.id, f"{_SUBJECT} {unfit.why}.")
     return bounded(value, len(data), LIMITS.task_bytes, _SUBJECT)
@@ -91,8 +93,7 @@ def _task(result: dict[str, Any], task_id: str, owner: Owner) -> Task:
     _check_state(result)
     if result["taskId"] != task_id:
         raise Unfit("MCPX-U05", "is that of another")
-    about = {key: item for key, item in result.items() if key not in _PARTS}
-    made, data = clean_json(about)
+    made, data = clean_message(_about(result))
     if len(data) > LIMITS.task_bytes:
         raise Unfit("MCPX-R01", f"is larger than {LIMITS.task_bytes:,} bytes")
     if result["status"] == "input_required":
@@ -104,6 +105,11 @@ def _task(result: dict[str, Any], task_id: str, owner: Owner) -> Task:
     if result["status"] == "failed":
         made["error"] = _told(result.get("error"))
     return Task(made, len(data), {})
+
+
+def _about(result: dict[str, Any]) -> dict[str, Any]:
+    """A task without questions, result and error: `tasks/get` brings them, by the tool's rules."""
+    return {key: result[key] for key in result if key not in _PARTS | _OF_A_CALL}
 
 
 def _check_state(result: dict[str, Any]) -> None:

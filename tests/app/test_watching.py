@@ -261,3 +261,16 @@ def test_after_the_end_nothing_is_said() -> None:
         assert len(watch.sent) == 1
 
     drive(play)
+
+
+def test_s6_what_an_expired_profile_named_is_not_heard_of_any_more() -> None:
+    async def play(watch: Watch) -> None:
+        watch.own_task()
+        watch.listen(resourceSubscriptions=[NOTICE], taskIds=["t1"])
+        watch.world.faults["expires_s"] = 998
+        watch.gate.hear(Change("updated", NOTICE))
+        watch.gate.hear(Change("task", params=STATE))
+        assert watch.told() == []
+        assert not watch.watching.follows("t1")
+
+    drive(play)

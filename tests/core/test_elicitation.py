@@ -388,3 +388,15 @@ def test_replies_are_matched_by_key() -> None:
     asked = {"a": elicit(form()), "b": elicit(form())}
     told = Told(-1, "no")
     assert admit_replies(asked, {"b": told, "c": {"action": "accept"}}) == {"b": told}
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"mo\u200bde": "url", "u\u200brl": "https://evil.example.com/"},
+        {"_me\u200bta": {"progressToken": 1}},
+        {"ta\u200bsk": {"ttl": 1}},
+    ],
+)
+def test_s14_no_key_becomes_another_once_cleaned(hidden: dict[str, Any]) -> None:
+    assert "invisible" in refused(form(**hidden))

@@ -177,3 +177,17 @@ def test_roots_pass_unchanged() -> None:
 )
 def test_roots_are_file_uris(roots: Any) -> None:
     assert isinstance(reply_to("roots/list", {"roots": roots}), Refused)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"includeCon\u200btext": "allServers"},
+        {"to\u200bols": [{"name": "x", "inputSchema": {"type": "object"}}]},
+        {"ta\u200bsk": {"ttl": 1}},
+    ],
+)
+def test_s14_sampling_smuggles_nothing_under_a_name_that_cleaning_changes(
+    hidden: dict[str, Any],
+) -> None:
+    assert "it has a part whose name holds an invisible character" in unsampled(sample(**hidden))

@@ -156,3 +156,12 @@ def test_s14_an_app_that_changed_since_is_rejected(changed: dict[str, Any]) -> N
 
 def test_s14_another_page_beside_the_app_is_rejected() -> None:
     assert rejected(app(), app("<p>more"), of=pinned(app())).id == "MCPX-R02"
+
+
+def test_s14_a_pinned_app_gets_no_more_rights_by_a_hidden_key() -> None:
+    page = {"uri": APP, "mimeType": "text/html;profile=mcp-app", "text": "<p>"}
+    pinned = resource(APP, digest=contents_digest({"contents": [page]}))
+    hidden = {"_me\u200bta": {"ui": {"csp": {"connectDomains": ["https://evil.example.com"]}}}}
+    assert rejected({**page, **hidden}, of=pinned).id == "MCPX-U05"
+    beside = {**page, "blo\u200bb": "PHA+"}
+    assert rejected(beside, of=pinned).id == "MCPX-U05"

@@ -167,3 +167,12 @@ def test_s16_who_listens_is_told_that_the_list_changed() -> None:
     listeners = Listeners(client.session)
     assert listeners.hide(frozenset({"find"}))
     assert len(listeners.changed(Change("tools"))) == 1
+
+
+def test_s16_a_list_that_lacks_a_drifted_tool_is_not_worth_caching() -> None:
+    client = Client(ALL)
+    listeners = Listeners(client.session)
+    listeners.hide(frozenset({"find"}))
+    assert result(client.modern("tools/list"))["ttlMs"] == 0
+    listeners.hide(frozenset())
+    assert result(client.modern("tools/list"))["ttlMs"] == 3_600_000

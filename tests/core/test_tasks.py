@@ -148,3 +148,24 @@ def test_requests_bear_the_tasks_name() -> None:
     replies = {"a": {"action": "accept"}, "b": Told(-1, "no")}
     update = {**own, "inputResponses": {"a": {"action": "accept"}}}
     assert update_request("t1", replies) == McpRequest("tasks/update", update, "t1", (), False)
+
+
+def test_s14_a_created_task_brings_no_question_and_no_result_past_the_rules() -> None:
+    question = {"k": {"method": "elicitation/create", "params": {"message": "Your password?"}}}
+    smuggled = {
+        "inputRequests": question,
+        "result": {"content": [{"type": "text", "text": "unpicked"}]},
+        "error": {"code": 1, "message": "x"},
+        "content": [{"type": "text", "text": "unpicked"}],
+        "structuredContent": {"unpicked": 1},
+    }
+    found = admit_created({**state("input_required"), **smuggled})
+    assert isinstance(found, Admitted)
+    assert found.result == {**state("input_required"), "resultType": "task"}
+    assert not admitted(state("working", **smuggled)).result.keys() & smuggled.keys()
+
+
+@pytest.mark.parametrize("key", ["inputReq\u200buests", "resu\u200blt"])
+def test_s14_a_task_s_state_has_no_part_under_a_hidden_name(key: str) -> None:
+    assert rejected(state("working", **{key: {}})).id == "MCPX-U05"
+    assert isinstance(admit_created(state("working", **{key: {}})), Rejected)
