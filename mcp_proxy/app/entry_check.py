@@ -6,7 +6,8 @@ Whoever signed need not have built here, so the rules of the build are held agai
 import re
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.command import check_spec
+from mcp_proxy.core.binding import is_fit
+from mcp_proxy.core.command import UPSTREAM_NAME, check_spec
 from mcp_proxy.core.fields import malformed
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import parse_url
@@ -14,6 +15,7 @@ from mcp_proxy.core.package_runner import check_versions
 from mcp_proxy.core.profile import Header, Profile, Prompt, Resource, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_prompt, parse_resource
 from mcp_proxy.core.reading import APP_SCHEME
+from mcp_proxy.core.text import is_visible_line
 from mcp_proxy.core.uri_template import compile_template
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_visible
@@ -32,8 +34,11 @@ class Listed(NamedTuple):
 def check_upstreams(header: Header) -> None:
     """Raises ProfileError P10 for an upstream that is of no kind as a whole."""
     for name, spec in header.upstreams.items():
+        if not UPSTREAM_NAME.fullmatch(name):
+            raise malformed(f"{name[:64]!r} is no upstream's name")
         try:
             _check_upstream(spec)
+            _check_auth(spec)
         except ValueError as error:
             raise malformed(f"upstream {name} cannot be used. {error}") from None
 
@@ -63,15 +68,25 @@ def _check_upstream(spec: UpstreamSpec) -> None:
         raise ValueError("It is no local server, yet names a command.")
     if is_local == bool(spec.url):
         raise ValueError("Its URL does not fit its kind.")
-    if spec.auth is not None and (spec.auth.kind == "env") != is_local:
-        raise ValueError("Its credential does not fit its kind.")
     if spec.kind == "rest" and (spec.features or spec.links):
         raise ValueError("It is an API, yet names features of MCP.")
+    if not 0 < spec.deadline_ms <= LIMITS.deadline_max_ms:
+        raise ValueError("Its deadline is above what this version waits, or none.")
     if spec.url:
         parse_url(spec.url, localhost=True)  # which the settings of this machine judge
     for link in spec.links:
         if parse_url(link)[0].text != link:
             raise ValueError("One of its links is no origin.")
+
+
+def _check_auth(spec: UpstreamSpec) -> None:
+    auth = spec.auth
+    if auth is None:
+        return
+    if (auth.kind == "env") != (spec.kind == "stdio"):
+        raise ValueError("Its credential does not fit its kind.")
+    if not is_fit(auth.kind, auth.credential, auth.name):
+        raise ValueError("It names a credential or a header that cannot be.")
 
 
 def _check_entry(entry: Resource | Prompt, upstreams: dict[str, UpstreamSpec]) -> None:
@@ -80,6 +95,8 @@ def _check_entry(entry: Resource | Prompt, upstreams: dict[str, UpstreamSpec]) -
         raise malformed(f"{entry.name} names no MCP server of its")
     if not is_name(entry.name) or entry.entry.get("name") != entry.name:
         raise malformed(f"{entry.name!r} is listed by another name, or one that nobody sees")
+    if isinstance(entry, Prompt) and not is_visible_line(entry.prompt):
+        raise malformed(f"prompt {entry.name} has a name upstream that is no visible line")
     if entry.max_bytes > LIMITS.result_max_bytes:
         raise malformed(f"{entry.name} may have more bytes than this version takes")
     if isinstance(entry, Prompt) and not _are_arguments(entry.entry.get("arguments", [])):

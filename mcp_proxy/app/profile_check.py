@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.app.entry_check import check_listed, check_upstreams
 from mcp_proxy.core import strict_json
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN, Profile, Tool, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_tool
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
+from mcp_proxy.core.text import is_visible_line
 from mcp_proxy.errors import ProfileError
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_visible
+from mcp_proxy.workshop.upstream_source import TOOL_NAME
 
 
 class Argument(NamedTuple):
@@ -76,9 +79,16 @@ def _check_visible(profile: Profile, rows: dict[str, dict[str, Any]]) -> None:
         check_visible({"title": header.title, "instructions": header.instructions, "tools": rows})
     except Wrong as wrong:
         raise _malformed(str(wrong)) from None
+    # A line of its own could pass for one of the summary that a person judges the profile by.
+    if not is_visible_line(header.title):
+        raise _malformed("its title is more than one line")
 
 
 def _summarise(tool: Tool, row: dict[str, Any], upstreams: dict[str, UpstreamSpec]) -> ToolSummary:
+    if not re.fullmatch(TOOL_NAME, tool.name):
+        raise _malformed(f"{tool.name[:64]!r} is no tool's name")
+    if tool.result.max_bytes > LIMITS.result_max_bytes:
+        raise _malformed(f"tool {tool.name} may have more bytes than this version takes")
     if tool.upstream not in upstreams:
         raise _malformed(f"tool {tool.name} names an upstream that it does not have")
     try:

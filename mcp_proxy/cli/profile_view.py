@@ -48,7 +48,7 @@ def command_lines(spec: UpstreamSpec) -> list[str]:
 def detail_lines(checked: Checked) -> list[str]:
     """The summary, then what the model reads: instructions, descriptions, arguments."""
     instructions = checked.profile.header.instructions
-    told = ["", f"instructions: {instructions}"] if instructions else []
+    told = ["", "instructions:", textwrap.indent(instructions, "  ")] if instructions else []
     lines = [*summary_lines(checked), *told]
     for tool in checked.tools:
         lines += ["", _tool(tool), textwrap.indent(tool.description, "  ")]

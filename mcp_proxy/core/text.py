@@ -86,6 +86,11 @@ def hidden_character(text: str) -> str | None:
     return None if found is None else f"U+{ord(found.group()):04X}"
 
 
+def is_visible_line(text: str) -> bool:
+    """Whether the text is one line, all of which can be seen, without tabs."""
+    return hidden_character(text) is None and not {"\n", "\t"} & set(text)
+
+
 def one_sentence(text: str, max_chars: int) -> str:
     """The text cleaned, on one line, at most `max_chars` characters with an ellipsis where cut."""
     line = " ".join(clean(text[: max_chars * 8]).split())

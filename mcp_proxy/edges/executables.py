@@ -3,6 +3,7 @@
 import os
 import stat
 
+from mcp_proxy.core.text import is_visible_line
 from mcp_proxy.edges.folders import POSIX, check_ancestors, unsafe
 from mcp_proxy.errors import HomeError
 
@@ -32,9 +33,15 @@ def find_executable(name: str, search_path: str) -> str:
 def check_executable(path: str) -> None:
     """Whether the program at `path` is a file that no other user can have changed (S23).
 
+    Its own folder comes first on the child's PATH, so not even a sticky one may be shared.
+
     Raises:
         HomeError: H02 not safe to use, H03 not there.
     """
+    if not os.path.isabs(path):
+        raise unsafe(path, "it depends on a folder")
+    if not is_visible_line(path):
+        raise unsafe(path, "its name holds what nobody sees")
     try:
         status = os.stat(path)
     except OSError as error:
@@ -52,5 +59,8 @@ def check_executable(path: str) -> None:
         raise unsafe(path, "other users may write it", f"chmod go-w '{path}'")
     if not os.access(path, os.X_OK):
         raise unsafe(path, "it may not be executed")
-    check_ancestors(os.path.dirname(path))
+    folder = os.path.dirname(path)
+    check_ancestors(folder)
     check_ancestors(os.path.dirname(os.path.realpath(path)))
+    if os.stat(folder).st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise unsafe(folder, "other users may put programs there", f"chmod go-w '{folder}'")

@@ -113,6 +113,8 @@ def _header(
 def _check_texts(profile: ProfileSource, now_s: int) -> None:
     check_length(profile.instructions, LIMITS.instructions_bytes, "instructions")
     check_length(profile.title, LIMITS.description_bytes, "title")
+    if "\n" in profile.title or "\t" in profile.title:
+        raise Wrong(("title",), "holds a line break or a tab; write one line")
     check_visible({"title": profile.title, "instructions": profile.instructions})
     if not (profile.tools or profile.resources or profile.prompts):
         raise Wrong(("tools",), "is missing; name a tool, a resource or a prompt")

@@ -42,6 +42,7 @@ def list_entry(
     if not shown.description.strip():
         raise Wrong((), "description: is missing; say what the tool does and what it needs")
     check_length(shown.description, LIMITS.description_bytes, "description")
+    check_length(shown.title, LIMITS.description_bytes, "title")
     entry: dict[str, Any] = {"name": shown.name}
     if shown.title:
         entry["title"] = shown.title
@@ -91,8 +92,9 @@ def _check_size(entry: dict[str, Any]) -> None:
     if size > bound:
         text = f"the model's schema has {size} bytes, more than {bound}; name fewer arguments"
         raise Wrong(("arguments",), text)
-    if schema_bytes(entry, "_meta") > LIMITS.entry_bytes:
-        raise Wrong((), f"its _meta.ui has more than {LIMITS.entry_bytes} bytes")
+    for key in ("icons", "_meta"):
+        if schema_bytes(entry, key) > LIMITS.entry_bytes:
+            raise Wrong((), f"its listed {key} has more than {LIMITS.entry_bytes} bytes")
     size = schema_bytes(entry, "outputSchema")
     if size > bound:
         text = f"the answer's schema has {size} bytes, more than {bound}; pick fewer fields"

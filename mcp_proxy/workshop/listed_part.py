@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.text import hidden_character, one_sentence
+from mcp_proxy.core.text import is_visible_line, one_sentence
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_length, check_visible, compact_bytes
 from mcp_proxy.workshop.listed_tool import listed_icons
@@ -54,8 +54,7 @@ def is_name(value: Any) -> bool:
         isinstance(value, str)
         and bool(value.strip())
         and len(value) <= LIMITS.entry_name_chars
-        and hidden_character(value) is None
-        and not {"\n", "\t"} & set(value)
+        and is_visible_line(value)
     )
 
 

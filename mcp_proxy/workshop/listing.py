@@ -52,11 +52,16 @@ def read_listing(path: str, folder: str) -> Listing:
 
 
 def listing_path(path: str, folder: str) -> str:
-    """Where a listing stands once links are resolved. Raises SourceError MCPX-B02 (S12)."""
+    """Where a listing stands once links are resolved. Raises SourceError MCPX-B02 (S12).
+
+    A capture writes there what a server sent, so never into a file that a shell or a tool may run.
+    """
     full = os.path.realpath(os.path.join(folder, path))
     root = os.path.realpath(folder)
     if os.path.commonpath([full, root]) != root:
         raise SourceError("MCPX-B02", f"The listing {path} lies outside the source's folder.")
+    if not full.endswith(".json"):
+        raise SourceError("MCPX-B02", f"The listing {path} must end with .json.")
     return full
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Prompt
+from mcp_proxy.core.text import is_visible_line
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.list_entry import check_length
 from mcp_proxy.workshop.listed_part import free_name, is_name, named, shown_texts, with_icons
@@ -44,6 +45,8 @@ def make_prompt(block: Block, listed: Entries) -> Prompt:
     """The prompt of one block. Raises Wrong for anything that does not fit the listing."""
     source = block.source
     raw = _find(source.prompt, listed)
+    if not is_visible_line(source.prompt):
+        raise Wrong(("prompt",), "must be one visible line; take out what hides")
     entry = {"name": block.name, **shown_texts(source, raw)}
     arguments = _arguments(raw.get("arguments"))
     if arguments:

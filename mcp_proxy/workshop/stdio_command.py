@@ -6,7 +6,7 @@ from mcp_proxy.core.command import is_variable
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.package_runner import check_versions
 from mcp_proxy.core.profile import Auth
-from mcp_proxy.core.text import hidden_character
+from mcp_proxy.core.text import is_visible_line
 from mcp_proxy.workshop.argument_reference import Wrong
 
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]|\\\\")
@@ -19,7 +19,7 @@ def checked_command(words: list[str]) -> tuple[str, ...]:
         bounds = f"{LIMITS.command_words} words and {LIMITS.command_chars} characters"
         raise Wrong(("command",), f"is too long; at most {bounds} fit")
     for index, word in enumerate(words):
-        if not _is_visible_line(word):
+        if not is_visible_line(word):
             raise Wrong(("command", index), "must be one visible line; take out what hides")
     check_program(words[0])
     try:
@@ -36,7 +36,7 @@ def checked_environment(values: dict[str, str], auth: Auth | None) -> tuple[tupl
     for name, value in values.items():
         path = ("environment", name)
         _check_variable(name, path)
-        if not _is_visible_line(value) or len(value) > LIMITS.command_chars:
+        if not is_visible_line(value) or len(value) > LIMITS.command_chars:
             raise Wrong(path, "must be one visible line; take out what hides")
     if auth is not None:
         _check_variable(auth.name, ("auth", "name"))
@@ -65,7 +65,3 @@ def check_program(program: str) -> None:
 def _check_variable(name: str, path: tuple[str, ...]) -> None:
     if not is_variable(name):
         raise Wrong(path, f"{name} steers what the program loads; no profile may set it")
-
-
-def _is_visible_line(text: str) -> bool:
-    return hidden_character(text) is None and not {"\n", "\t"} & set(text)

@@ -132,6 +132,13 @@ def test_s12_a_listing_is_not_captured_outside_the_sources_folder() -> None:
         build_file("shop.yaml", None)
 
 
+def test_a_source_does_not_capture_into_what_a_shell_may_run() -> None:
+    text = SOURCE.replace("URL", "http://127.0.0.1:1/mcp").replace("tools.json", ".bash_profile")
+    Path("shop.yaml").write_text(text)
+    with pytest.raises(SourceError, match=r"must end with \.json"):
+        build_file("shop.yaml", None)
+
+
 SERVER = """\
 import json, os, sys
 open("started", "a").close()

@@ -64,6 +64,8 @@ def test_the_vector_is_good() -> None:
         ("gateway", {"url": ""}, "Its URL does not fit"),
         ("gateway", {"url": "http://gw.example.com/mcp"}, "not https"),
         ("gateway", {"auth": {"kind": "env", "credential": "c", "name": "X"}}, "credential does"),
+        ("gateway", {"deadline_ms": 1 << 40}, "its deadline"),
+        ("gateway", {"deadline_ms": 0}, "its deadline"),
         ("shop", {"features": ["tasks"]}, "is an API, yet names features"),
     ],
 )
@@ -96,6 +98,7 @@ def test_s13_s14_an_upstream_that_no_build_makes_is_refused(
         (APP, "", {"uri": "UI://x"}),
         (PROMPT, "", {"upstream": "shop"}),
         (PROMPT, "", {"max_bytes": 1 << 40}),
+        (PROMPT, "", {"prompt": "summarise\nsigned by another"}),
         (PROMPT, "entry", {"name": "other"}),
         (PROMPT, "entry", {"arguments": [{"name": "a\u200b"}]}),
         (PROMPT, "entry", {"arguments": "all"}),
@@ -106,6 +109,27 @@ def test_an_entry_that_no_build_makes_is_refused(
     line: int, path: str, change: dict[str, Any]
 ) -> None:
     refusal(line, change, path)
+
+
+@pytest.mark.parametrize("name", ["bearer\nsigned by another", "c\u202e", "C"])
+def test_s25_a_credential_s_name_that_speaks_past_the_person_is_refused(name: str) -> None:
+    auth = {"kind": "bearer", "credential": name, "name": "Authorization"}
+    assert "a credential" in refusal(0, {"auth": auth}, "upstreams/gateway")
+
+
+def test_s25_a_title_adds_no_line_to_the_summary() -> None:
+    assert "its title" in refusal(0, {"title": "Billing\nsigned by another"})
+
+
+def test_s25_an_upstream_s_name_adds_no_line_to_the_summary() -> None:
+    upstreams = json.loads(LINES[0])["upstreams"]
+    spoof = {**upstreams, "x\nsigned by another": upstreams["gateway"]}
+    assert "is no upstream's name" in refusal(0, {"upstreams": spoof})
+
+
+def test_no_profile_widens_the_size_of_a_result() -> None:
+    result = json.loads(LINES[2])["result"]
+    assert "more bytes" in refusal(2, {"result": {**result, "max_bytes": 1 << 40}})
 
 
 @pytest.mark.parametrize("uri", ["docs://{page", "docs://{%zz}", "docs://../{page}"])

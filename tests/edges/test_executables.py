@@ -60,6 +60,27 @@ def test_s13_what_is_no_program_of_ours_is_refused(tmp_path: Path) -> None:
             check_executable(str(path))
 
 
+@pytest.mark.parametrize("path", ["server", "./server", "bin/server", ""])
+def test_s13_a_record_edited_to_a_relative_path_starts_nothing(path: str) -> None:
+    with pytest.raises(HomeError, match="depends on a folder"):
+        check_executable(path)
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\nb", "a\udcffb"])
+def test_s25_a_program_whose_name_cannot_be_seen_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(HomeError, match="nobody sees"):
+        check_executable(str(tmp_path / name))
+
+
+def test_s13_a_sticky_folder_where_others_put_an_interpreter_is_refused(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    path = make(shared / "server")
+    shared.chmod(0o1777)
+    with pytest.raises(HomeError, match="other users may put programs there"):
+        check_executable(str(path))
+
+
 def test_s13_a_link_into_a_folder_that_others_may_write_is_refused(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()

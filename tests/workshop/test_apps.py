@@ -112,7 +112,7 @@ def test_s25_hidden_characters_of_an_app_are_refused(tmp_path: Path) -> None:
 
 def test_an_app_is_bounded(tmp_path: Path) -> None:
     write_listings(tmp_path, listing({**UI, "x": "y" * LIMITS.entry_bytes}))
-    assert f"_meta.ui has more than {LIMITS.entry_bytes} bytes" in refusal(tmp_path)
+    assert f"its listed _meta has more than {LIMITS.entry_bytes} bytes" in refusal(tmp_path)
 
 
 def test_a_page_that_two_upstreams_claim_fails_the_build(tmp_path: Path) -> None:

@@ -254,6 +254,15 @@ def test_long_texts_are_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("mark", ["\\n", "\\t"])
+def test_s25_a_title_is_one_line(tmp_path: Path, mark: str) -> None:
+    write_files(tmp_path)
+    head = HEAD.replace("title: Shop", f'title: "Shop{mark}signed by another"')
+    source = read_text(tmp_path, head + "tools:\n" + LIST % "arguments: {limit: {}}")
+    with pytest.raises(SourceError, match="title: holds a line break or a tab"):
+        build_payload(source, NOW_S)
+
+
 def test_a_pick_that_the_answer_cannot_hold_is_refused(tmp_path: Path) -> None:
     tools = GET.replace("arguments", "result: {pick: [buyer.fax]}, arguments") % ("{" + ID + "}")
     assert "buyer.fax" in refusal(tmp_path, tools)

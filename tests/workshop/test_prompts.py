@@ -115,6 +115,12 @@ def test_s25_a_hostile_listing_is_refused(tmp_path: Path, entry: dict[str, Any],
     assert told in refusal(tmp_path, STAR)
 
 
+def test_s25_a_prompt_s_name_upstream_is_one_line(tmp_path: Path) -> None:
+    write_listings(tmp_path, listed(name="a\nsigned by another"))
+    block = 'mine: {upstream: gateway, prompt: "a\\nsigned by another"}'
+    assert "must be one visible line" in refusal(tmp_path, block)
+
+
 def test_too_many_prompts_are_refused(tmp_path: Path) -> None:
     rows = [{"name": f"p{number}"} for number in range(LIMITS.tools + 1)]
     write_listings(tmp_path, {"tools": [], "prompts": rows})

@@ -68,6 +68,21 @@ def test_what_the_source_is_silent_about_comes_from_the_listing(tmp_path: Path) 
     assert tool.retry == "never"
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"title": "t" * 2049}, "title: has 2049 bytes"),
+        ({"icons": [{"src": "https://a.example/" + "i" * 900}] * 100}, "its listed icons has more"),
+    ],
+)
+def test_a_listed_title_and_icons_are_bounded(
+    tmp_path: Path, more: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        build_listed(tmp_path, {"type": "object"}, **more)
+    assert told in caught.value.why
+
+
 def test_the_endpoint_keeps_its_trailing_slash(tmp_path: Path) -> None:
     header = parse_payload(build_tools(tmp_path, GATEWAY_TOOL).payload, "", "").header
     assert header.upstreams["gateway"].url == "https://gw.example.com/mcp/"
