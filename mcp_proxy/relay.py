@@ -106,9 +106,6 @@ class Parking(Protocol):
         """The turn parked for this very request, once; None for any mismatch; Deny if not ours."""
 
 
-_NOTHING = Wishes({})
-
-
 class Asking(NamedTuple):
     """A leg that ended in questions, and the turn that their replies make. `number`: its log's."""
 
@@ -240,8 +237,8 @@ class Road:
         if turn.parked is not None:
             return await turn.parked.resume(turn.replies, emit, deadline_s)
         self.reached.add(going.upstream)
-        spec, wants = going.spec, (caller.log_level, caller.wants_progress)
-        wished = wishes(spec, caller.capabilities, *wants) if spec.features else _NOTHING
+        wants = (caller.log_level, caller.wants_progress)
+        wished = wishes(going.spec, caller.capabilities, *wants)
         upstream = self._upstreams[going.upstream]
         return await upstream.call(going.allow.request, wished, emit, deadline_s)
 

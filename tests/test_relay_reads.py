@@ -297,3 +297,17 @@ def test_s16_replies_to_the_task_of_a_drifted_tool_stay_here() -> None:
         assert len(world.requests) == 2, "what runs can still be ended"
 
     asyncio.run(play())
+
+
+def test_to_follow_a_task_is_decided_and_logged_but_not_sent() -> None:
+    world = World(CREATED)
+    own, foreign = (("subscriptions/listen", {"taskId": name}) for name in ("t1", "t2"))
+    _, followed, denied = calls(world, ("tools/call", LOOK), own, foreign)
+    assert followed == Result({})
+    assert error_of(denied).error == "MCPX-D05"
+    decisions = [entry for entry in world.entries if isinstance(entry, Decided)]
+    assert [(entry.tool, entry.rule) for entry in decisions[1:]] == [
+        ("look", "tasks listen"),
+        (None, "tasks of the client"),
+    ]
+    assert len(world.requests) == 1

@@ -152,17 +152,19 @@ class Conversation:
             self._watching.called()
 
     async def _listen(self, asked: Asked, wanted: ListenFilter) -> None:
-        """Each resource is decided like a read of it; what is denied is not acknowledged."""
-        caller = self._caller(asked)
-        granted = {uri for uri in sorted(wanted.uris) if await self._may_hear(uri, caller)}
-        tasks = {task for task in wanted.tasks if self._watching.follows(task)}
-        given = wanted._replace(uris=frozenset(granted), tasks=frozenset(tasks))
+        """Each resource and task is decided like a read of it; the denied are not acknowledged."""
+        uris = await self._heard(asked, "resources/subscribe", "uri", wanted.uris)
+        tasks = await self._heard(asked, "subscriptions/listen", "taskId", wanted.tasks)
+        given = wanted._replace(uris=uris, tasks=tasks)
         self._write(self._session.acknowledge(asked, given))
         self._watching.sync()
 
-    async def _may_hear(self, uri: str, caller: "AskedBy") -> bool:
-        end = await self._road.call("resources/subscribe", {"uri": uri}, caller)
-        return not isinstance(end, RpcError)
+    async def _heard(
+        self, asked: Asked, method: str, key: str, wanted: frozenset[str]
+    ) -> frozenset[str]:
+        caller = self._caller(asked)
+        ends = {one: await self._road.call(method, {key: one}, caller) for one in sorted(wanted)}
+        return frozenset(one for one, end in ends.items() if not isinstance(end, RpcError))
 
     def _caller(self, asked: Asked) -> "AskedBy":
         level = asked.log_level if is_modern(asked.version) else self._session.log_level or "info"

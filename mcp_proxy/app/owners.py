@@ -20,10 +20,10 @@ class ProfileOwners:
         self,
         contract: Contract,
         tasks: TaskRegister,
-        note: Callable[[str], None],
+        note: Callable[[str, int, str], None],
         now_s: Callable[[], float],
     ) -> None:
-        """`note` tells the log that a task's end reached the client unasked."""
+        """`note` tells the log, and of which tool, that a task's end reached the client unasked."""
         self._contract = contract
         self._tasks = tasks
         self._note = note
@@ -54,7 +54,7 @@ class ProfileOwners:
             return None
         self._tasks.ask(task_id, task.questions)
         if task.result["status"] in ENDED:
-            self._note("task ended")
+            self._note("task ended", 1, held.owner.tool)
         return Change("task", params=task.result)
 
     def _in_force(self, task_id: str) -> Held | None:

@@ -73,10 +73,6 @@ class Watching:
         self._timer: asyncio.TimerHandle | None = None
         self.send: Callable[[bytes], None] = lambda _line: None
 
-    def follows(self, task_id: str) -> bool:
-        """Whether the client may hear of a task."""
-        return self._owners.of_task(task_id) is not None
-
     def called(self) -> None:
         """A call has ended: the first one to an upstream may open its stream."""
         if len(self._reached) != self._seen:

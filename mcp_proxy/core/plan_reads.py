@@ -34,7 +34,11 @@ def plan_read(found: ReadyResource | Deny, uri: str, now_s: float) -> Plan:
 
 
 def plan_watch(found: ReadyResource | Deny, uri: str, rule: str, now_s: float) -> Plan:
-    plan = plan_read(found, uri, now_s)
+    return as_wish(plan_read(found, uri, now_s), rule)
+
+
+def as_wish(plan: Plan, rule: str) -> Plan:
+    """What is not fetched but followed, decided and logged like fetching it."""
     if isinstance(plan, Refused):
         return plan
     return plan._replace(allow=plan.allow._replace(rule=rule), admit=_admit_wish, is_wish=True)

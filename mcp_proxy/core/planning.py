@@ -11,6 +11,7 @@ from mcp_proxy.core.capabilities import has_extension
 from mcp_proxy.core.plan import Contract, Going, Label, Plan, Ready, Refused
 from mcp_proxy.core.plan_reads import (
     UNKNOWN,
+    as_wish,
     of_mcp,
     plan_completion,
     plan_prompt,
@@ -46,6 +47,8 @@ class Planner:
     ) -> Plan:
         """The plan of a request that a session hands on; `capabilities` are its client's.
 
+        A listener's request is taken apart: resources/subscribe of each resource, and
+        subscriptions/listen with the `taskId` of each task.
         Raises ValueError for any other method.
         """
         contract = self._contract
@@ -64,6 +67,8 @@ class Planner:
                 return plan_completion(contract.holdings(now_s), params, now_s)
             case "tasks/get" | "tasks/update" | "tasks/cancel":
                 return self._plan_task(method, params, now_s)
+            case "subscriptions/listen":
+                return as_wish(self._plan_task("tasks/get", params, now_s), "tasks listen")
         raise ValueError("a method that no session hands on")
 
     def _plan_tool(

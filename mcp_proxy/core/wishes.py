@@ -15,6 +15,8 @@ TASKS = PREFIX + "tasks"
 APPS = PREFIX + "ui"
 _EXTENSIONS = {"tasks": TASKS, "apps": APPS}
 
+_NONE = Wishes({})
+
 # A client that can do everything.
 _ABLE: Mapping[str, Any] = {
     "elicitation": {"form": {}, "url": {}},
@@ -29,6 +31,8 @@ def wishes(
 ) -> Wishes:
     """The wishes of one request; `capabilities`, `log_level` and `progress` are its client's."""
     features = spec.features
+    if not features:
+        return _NONE
     told = {
         "elicitation": _elicitation(spec, capabilities.get("elicitation")),
         "sampling": _sampling(capabilities.get("sampling")),

@@ -28,7 +28,7 @@ class Road:
         self.answers: dict[str, asyncio.Future[End]] = {}
 
     async def call(self, method: str, params: Any, caller: Caller) -> End:
-        tool = params["name"] if "name" in params else f"{method} {params['uri']}"
+        tool = params["name"] if "name" in params else " ".join((method, *params.values()))
         self.started.append(tool)
         self.callers[tool] = caller
         self.emits[tool] = caller.tell
@@ -55,7 +55,6 @@ class Watching:
     def __init__(self) -> None:
         self.trace: list[str] = []
         self.send: Callable[[bytes], None] = lambda _line: None
-        self.tasks: set[str] = set()
 
     def sync(self) -> None:
         self.trace.append("sync")
@@ -65,9 +64,6 @@ class Watching:
 
     def roots_changed(self) -> None:
         self.trace.append("roots changed")
-
-    def follows(self, task_id: str) -> bool:
-        return task_id in self.tasks
 
     def close(self) -> None:
         self.trace.append("close")
@@ -415,12 +411,16 @@ def test_a_listener_is_granted_what_is_decided_for_it_and_no_more() -> None:
     async def play(talk: Talk) -> None:
         uris = ["docs://about", "docs://other"]
         wanted = {"resourceSubscriptions": uris, "taskIds": ["t1", "t2"], "toolsListChanged": True}
-        talk.watching.tasks.add("t1")
         await listen(talk, wanted)
         talk.road.answers["resources/subscribe docs://about"].set_result(Result({}))
         await settle()
         denied = RpcError(-32602, "Unknown resource", None, "MCPX-D05")
         talk.road.answers["resources/subscribe docs://other"].set_result(denied)
+        await settle()
+        talk.road.answers["subscriptions/listen t1"].set_result(Result({}))
+        await settle()
+        unknown = RpcError(-32602, "Unknown task", None, "MCPX-D05")
+        talk.road.answers["subscriptions/listen t2"].set_result(unknown)
         await settle()
         (message,) = talk.sent
         assert message["method"] == "notifications/subscriptions/acknowledged"

@@ -47,7 +47,8 @@ class Watch:
         self.reached: set[str] = set()
         self.stale: list[str] = []
         self.sent: list[Any] = []
-        owners = ProfileOwners(self.world, self.world.tasks, self.world.note, lambda: 1000.0)
+        owners = ProfileOwners(self.world, self.world.tasks, self.noted, lambda: 1000.0)
+        self.owners = owners
         upstreams = {"gate": self.gate, "other": self.other}
         self.watching = Watching(
             Listeners(self.session), upstreams, self.reached, owners, self.stale.append
@@ -76,6 +77,9 @@ class Watch:
         }
         self.session.receive(json.dumps(message).encode(), NOW_S)
         self.watching.sync()
+
+    def noted(self, what: str, count: int, tool: str) -> None:
+        self.world.trace.append(f"log note {what} {tool} {count}")
 
     def own_task(self, task_id: str = "t1", upstream: str = "gate") -> None:
         rules = ResultRules("off", None, (), 4096, ())
@@ -212,9 +216,9 @@ def test_s14_a_flood_of_changes_is_told_a_few_times() -> None:
 
 def test_a_task_is_followed_by_its_owner_alone_and_told_by_its_tool_s_rules() -> None:
     async def play(watch: Watch) -> None:
-        assert not watch.watching.follows("t1")
+        assert watch.owners.of_task("t1") is None
         watch.own_task()
-        assert watch.watching.follows("t1")
+        assert watch.owners.of_task("t1") == "gate"
         watch.listen(taskIds=["t1"])
         assert watch.gate.wishes == [([], ["t1"])]
         result = {"content": [{"type": "text", "text": "a\u200bb"}]}
@@ -222,7 +226,7 @@ def test_a_task_is_followed_by_its_owner_alone_and_told_by_its_tool_s_rules() ->
         (message,) = watch.sent
         assert message["method"] == "notifications/tasks"
         assert message["params"]["result"]["content"][0]["text"] == "ab"
-        assert watch.world.trace == ["log note task ended"]
+        assert watch.world.trace == ["log note task ended look 1"]
 
     drive(play)
 
@@ -271,6 +275,6 @@ def test_s6_what_an_expired_profile_named_is_not_heard_of_any_more() -> None:
         watch.gate.hear(Change("updated", NOTICE))
         watch.gate.hear(Change("task", params=STATE))
         assert watch.told() == []
-        assert not watch.watching.follows("t1")
+        assert watch.owners.of_task("t1") is None
 
     drive(play)
