@@ -19,11 +19,17 @@ class Unaskable(ValueError):
 _RESERVED = frozenset({"progressToken"})
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W_]+")
-# Letters that look like Latin ones: Cyrillic, Greek, and what stands for letters in "p@ssw0rd".
+_APART = re.compile(r"(?<![^\W_])[^\W_](?:[\W_]+[^\W_])+(?![^\W_])")
+# Letters that look like Latin ones: Cyrillic, Greek, Coptic, small capitals, boxed letters, and
+# what stands for letters in "p@ssw0rd".
 _LOOKALIKES = str.maketrans(
-    "аесорхукмтвнїіјѕԁԛԝαβεικνορτυχ013457@$!|",
-    "aecopxykmtbhiijsdqwabeiknoptuxoieastasil",
-)
+    "аесорхукмтвнїіјѕԁԛԝαβεικνορτυχⲟⲣⲥᴀʙᴄᴅᴇɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ013457@$!|",
+    "aecopxykmtbhiijsdqwabeiknoptuxopcabcdeghijklmnoprstuvwyzoieastasil",
+) | {
+    first + number: chr(ord("a") + number)
+    for first in (0x1F150, 0x1F170, 0x1F1E6)
+    for number in range(26)
+}
 _OUR_NAME = re.compile(r"mcp[\W_]*+proxy|mcpx", re.IGNORECASE)
 _IMITATIONS = re.compile(
     r"type the (?:amount|name)|type \w+(?: \w+){0,3} to (?:confirm|approve)"
@@ -31,6 +37,8 @@ _IMITATIONS = re.compile(
     r"|(?:waiting|asks?|asking|ask you|request(?:s|ed)?|required?) (?:for )?(?:your |an )?approval"
     r"|approval (?:is )?(?:needed|required|request|code|pending)"
     r"|approve (?:this|the|that|a|an) (?:tool |pending |following )?(?:call|request|tool|command)"
+    r"|(?:must|needs? to|has to|have to) be approved"
+    r"|(?:person|human) (?:must|needs to|has to) approve"
     r"|(?:this|i) (?:is|am) (?:the |your )?(?:ai )?(?:client|assistant|system|operating system)\b"
     r"|(?:message|prompt|request|notice|warning|alert|question) (?:is |comes )?(?:sent )?"
     r"(?:from|by) (?:the |your )?(?:ai )?(?:client|system|assistant|operating system|browser"
@@ -71,7 +79,7 @@ def asks_for_secret(value: Any) -> bool:
 def imitates_us(value: Any) -> bool:
     """Whether a text in a cleaned JSON value could pass for a prompt of ours or the client's."""
     return any(
-        _SPEAKER.search(text)
+        any(_SPEAKER.search(form) for form in (text, _plain(text).translate(_LOOKALIKES)))
         or any(_OUR_NAME.search(form) or _IMITATIONS.search(form) for form in _forms(text))
         for text in strings_in(value)
     )
@@ -106,11 +114,16 @@ def _names_secret(text: str) -> bool:
     return False
 
 
-def _forms(text: str) -> tuple[str, str]:
-    """The words of a text, folded, blanks between; and the same with lookalikes read as Latin."""
-    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text))
-    folded = _plain(spaced)
-    return _words(folded), _words(folded.translate(_LOOKALIKES))
+def _forms(text: str) -> set[str]:
+    """The words of a text, folded, blanks between, in each way that they may be meant.
+
+    As they stand, with lookalikes read as Latin, apart in camelCase, and spelled out ("p.i.n").
+    """
+    whole = unicodedata.normalize("NFKC", text)
+    spaced = _CAMEL.sub(" ", whole)
+    together = _APART.sub(lambda found: "".join(_WORD.findall(found[0])), whole)
+    folded = [_plain(form) for form in (whole, spaced, together)]
+    return {_words(form) for one in folded for form in (one, one.translate(_LOOKALIKES))}
 
 
 def _plain(text: str) -> str:

@@ -16,16 +16,19 @@ PARTS = """
 password passwort passphrase passcode passord kennwort losungswort adgangskode lösenord
 wachtwoord salasana tunnusluku contraseña contrasenya motdepasse codesecret códigosecreto
 codicesegreto parolachiavesegreta parolaordine paroladordine palavrapasse
-apikey apitoken accesskey accesstoken authtoken secretkey secretaccess clientsecret privatekey
+apikey apischlüssel apitoken
+accesskey accesstoken authtoken secretkey secretaccess clientsecret privatekey
 signingkey encryptionkey masterkey sshkey loginkey bearertoken refreshtoken sessiontoken
-sessioncookie connectionstring cléapi cléprivée clésecrète clavesecreta claveprivada chaveprivada
+sessioncookie connectionstring cléapi clédapi cléprivée
+clésecrète clavesecreta claveprivada chaveprivada
 chavesecreta geheimerschlüssel privaterschlüssel zugangscode geheimcode
 recoveryphrase recoverycode recoverykey seedphrase seedwords secretphrase secretword backupcode
 walletseed wiederherstellungsphrase wiederherstellungscode phrasederécupération frasesemilla
 cardnumber creditcard debitcard kreditkarte kartennummer numérodecarte cartedecrédit cartebancaire
 númerodetarjeta tarjetadecrédito númerodocartão cartãodecrédito numerodicarta cartadicredito
 numerodellacarta securitycode sicherheitscode prüfziffer verificationcode authenticationcode
-authenticator twofactor 2fa onetimecode onetimepass onetimepin digitcode smscode einmalcode
+authenticator passkey accesscode logincode securityanswer maidenname
+twofactor 2fa onetimecode onetimepass onetimepin digitcode smscode einmalcode
 bestätigungscode códigodeverificación codedevérification codicediverifica códigodeseguridad
 codedesécurité socialsecurity sozialversicherungsnummer
 sécuritésociale seguridadsocial seguridadesocial
