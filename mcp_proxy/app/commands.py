@@ -8,6 +8,7 @@ import os
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
+from mcp_proxy.app.missing import Missing, missing_credentials
 from mcp_proxy.core.command import (
     UPSTREAM_NAME,
     Command,
@@ -81,15 +82,17 @@ def prepare(profile: str, upstream: str) -> Candidate:
     return Candidate(place, record, spec.environment, variable, before, fetches)
 
 
-def trust(candidate: Candidate, *, unasked: bool) -> None:
-    """Logs and records it; `unasked` says that nobody confirmed.
+def trust(candidate: Candidate, *, unasked: bool) -> list[Missing]:
+    """Logs and records it; the credentials that the profile still lacks. `unasked`: nobody agreed.
 
     Raises:
         AuditError: A01, and nothing is changed.
         HomeError: H01 to H03.
+        ProfileError: P01 to P15, it is no longer installed as it was.
     """
     home = find_home()
     record = candidate.record
+    profile = load_profile(home, candidate.place.profile, clock.now_s())
     admin_log.record(
         home,
         "trust command",
@@ -101,6 +104,7 @@ def trust(candidate: Candidate, *, unasked: bool) -> None:
         yes=unasked,
     )
     put_command(home, candidate.place, record)
+    return missing_credentials(home, profile)
 
 
 def untrust(profile: str, upstream: str) -> None:

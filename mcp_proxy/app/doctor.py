@@ -24,6 +24,7 @@ from mcp_proxy.core.answer import Failure, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
+from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.core.wishes import full_wishes
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
@@ -145,15 +146,16 @@ def _check_profiles(home: Home) -> Iterator[Check]:
 def _check_profile(home: Home, profile: Profile) -> Iterator[Check]:
     name = profile.header.profile
     yield _check_serve(name, profile)
-    lacking = _lacking(home, profile)
+    lacking, untrusted = _lacking(home, profile), _untrusted(home, profile)
     yield from lacking
     unset = [] if lacking else unset_variables(home, profile)
-    if not lacking and any(spec.auth for spec in profile.header.upstreams.values()):
+    # A local server's credential is bound to its trusted command, so without one it is not judged.
+    judged = not lacking and not untrusted
+    if judged and any(spec.auth for spec in profile.header.upstreams.values()):
         found = "set, and bound to what the profile needs"
         if unset:
             found = f"bound to what the profile needs; {_client_must_have(unset)}"
         yield Check(f"credentials of {name}", True, found)
-    untrusted = _untrusted(home, profile)
     yield from untrusted
     for upstream, spec in profile.header.upstreams.items():
         with_secret = not lacking and not unset
@@ -203,7 +205,7 @@ async def _check_upstream(
     """Any HTTP answer shows that an API is there; an MCP server, with its secret, lists tools."""
     what = f"upstream {name}"
     if spec.kind in ("mcp", "stdio") and with_secret:
-        authorizer = ProfileAuthorizer(profile, ("keys",), credential_store(home))
+        authorizer = ProfileAuthorizer(profile, PINNED_KEYS, credential_store(home))
         if spec.kind == "stdio":
             gateway = stdio_upstream(spec, partial(authorizer.launch, name, spec), LIMITS)
         else:

@@ -87,7 +87,7 @@ def run_set(options: argparse.Namespace) -> int:
     place = wish.source or "the keychain"
     target = ", ".join(origin.text for origin in binding.origins)
     if wish.command:
-        target = f"the variable {binding.header} of {wish.command} as its command is now"
+        target = f"the variable {binding.header} of {wish.command}'s command as it is trusted now"
     render.say(f"{wish.name} is in {place}, for {target} only.")
     if wish.source:
         render.say("The client that starts mcp-proxy must have that variable in its environment.")

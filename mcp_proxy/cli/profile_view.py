@@ -1,7 +1,6 @@
 """How a profile is told to a person, and as JSON."""
 
 import json
-import shlex
 import textwrap
 import time
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from mcp_proxy.app.entry_check import check_listed
 from mcp_proxy.app.profile_check import ToolSummary
 from mcp_proxy.app.profiles import Checked
+from mcp_proxy.cli import render
 from mcp_proxy.core.package_runner import find_runner
 from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
 
@@ -38,10 +38,10 @@ def counted_entries(checked: Checked) -> str:
 
 def command_lines(spec: UpstreamSpec) -> list[str]:
     """What a local server's upstream starts on this machine, and what its environment gets."""
-    lines = [f"  runs     {shlex.join(spec.command)}"]
+    lines = [f"  runs     {' '.join(map(render.quoted, spec.command))}"]
     if find_runner(spec.command) is not None:
         lines.append("           (an exact version is no pin of its content)")
-    lines += [f"  sets     {name}={value}" for name, value in spec.environment]
+    lines += [f"  sets     {name}={render.quoted(value)}" for name, value in spec.environment]
     return lines
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -46,6 +48,11 @@ def fail(error: McpProxyError, about: str = "") -> None:
     """What happened, why, and the next command, on stderr; `about` begins the sentence."""
     say(f"error: {about}{error.why} ({error.id})", "bold red")
     say(f"next:  {error.next}")
+
+
+def quoted(word: str) -> str:
+    """A word as a shell takes it; space that could pass for a line's end or be overlooked as ␣."""
+    return re.sub(r"\s{2,}|[^\S ]", lambda run: "␣" * len(run[0]), shlex.quote(word))
 
 
 def table(

@@ -1,7 +1,6 @@
 """`mcp-proxy trust`: whose signatures count on this machine, and which commands may be started."""
 
 import argparse
-import shlex
 from typing import Any
 
 from mcp_proxy.app import commands, trust
@@ -37,10 +36,11 @@ def _add_command(actions: Any) -> None:
     command = actions.add_parser(
         "command", help="let a profile's local server be started on this machine"
     )
-    command.add_argument("profile", metavar="PROFILE")
-    command.add_argument("upstream", metavar="UPSTREAM")
-    command.add_argument("--remove", action="store_true", help="trust it no longer")
-    command.add_argument("--yes", action="store_true", help="do not ask (logged)")
+    command.add_argument("profile", metavar="PROFILE", help="an installed profile")
+    command.add_argument("upstream", metavar="UPSTREAM", help="its name in `profile show PROFILE`")
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument("--remove", action="store_true", help="trust it no longer")
+    choice.add_argument("--yes", action="store_true", help="do not ask (logged)")
     command.set_defaults(run=run_command)
 
 
@@ -95,8 +95,10 @@ def run_command(options: argparse.Namespace) -> int:
     if not render.confirm("Let mcp-proxy start this program as you?", options.yes):
         render.say("Nothing was changed.")
         return 1
-    commands.trust(candidate, unasked=options.yes)
+    lacking = commands.trust(candidate, unasked=options.yes)
     render.say(f"Trusted: the command of {candidate.place.text}, exactly as shown.")
+    for gap in lacking:
+        render.data(f"Still missing: {gap.why}\n  {gap.next}")
     return 0
 
 
@@ -108,14 +110,14 @@ def run_remove(options: argparse.Namespace) -> int:
 
 
 def _show(candidate: Candidate) -> None:
-    """Word by word, so that nothing hides in a quoted or joined one."""
+    """Word by word, so that none can pass for two, or for a line of ours."""
     record = candidate.record
     render.say(f"upstream     {candidate.place.text}")
     render.say(f"executable   {record.executable}")
     for number, word in enumerate(record.argv):
-        render.say(f"word {number:<7} {word}")
+        render.say(f"word {number:<7} {render.quoted(word)}")
     for name, value in candidate.environment:
-        render.say(f"variable     {name}={value}")
+        render.say(f"variable     {name}={render.quoted(value)}")
     if candidate.variable:
         render.say(f"variable     {candidate.variable} (the credential)")
     if candidate.fetches:
@@ -129,7 +131,8 @@ def _show(candidate: Candidate) -> None:
         "your variables. mcp-proxy records where it lies, not what is in it."
     )
     if candidate.before is not None and candidate.before != record:
-        render.say(f"Until now: {candidate.before.executable}, {list(candidate.before.argv)}")
+        words = " ".join(map(render.quoted, candidate.before.argv))
+        render.say(f"Until now: {candidate.before.executable}, started as {words}")
 
 
 def _plain(row: commands.Listed) -> dict[str, Any]:
@@ -143,5 +146,5 @@ def _plain(row: commands.Listed) -> dict[str, Any]:
 
 def _cells(row: commands.Listed) -> tuple[str, ...]:
     record = row.record
-    words = " ".join(shlex.quote(word) for word in record.argv)
+    words = " ".join(map(render.quoted, record.argv))
     return (row.place.text, record.executable, words, " ".join(record.environment))

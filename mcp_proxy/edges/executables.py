@@ -53,12 +53,20 @@ def check_executable(path: str) -> None:
         if path.lower().endswith((".bat", ".cmd")):
             raise unsafe(path, "Windows gives it to a shell; name the program that it runs")
         return
+    _check_mode(path, status)
+    _check_folders(path)
+
+
+def _check_mode(path: str, status: os.stat_result) -> None:
     if status.st_uid not in (os.geteuid(), 0):
         raise unsafe(path, "it belongs to another user")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise unsafe(path, "other users may write it", f"chmod go-w '{path}'")
     if not os.access(path, os.X_OK):
         raise unsafe(path, "it may not be executed")
+
+
+def _check_folders(path: str) -> None:
     folder = os.path.dirname(path)
     check_ancestors(folder)
     check_ancestors(os.path.dirname(os.path.realpath(path)))

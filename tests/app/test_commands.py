@@ -11,8 +11,9 @@ import homes
 import pytest
 from edges.fakes_keychain import MemoryKeychain
 
-from mcp_proxy.app import commands, keychain_store
+from mcp_proxy.app import commands, doctor, keychain_store
 from mcp_proxy.app.credentials import Wish, list_credentials, set_credential
+from mcp_proxy.app.doctor import Check
 from mcp_proxy.app.missing import missing_commands, missing_credentials
 from mcp_proxy.cli import credential, render, trust
 from mcp_proxy.core.command import Place, command_digest
@@ -107,6 +108,37 @@ def test_s13_the_person_sees_each_word_and_the_program_before_a_yes(
     assert run("trust", "command", "billing", "files") == 0
     assert read_commands(home)[PLACE].executable == program
     assert '"yes":false' in log_of(home)
+
+
+def test_s25_no_word_of_a_command_passes_for_two_or_for_a_line_of_ours(
+    home: Home, program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("server", "-x" + " " * 70 + "executable   /bin/true", "a\u00a0b", "a b")
+    install(home, SPEC._replace(command=words, environment=(("MODE", "a" + " " * 9),)))
+    run("trust", "command", "billing", "files", "--yes")
+    shown = capsys.readouterr().err
+    assert f"word 1       '-x{'␣' * 70}executable␣␣␣/bin/true'" in shown
+    assert "word 2       'a␣b'" in shown
+    assert "word 3       'a b'" in shown
+    assert f"MODE='a{'␣' * 9}'" in shown
+
+
+def test_trusting_ends_with_the_credential_that_is_missing(
+    home: Home, program: str, keychain: MemoryKeychain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(home)
+    run("trust", "command", "billing", "files", "--yes")
+    assert "credential set files-token --command billing/files" in capsys.readouterr().out
+
+
+def test_doctor_calls_no_credential_set_whose_command_is_untrusted(
+    home: Home, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_check_serve", lambda name, _profile: Check(name, True, "served"))
+    homes.install(home, upstreams={"files": SPEC}, url="http://127.0.0.1:1")
+    found = list(doctor._check_profile(home, load_profile(home, "billing", clock.now_s())))
+    assert "mcp-proxy trust command billing files" in [check.next for check in found]
+    assert not any(check.what.startswith("credentials") for check in found)
 
 
 def test_s1_a_command_is_logged_before_it_is_trusted(home: Home, program: str) -> None:
