@@ -3,7 +3,8 @@
 Stricter than expansion demands, as what a client writes into a variable must not move the request:
 no `.` or `..` segment, no escaped slash, backslash, percent sign or control character in a value
 (a query's values, which are data, may hold the first three), and escapes are UTF-8 of characters
-that can be seen (S11). Scheme and host stand in the template.
+that can be seen (S11). The scheme stands in the template, and so does the host of a web address; no
+value after a slash begins with another, since that would make an absolute path of it.
 """
 
 import re
@@ -24,6 +25,7 @@ _VARIABLE = re.compile(
 )
 _SYMBOL = re.compile(r"%[0-9A-Fa-f]{2}|[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_WEB = re.compile(r"(?:https?|wss?|ftp)://([^/?#{]*)", re.IGNORECASE)
 _DOTS = re.compile(r"\.{1,2}(?:;.*)?")
 
 _UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
@@ -45,11 +47,15 @@ class Variable(NamedTuple):
 
 
 class UriTemplate(NamedTuple):
-    """A template ready to match: its text, the names of its variables, the steps."""
+    """A template ready to match: its text, the names of its variables, the steps.
+
+    `host` is that of a web address, with its port; None for any other scheme.
+    """
 
     text: str
     names: tuple[str, ...]
     program: Program
+    host: str | None
 
 
 @lru_cache(maxsize=512)
@@ -74,16 +80,20 @@ def compile_template(text: str) -> UriTemplate:
         if index % 2:
             operator, variables = _parse_expression(part)
             names += (variable.name for variable in variables)
-            program += _expression(operator, variables)
+            begun = parts[index - 1]
+            is_path = begun.endswith("/") and not begun.endswith("://")
+            program += _expression(operator, variables, is_path=is_path)
         else:
             program += literal(_literal_symbols(part))
-    return UriTemplate(text, tuple(dict.fromkeys(names)), program)
+    return UriTemplate(text, tuple(dict.fromkeys(names)), program, _web_host(text))
 
 
 def matches(template: UriTemplate, uri: str) -> bool:
     """Whether the URI is an expansion of the template, and safe as this module says."""
     symbols = symbols_of(uri)
     if symbols is None or _has_dots(uri) or not _is_visible(uri):
+        return False
+    if _web_host(uri) != template.host:
         return False
     return runs(template.program, symbols)
 
@@ -103,6 +113,11 @@ def _literal_symbols(text: str) -> list[str]:
     if symbols is None:
         raise ValueError("holds a character that no URI has outside of {...}; escape it as %XX")
     return symbols
+
+
+def _web_host(text: str) -> str | None:
+    found = _WEB.match(text)
+    return None if found is None else found[1]
 
 
 def _has_dots(text: str) -> bool:
@@ -131,10 +146,11 @@ def _parse_expression(text: str) -> tuple[str, tuple[Variable, ...]]:
     return found[1], variables
 
 
-def _expression(operator: str, variables: tuple[Variable, ...]) -> Program:
+def _expression(operator: str, variables: tuple[Variable, ...], *, is_path: bool) -> Program:
     """What an expression may become; any variable may be absent, but none empty in a path."""
     if operator in {"", "+"}:
-        return _plain(_ANY if operator else _SEGMENT, variables)
+        symbols = _ANY if operator else _SEGMENT
+        return _plain(symbols - {"/"} if is_path else symbols, symbols, variables)
     if operator == "#":
         return optional((*literal("#"), *_some(_ANY)))
     if operator in {"?", "&"}:
@@ -149,15 +165,17 @@ def _expression(operator: str, variables: tuple[Variable, ...]) -> Program:
     return program
 
 
-def _plain(symbols: frozenset[str], variables: tuple[Variable, ...]) -> Program:
+def _plain(
+    first: frozenset[str], symbols: frozenset[str], variables: tuple[Variable, ...]
+) -> Program:
     """Values in a row, commas between them: as one value, unless a length bounds the only one."""
     prefix = variables[0].prefix if len(variables) == 1 else None
     if prefix is None:
-        return _some(symbols)
-    program: Program = (Take(symbols),)
+        return (Take(first), *optional(_some(symbols)))
+    rest: Program = ()
     for _ in range(prefix - 1):
-        program = (Take(symbols), *optional(program))
-    return program
+        rest = optional((Take(symbols), *rest))
+    return (Take(first), *rest)
 
 
 def _query(operator: str, variables: tuple[Variable, ...]) -> Program:
