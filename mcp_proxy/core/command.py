@@ -17,7 +17,8 @@ from mcp_proxy.errors import ProfileError
 UPSTREAM_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-# What the sidecar sets itself, and what makes a loader or an interpreter run other code.
+# What the sidecar sets itself, and what makes a loader, an interpreter or a package runner run
+# other code, or names a program.
 _FIXED = frozenset(
     (
         *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "PATHEXT", "COMSPEC"),
@@ -25,10 +26,18 @@ _FIXED = frozenset(
         *("PROGRAMDATA", "SHELL", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "PS4", "NODE_OPTIONS"),
         *("NODE_PATH", "PERL5OPT", "PERL5LIB", "PERL5DB", "RUBYOPT", "RUBYLIB", "CLASSPATH"),
         *("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "GCONV_PATH"),
-        "DOTNET_STARTUP_HOOKS",
+        *("DOTNET_STARTUP_HOOKS", "DOTNET_ADDITIONAL_DEPS", "NODE_REPL_EXTERNAL_MODULE", "ZDOTDIR"),
+        *("LUA_INIT", "LUA_PATH", "LUA_CPATH", "PHPRC", "PHP_INI_SCAN_DIR", "GEM_HOME", "GEM_PATH"),
+        *("BUNDLE_GEMFILE", "GIT_EXEC_PATH", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS"),
+        *("GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND", "GIT_PAGER", "GIT_EDITOR", "SSH_ASKPASS"),
+        *("PAGER", "EDITOR", "VISUAL", "BROWSER", "PROMPT_COMMAND", "XDG_CONFIG_HOME"),
     )
 )
-_FIXED_PREFIXES = ("LD_", "DYLD_", "PYTHON", "BASH_FUNC_", "NPM_CONFIG_", "UV_", "PIP_", "COMPLUS_")
+_FIXED_PREFIXES = (
+    *("LD_", "DYLD_", "PYTHON", "BASH_FUNC_", "NPM_CONFIG_", "UV_", "PIP_", "PIPX_", "YARN_"),
+    *("PNPM_", "BUN_", "COREPACK_", "DENO_", "COMPLUS_", "CORECLR_", "COR_", "OPENSSL_"),
+    "GIT_CONFIG",
+)
 # Harmless ones of a refused family, which servers' instructions commonly set.
 _ALLOWED = frozenset({"PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONIOENCODING"})
 

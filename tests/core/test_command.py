@@ -65,6 +65,8 @@ def test_s13_anything_else_than_the_trusted_command_is_refused(
         *("PATH", "path", "HOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES"),
         *("PYTHONPATH", "PYTHONSTARTUP", "NODE_OPTIONS", "BASH_ENV", "ENV", "TMPDIR", "LC_ALL"),
         *("npm_config_registry", "UV_INDEX_URL", "PIP_INDEX_URL", "PERL5LIB", "RUBYOPT"),
+        *("GIT_SSH_COMMAND", "GIT_CONFIG_COUNT", "EDITOR", "OPENSSL_CONF", "CORECLR_PROFILER"),
+        *("BUN_CONFIG_REGISTRY", "YARN_RC_FILENAME", "COREPACK_NPM_REGISTRY", "XDG_CONFIG_HOME"),
         *("", "1A", "A B", "A=B", "A\n", "ÄÖ", "A" * 129),
     ],
 )
@@ -74,6 +76,11 @@ def test_s13_a_profile_sets_no_variable_that_steers_what_is_loaded(name: str) ->
         check_spec(SPEC._replace(environment=((name, "x"),)))
     with pytest.raises(ValueError, match=r"no profile may set"):
         check_spec(SPEC._replace(auth=AUTH._replace(name=name)))
+
+
+@pytest.mark.parametrize("name", ["GITHUB_TOKEN", "GIT_AUTHOR_NAME", "BUNDLE", "PYTHONUTF8"])
+def test_what_only_resembles_such_a_variable_may_be_set(name: str) -> None:
+    assert is_variable(name)
 
 
 @pytest.mark.parametrize(
