@@ -53,6 +53,7 @@ class Limits:
     model_schema_bytes: int = 64 << 10
     retry_after_max_ms: int = 10_000
     questions: int = 16
+    question_waits_ms: int = 10_000
     question_key_chars: int = 256
     question_message_chars: int = 4_096
     question_bytes: int = 64 << 10
@@ -72,6 +73,7 @@ class Limits:
     verdict_ms: int = 600_000
     listing_retry_ms: int = 5_000
     declared_bytes: int = 4 << 20
+    listing_bytes: int = 64 << 20
     drift_differences: int = 100
     drift_words_chars: int = 400
     rounds: int = 10

@@ -108,14 +108,18 @@ class Child(asyncio.SubprocessProtocol):
                 self._signal("SIGTERM")
                 await self._gone(_TERM_GRACE_S)
         finally:
-            self._signal("SIGKILL")
-            self._close()
-        await self._gone(_TERM_GRACE_S)
+            self.kill()
+        await self.killed()
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """End it now; `ended` is not called."""
         self._is_ending = True
+        self._writable.set()
         self._signal("SIGKILL")
+        self._close()
+
+    async def killed(self) -> None:
+        """Wait until it has gone, but not for long."""
         await self._gone(_TERM_GRACE_S)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from mcp_proxy.core import strict_json
 from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.reading import contents_digest
@@ -75,6 +76,7 @@ class _Reader:
         self._wishes = wishes
         self._limits = limits
         self._trip = trip
+        self._bytes = 0
 
     async def entries(self, method: str, key: str, name: str) -> list[Entry]:
         """All pages of a list."""
@@ -88,6 +90,7 @@ class _Reader:
                 if error.code == METHOD_NOT_FOUND and not cursors:
                     return []
                 raise
+            self._measure(page)
             entries.extend(_entries(page, key, name))
             if len(entries) > self._limits.tools:
                 raise protocol_broken(f"lists more than {self._limits.tools} {key}")
@@ -100,6 +103,12 @@ class _Reader:
                 raise protocol_broken("lists pages without end")
             cursors.add(cursor)
             params = {"cursor": cursor}
+
+    def _measure(self, page: dict[str, Any]) -> None:
+        """Many pages, each within its own bound, may not fill the memory."""
+        self._bytes += len(strict_json.dumps(page))
+        if self._bytes > self._limits.listing_bytes:
+            raise protocol_broken(f"lists above {self._limits.listing_bytes} bytes")
 
     async def pages_of_apps(self, tools: list[Entry]) -> dict[str, str]:
         """The digest of each `ui://` resource that a tool names (MCP Apps)."""

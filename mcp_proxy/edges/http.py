@@ -28,6 +28,8 @@ from mcp_proxy.edges.refusals import (
 )
 
 CONNECT_DEADLINE_S = 10.0
+# What listens beside the calls, one and the one that takes its place, and asides.
+_STREAMS = 8
 
 _OWN_HEADERS = (("User-Agent", f"mcp-proxy/{__version__}"), ("Accept-Encoding", "gzip"))
 # RFC 9110 section 8.6: a length is said, be it 0, where a method is expected to have content.
@@ -187,7 +189,9 @@ class Link:
 
     async def _exchange(self, request: httpx2.Request) -> httpx2.Response:
         if self._transport is None:
-            self._transport = HttpTransport(self._url, self.limits.calls_in_flight)
+            # A call that waits for the client keeps its connection; its answer takes another one.
+            most = 2 * self.limits.calls_in_flight + self.limits.parked_calls
+            self._transport = HttpTransport(self._url, most + _STREAMS)
         try:
             return await self._transport.handle_async_request(request)
         except _UNSENT as error:

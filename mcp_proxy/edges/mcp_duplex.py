@@ -7,12 +7,13 @@ request that it belongs to, as far as that can be told, else to whoever hears th
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-from mcp_proxy.core import eras, strict_json
+from mcp_proxy.core import strict_json
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip
+from mcp_proxy.edges.mcp_line import Line, Waiting, is_id
 from mcp_proxy.edges.mcp_wire import (
     METHOD_NOT_FOUND,
     Headers,
@@ -25,9 +26,8 @@ from mcp_proxy.edges.refusals import protocol_broken
 from mcp_proxy.edges.single_flight import SingleFlight
 
 # Only these may open the channel: whatever else builds on what was agreed over the last one.
-HANDSHAKES = frozenset({"server/discover", "initialize"})
-_CANCELLED = "notifications/cancelled"
-_LISTEN = "subscriptions/listen"
+DISCOVER = "server/discover"
+HANDSHAKES = frozenset({DISCOVER, "initialize"})
 _ASIDE_S = 1.0
 # A JSON-RPC error is told like one that HTTP carried with 200.
 _STATUS = 200
@@ -55,28 +55,6 @@ class Channel(Protocol):
         """End it in good order; `lost` is not called. Never raises."""
 
 
-class _Waiting(NamedTuple):
-    answer: asyncio.Future[dict[str, Any]]
-    listener: Listener
-    method: str
-
-
-class _Line:
-    """One lifetime of the channel."""
-
-    def __init__(self) -> None:
-        self.waiting: dict[int, _Waiting] = {}
-        self.asked: dict[int | str, Listener | None] = {}
-        self.garbage = 0
-        self.over: Broken | None = None
-        self.turned: Callable[[Turn], None] | None = None
-
-    def call(self) -> _Waiting | None:
-        """The only request in flight that is no subscription."""
-        calls = [item for item in self.waiting.values() if item.method != _LISTEN]
-        return calls[0] if len(calls) == 1 else None
-
-
 class DuplexWire:
     """A `Wire` over one `Channel`, which is opened by a handshake."""
 
@@ -86,7 +64,7 @@ class DuplexWire:
         self.limits = limits
         self.duplex = True
         self._channel = channel
-        self._lines: SingleFlight[_Line] = SingleFlight(self._open)
+        self._lines: SingleFlight[Line] = SingleFlight(self._open)
         self._listener: Listener | None = None
         self._asides: set[asyncio.Task[None]] = set()
 
@@ -97,7 +75,7 @@ class DuplexWire:
         method, request_id = str(message["method"]), int(message["id"])
         line = await self._line(method in HANDSHAKES)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        line.waiting[request_id] = _Waiting(answer, listener, method)
+        line.waiting[request_id] = Waiting(answer, listener, method)
         try:
             trip.left()
             await self._channel.send(strict_json.dumps(message))
@@ -132,6 +110,10 @@ class DuplexWire:
     async def leave(self, headers: Headers, trip: Trip) -> None:
         """The session ends with the channel."""
 
+    def drop(self) -> None:
+        """See `Wire`."""
+        self._channel.drop()
+
     async def close(self) -> None:
         """End what goes on beside the requests, and the channel."""
         line = self._lines.found()
@@ -144,7 +126,7 @@ class DuplexWire:
             await asyncio.wait(self._asides)
         await self._channel.close()
 
-    async def _line(self, may_open: bool) -> _Line:
+    async def _line(self, may_open: bool) -> Line:
         line = self._lines.found()
         if line is None and not may_open:
             text = "The connection to the upstream has ended since it was last used."
@@ -157,10 +139,13 @@ class DuplexWire:
             told = error if isinstance(error, Broken) else _gone()
             self._end(line, told)
             raise
+        if line.over is not None:
+            # It ended meanwhile, and the channel may be another one's by now.
+            raise Broken("MCPX-U01", line.over.why, again="unsent", over=True)
         return line
 
-    async def _open(self) -> _Line:
-        line = _Line()
+    async def _open(self) -> Line:
+        line = Line()
         await self._channel.open(
             lambda data: self._received(line, data), lambda broken: self._end(line, broken)
         )
@@ -168,7 +153,7 @@ class DuplexWire:
             raise line.over
         return line
 
-    def _end(self, line: _Line, broken: Broken) -> None:
+    def _end(self, line: Line, broken: Broken) -> None:
         """The line is over: every request that waits on it fails, sent as it was."""
         if line.over is not None:
             return
@@ -178,9 +163,9 @@ class DuplexWire:
             line.turned("gone")
         for waiting in line.waiting.values():
             told = Broken(broken.id, broken.why, again="lost", over=True)
-            _settle(waiting.answer, told)
+            waiting.fail(told)
 
-    def _received(self, line: _Line, data: bytes) -> None:
+    def _received(self, line: Line, data: bytes) -> None:
         if line.over is not None or not data.strip():
             return
         try:
@@ -192,58 +177,44 @@ class DuplexWire:
             self._count_garbage(line, broken)
             return
         if "method" not in message:
-            _answered(line, message)
+            line.answered(message)
         elif "id" in message:
             self._asked(line, message)
         else:
             self._notified(line, message)
 
-    def _count_garbage(self, line: _Line, broken: Broken) -> None:
+    def _count_garbage(self, line: Line, broken: Broken) -> None:
         """Servers print logs among their answers; one that prints little else speaks no MCP."""
         line.garbage += 1
         if line.garbage > self.limits.stray_lines:
             self._channel.drop()
             self._end(line, broken)
 
-    def _notified(self, line: _Line, message: dict[str, Any]) -> None:
-        listener = self._hearer(line, message)
+    def _notified(self, line: Line, message: dict[str, Any]) -> None:
+        listener = line.hearer(message, self._listener)
         if listener is not None:
             listener.notified(message)
 
-    def _hearer(self, line: _Line, message: dict[str, Any]) -> Listener | None:
-        """Whom a notification is for."""
-        params = message.get("params")
-        row = params if isinstance(params, dict) else {}
-        meta = row.get("_meta")
-        named = [row.get("progressToken"), row.get("requestId")]
-        named.append(meta.get(eras.SUBSCRIPTION_KEY) if isinstance(meta, dict) else None)
-        for request_id in named:
-            if type(request_id) is int and request_id in line.waiting:
-                return line.waiting[request_id].listener
-        if message["method"] == _CANCELLED:
-            return line.asked.get(row.get("requestId", "")) or self._listener
-        call = line.call()
-        if call is not None and (message["method"] == "notifications/message"):
-            return call.listener
-        return self._listener or (None if call is None else call.listener)
-
-    def _asked(self, line: _Line, message: dict[str, Any]) -> None:
+    def _asked(self, line: Line, message: dict[str, Any]) -> None:
         asked = message["id"]
-        known = isinstance(asked, int | str) and not isinstance(asked, bool)
-        if not known or asked in line.asked or len(line.asked) >= self.limits.questions_open:
+        full = len(line.asked) >= self.limits.questions_open
+        if not is_id(asked) or asked in line.asked or full:
             self._count_garbage(line, protocol_broken("holds a request that cannot be answered"))
             return
         call = line.call()
         listener = self._listener if call is None else call.listener
+        if call is not None and call.method == DISCOVER:
+            # A legacy server may ping before its handshake, which is yet to come.
+            call = listener = None
         line.asked[asked] = listener
         self._spawn(self._ask(line, message, listener, call))
 
     async def _ask(
         self,
-        line: _Line,
+        line: Line,
         message: dict[str, Any],
         listener: Listener | None,
-        call: _Waiting | None,
+        call: Waiting | None,
     ) -> None:
         if listener is None:
             error = {"code": METHOD_NOT_FOUND, "message": "Not offered by this client"}
@@ -255,13 +226,12 @@ class DuplexWire:
             await listener.asked(message)
         except Broken as broken:
             if call is not None:
-                _settle(call.answer, broken)
+                call.fail(broken)
 
-    async def _say(self, line: _Line, message: dict[str, Any]) -> None:
-        """A message beside the requests: its failure changes nothing."""
+    async def _say(self, line: Line, message: dict[str, Any]) -> None:
+        """An answer to the upstream that nobody waits for: its failure changes nothing."""
         if line.over is None:
-            if "method" not in message:
-                line.asked.pop(message["id"], None)
+            line.asked.pop(message["id"], None)
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(_ASIDE_S):
                     await self._channel.send(strict_json.dumps(message))
@@ -270,25 +240,6 @@ class DuplexWire:
         task = asyncio.create_task(work)
         self._asides.add(task)
         task.add_done_callback(self._asides.discard)
-
-
-def _answered(line: _Line, message: dict[str, Any]) -> None:
-    """An error may lack the id (JSON-RPC 2.0, 5): then it is that of the only request."""
-    answered = message.get("id")
-    waiting = None
-    if type(answered) is int:
-        waiting = line.waiting.get(answered)
-    elif answered is None and "error" in message:
-        waiting = line.call()
-    if waiting is not None and not waiting.answer.done():
-        waiting.answer.set_result(message)
-        line.garbage = 0
-
-
-def _settle(answer: asyncio.Future[dict[str, Any]], broken: Broken) -> None:
-    if not answer.done():
-        answer.set_exception(broken)
-        answer.exception()  # whoever waited may have gone, which is no reason for a warning
 
 
 def _gone() -> Broken:

@@ -43,6 +43,7 @@ class Gateway:
         self._era: SingleFlight[Era] = SingleFlight(self._find)
         self._capabilities: dict[str, Any] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     @property
     def session(self) -> object:
@@ -100,6 +101,7 @@ class Gateway:
 
     async def close(self) -> None:
         """End a legacy session and close the connections."""
+        self._is_closed = True
         era = self._era.found()
         await self._era.close()
         if era is not None:
@@ -109,6 +111,10 @@ class Gateway:
         await self._wire.close()
         if self._older is not None:
             await self._older.close()
+
+    def drop(self) -> None:
+        """End what was started at once, where `close` has no more time. Never raises."""
+        self._wire.drop()
 
     async def _in_era(self, era: Era, work: Awaitable[Outcome]) -> Outcome:
         try:
@@ -135,6 +141,8 @@ class Gateway:
             ending.add_done_callback(self._ending.discard)
 
     async def _find(self) -> Era:
+        if self._is_closed:
+            raise Broken("MCPX-U01", "The connection to the upstream was closed.")
         deadline_s = self._wire.spec.deadline_ms / 1000
         try:
             async with asyncio.timeout(deadline_s):

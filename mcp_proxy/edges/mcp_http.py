@@ -47,11 +47,34 @@ class HttpWire:
         self.limits = link.limits
         self._listener: Listener | None = None
         self._stream: SessionStream | None = None
+        self._elsewhere: dict[int, asyncio.Future[dict[str, Any]]] = {}
 
     async def request(
         self, message: dict[str, Any], headers: Headers, listener: Listener, trip: Trip
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
         """POST a request and wait for its result. Raises Broken, CredentialError."""
+        posted = self._post(message, headers, listener, trip)
+        if self._stream is None:
+            return await posted
+        # While there is a session's stream, a server may also answer there.
+        request_id, posting = message["id"], asyncio.create_task(posted)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._elsewhere[request_id] = answer
+        try:
+            await asyncio.wait((posting, answer), return_when=asyncio.FIRST_COMPLETED)
+            if posting.done():
+                return posting.result()
+            trip.arrived()
+            return read_result(answer.result(), self.limits, 200), {}
+        finally:
+            del self._elsewhere[request_id]
+            if not posting.done():
+                posting.cancel()
+                await asyncio.wait({posting})
+
+    async def _post(
+        self, message: dict[str, Any], headers: Headers, listener: Listener, trip: Trip
+    ) -> tuple[dict[str, Any], Mapping[str, str]]:
         link, body, place = self._link, strict_json.dumps(message), Place(self.limits)
         async with link.send("POST", self.spec.url, (*_CONTENT, *headers), body, trip) as reply:
             if not 200 <= reply.status < 300:
@@ -78,7 +101,9 @@ class HttpWire:
         """See `Wire`."""
         await self._end_stream()
         if listening and self._listener is not None:
-            self._stream = SessionStream(self._link, headers, self._listener, turned)
+            self._stream = SessionStream(
+                self._link, headers, self._listener, turned, self._answered_elsewhere
+            )
             await self._stream.head()
 
     async def leave(self, headers: Headers, trip: Trip) -> None:
@@ -86,10 +111,19 @@ class HttpWire:
         async with self._link.send("DELETE", self.spec.url, headers, None, trip):
             pass
 
+    def drop(self) -> None:
+        """Connections end with us."""
+
     async def close(self) -> None:
         """Close the connections."""
         await self._end_stream()
         await self._link.close()
+
+    def _answered_elsewhere(self, message: dict[str, Any]) -> None:
+        named = message.get("id")
+        answer = self._elsewhere.get(named) if type(named) is int else None
+        if answer is not None and not answer.done():
+            answer.set_result(message)
 
     async def _end_stream(self) -> None:
         stream, self._stream = self._stream, None

@@ -60,13 +60,22 @@ class SessionStream:
     """A session's stream for messages that belong to no request, renewed until it is closed."""
 
     def __init__(
-        self, link: Link, headers: Headers, listener: Listener, turned: Callable[[Turn], None]
+        self,
+        link: Link,
+        headers: Headers,
+        listener: Listener,
+        turned: Callable[[Turn], None],
+        answered: Callable[[dict[str, Any]], None],
     ) -> None:
-        """Begins at once. `headers` name the session; `turned` as in `Wire.attend`."""
+        """Begins at once. `headers` name the session; `turned` as in `Wire.attend`.
+
+        `answered` gets the responses: some servers send them here.
+        """
         self._link = link
         self._headers = headers
         self._listener = listener
         self._turned = turned
+        self._answered = answered
         self._place = Place(link.limits)
         self._was_open = False
         self._settled = asyncio.Event()
@@ -129,6 +138,8 @@ class SessionStream:
                     await self._listener.asked(message)
                 elif "method" in message:
                     self._listener.notified(message)
+                else:
+                    self._answered(message)
 
 
 def is_stream(reply: Reply) -> bool:

@@ -64,9 +64,10 @@ class LegacyEra:
         except Broken as broken:
             if session.id is None or not _may_be_lost(broken):
                 raise
-            self._sessions.forget(session)
             if broken.status != 404:
+                self._sessions.retire(session)
                 raise
+            self._sessions.forget(session)
         # 404 for a session means that the request was not processed: once more is safe.
         return await self._ask(ask, await self._sessions.get(ask.wishes.capabilities), trip)
 

@@ -158,8 +158,8 @@ class LegacyCall:
             if asked_id is None:
                 continue
             message = _response(asked_id, reply)
-            if task.done():
-                self._asides.say(message, headers)
+            if task.done() or self._session.gone:
+                self._session.reply(message)
             else:
                 await self._post(task, message, headers, trip)
 

@@ -39,8 +39,8 @@ class LegacySession:
 
     `declared` are the capabilities that the upstream was told of, `offers` its own; `version` and
     `id` are the handshake's; `level` is the last one set; `calls` run now, the oldest first.
-    `lapse` is set once it cannot be used any more; where only something may have been missed it is
-    set and replaced.
+    `gone` says that its upstream knows it no more. `lapse` is set once it cannot be used any more;
+    where only something may have been missed it is set and replaced.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LegacySession:
         self.id: str | None = None
         self.offers: dict[str, Any] = {}
         self.level: str | None = None
-        self.listening = False
+        self.listening = self.gone = False
         self.lapse = asyncio.Event()
         self.calls: dict[int, Call] = {}
         self._waiting: dict[Id, Question] = {}
@@ -112,7 +112,7 @@ class LegacySession:
     async def asked(self, message: dict[str, Any]) -> None:
         """A request outside of any request's stream: for the oldest call that can be asked it.
 
-        With none in flight it waits for the next one. Raises Broken.
+        With none in flight it waits for the next one, but not for long. Raises Broken.
         """
         asked_id, question = self.read_request(message, self.declared)
         if question is None:
@@ -120,10 +120,12 @@ class LegacySession:
         for call in self.calls.values():
             if covers(call.ask.wishes.capabilities, question) and call.put(asked_id, question):
                 return
-        if len(self._waiting) < self._limits.questions:
-            self._waiting[asked_id] = question
-        else:
+        if len(self._waiting) >= self._limits.questions:
             self.refuse(asked_id)
+            return
+        self._waiting[asked_id] = question
+        wait_s = self._limits.question_waits_ms / 1000
+        asyncio.get_running_loop().call_later(wait_s, self._expire, asked_id, question)
 
     def read_request(
         self, message: dict[str, Any], capabilities: dict[str, Any]
@@ -138,7 +140,7 @@ class LegacySession:
         if isinstance(asked_id, str) and len(asked_id) > self._limits.question_key_chars:
             raise protocol_broken("holds a request whose id is too long")
         if method == "ping":
-            self._asides.say({"jsonrpc": "2.0", "id": asked_id, "result": {}}, self.headers())
+            self.reply({"jsonrpc": "2.0", "id": asked_id, "result": {}})
             return asked_id, None
         if isinstance(method, str) and (params is None or isinstance(params, dict)):
             question = Question(method, params or {})
@@ -152,7 +154,20 @@ class LegacySession:
     ) -> None:
         """Answer a request of the upstream with an error."""
         error = {"code": code, "message": text}
-        self._asides.say({"jsonrpc": "2.0", "id": asked_id, "error": error}, self.headers())
+        self.reply({"jsonrpc": "2.0", "id": asked_id, "error": error})
+
+    def _expire(self, asked_id: Id, question: Question) -> None:
+        if self._waiting.get(asked_id) is question:
+            del self._waiting[asked_id]
+            self.refuse(asked_id)
+
+    def reply(self, message: dict[str, Any]) -> None:
+        """Answer a request of the upstream, whatever comes of it.
+
+        What follows a session that is gone may have asked another thing under the same id.
+        """
+        if not self.gone:
+            self._asides.say(message, self.headers())
 
     def _withdraw(self, asked_id: Any) -> None:
         if type(asked_id) in (int, str):

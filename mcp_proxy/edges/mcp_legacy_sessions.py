@@ -50,9 +50,7 @@ class LegacySessions:
         session = await self._session.get()
         if _includes(session.declared, capabilities) or (self._wire.duplex and session.calls):
             return session
-        if self._session.found() is session:
-            self.forget(session)
-            self._retired.append(session)
+        self.retire(session)
         return await self._session.get()
 
     async def listening(self) -> LegacySession:
@@ -67,6 +65,12 @@ class LegacySessions:
         """It cannot be used any more."""
         self._session.forget(session)
         session.lapse.set()
+
+    def retire(self, session: LegacySession) -> None:
+        """Another one is opened at the next need; it is ended once no call runs in it."""
+        if self._session.found() is session:
+            self.forget(session)
+            self._retired.append(session)
 
     def roots_changed(self) -> None:
         """Tell the session, if it was promised to hear of it."""
@@ -115,8 +119,12 @@ class LegacySessions:
         session_id = _session_id(replied.get("mcp-session-id"))
         session.opened(str(version), session_id, result.get("capabilities"))
         ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        await self._wire.notify(ready, session.headers(), trip)
-        await self._attend(session)
+        try:
+            await self._wire.notify(ready, session.headers(), trip)
+            await self._attend(session)
+        except BaseException:
+            await self._leave(session)
+            raise
         return session
 
     async def _attend(self, session: LegacySession) -> None:
@@ -126,6 +134,7 @@ class LegacySessions:
 
     def _turned(self, session: LegacySession, turn: Turn) -> None:
         if turn == "gone":
+            session.gone = True
             self.forget(session)
         else:
             session.lapse.set()

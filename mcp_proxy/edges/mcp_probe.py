@@ -41,9 +41,6 @@ async def is_modern(era: ModernEra, wire: Wire, trip: Trip) -> bool:
         return _verdict(error)
     except Broken as broken:
         status = broken.status
-        # A server may also end at a first message that it does not know.
-        if wire.duplex and broken.over and broken.again == "lost":
-            return False
         # 202: a server that takes whatever is not its own for a notification.
         # Lost: a local server of the other era may end at a first message that it does not know.
         if broken.over and broken.again == "lost":

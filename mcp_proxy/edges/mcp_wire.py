@@ -94,6 +94,9 @@ class Wire(Protocol):
         A duplex wire has nothing to say: its session ends with its channel.
         """
 
+    def drop(self) -> None:
+        """End at once what would outlive us: a local server. Never raises."""
+
     async def close(self) -> None:
         """Close the connections."""
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from mcp_proxy.edges.attempts import Broken
+
 Value = TypeVar("Value")
 
 
@@ -16,11 +18,18 @@ class SingleFlight(Generic[Value]):
         self._search: asyncio.Task[Value] | None = None
 
     async def get(self) -> Value:
-        """The value, found now if need be. Raises what `find` raises."""
+        """The value, found now if need be. Raises what `find` raises, Broken at `close`."""
         if self._search is None:
             self._search = asyncio.create_task(self._run())
             self._search.add_done_callback(self._settled)
-        return await asyncio.shield(self._search)
+        search, waiter = self._search, asyncio.current_task()
+        try:
+            return await asyncio.shield(search)
+        except asyncio.CancelledError:
+            if not search.cancelled() or waiter is None or waiter.cancelling():
+                raise
+        # Only the search was given up: whoever waits goes on, and is owed a reason.
+        raise Broken("MCPX-U01", "The connection to the upstream was closed.", again="unsent")
 
     def found(self) -> Value | None:
         """The value if there is one now."""

@@ -1,5 +1,6 @@
 """An MCP upstream: decided requests out, one answer or its questions back, events meanwhile."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -104,9 +105,13 @@ class McpUpstream:
         return await read_declared(self._gateway, self._limits, deadline_s, wishes)
 
     async def close(self) -> None:
-        """End the session, if there is one, and close the connections."""
-        await self._watch.close()
-        await self._gateway.close()
+        """End the session, if there is one, and close the connections; cancelled, drop them."""
+        try:
+            await self._watch.close()
+            await self._gateway.close()
+        except asyncio.CancelledError:
+            self._gateway.drop()
+            raise
 
     def _ask(self, request: McpRequest, wishes: Wishes, emit: Emit) -> Ask:
         hear = CallEvents(self._spec.features, wishes, emit, self._limits).hear

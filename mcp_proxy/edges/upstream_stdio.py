@@ -39,7 +39,7 @@ class StdioChannel:
         self._restarts = Restarts(limits)
         self._launch: Launch | None = None
         self._child: Child | None = None
-        self._killings: set[asyncio.Task[None]] = set()
+        self._dropped: list[Child] = []
         self._last = ""
         # A server of the older era may end at its first message, the question about its era.
         self._spared = False
@@ -102,16 +102,15 @@ class StdioChannel:
         child, self._child = self._child, None
         if child is not None:
             await child.end()
-        if self._killings:
-            await asyncio.wait(self._killings)
+        while self._dropped:
+            await self._dropped.pop().killed()
 
     def drop(self) -> None:
         """Kill the server, if it runs."""
         child, self._child = self._child, None
         if child is not None:
-            killing = asyncio.create_task(child.kill())
-            self._killings.add(killing)
-            killing.add_done_callback(self._killings.discard)
+            child.kill()
+            self._dropped.append(child)
 
     def _check_pause(self) -> None:
         wait_s = self._restarts.wait_s(asyncio.get_running_loop().time())
