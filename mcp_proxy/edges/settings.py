@@ -75,6 +75,8 @@ def parse_settings(data: bytes) -> Settings:
         raise ValueError("It is not UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"It is not TOML: {error}.") from None
+    except RecursionError:
+        raise ValueError("It is nested too deeply.") from None
     for table, rows in document.items():
         if table not in {"network", "credentials", "commands", *_LATER} or not isinstance(
             rows, dict

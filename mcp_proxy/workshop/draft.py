@@ -26,8 +26,9 @@ class Draft(NamedTuple):
 
     @property
     def description(self) -> str:
-        """One visible line; the place where the upstream says nothing of it."""
-        return one_sentence(self.summary, _DESCRIPTION_CHARS) or one_sentence(self.place, 100)
+        """One visible line; the place, or else the name, where the upstream says nothing of it."""
+        told = one_sentence(self.summary, _DESCRIPTION_CHARS) or one_sentence(self.place, 100)
+        return told or self.name
 
 
 class Page(NamedTuple):
@@ -98,9 +99,22 @@ def tool_name(text: str, taken: set[str]) -> str:
 def quoted(text: str) -> str:
     """A text as a YAML double-quoted scalar; JSON's form is one.
 
-    What cannot be seen is escaped: U+2028 and its like end a line, so also a comment.
+    What cannot be seen is escaped, as YAML has it: U+2028 and its like end a line, so also a
+    comment.
     """
-    return json.dumps(text, ensure_ascii=hidden_character(text) is not None)
+    return "".join(map(_escaped, json.dumps(text, ensure_ascii=False)))
+
+
+def _escaped(char: str) -> str:
+    if hidden_character(char) is None:
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"
+
+
+def plain(name: str) -> str:
+    """A name as a YAML key or value; quoted where YAML would read a number, a day, `null` or `-`."""
+    is_text = re.fullmatch(r"[a-z][a-z0-9_-]*", name) and name not in {"true", "false", "null"}
+    return name if is_text else quoted(name)
 
 
 def _head(page: Page) -> str:
@@ -108,18 +122,18 @@ def _head(page: Page) -> str:
     return (
         f"# Made by `mcp-proxy profile new {page.name}`. What stands here is all a model may do.\n"
         f"# Next: mcp-proxy profile sign {page.name}.yaml\n"
-        f"profile: {page.name}\n"
+        f"profile: {plain(page.name)}\n"
         "version: 1  # raise it with every release\n"
         f"title: {quoted(one_sentence(page.title, 100))}\n"
         'instructions: ""  # what the model should know of these tools, at most 2 KB\n'
-        f"upstreams:\n  {page.name}:\n{upstream}tools:{'' if page.chosen else ' {}'}\n"
+        f"upstreams:\n  {plain(page.name)}:\n{upstream}tools:{'' if page.chosen else ' {}'}\n"
     )
 
 
 def _tool(draft: Draft, upstream: str) -> str:
     lines = [
-        f"  {draft.name}:",
-        f"    upstream: {upstream}",
+        f"  {plain(draft.name)}:",
+        f"    upstream: {plain(upstream)}",
         f"    operation: {quoted(draft.operation)}",
         f"    effect: {draft.effect}",
         f"    description: {quoted(draft.description)}",
@@ -130,6 +144,6 @@ def _tool(draft: Draft, upstream: str) -> str:
 
 
 def _comment(draft: Draft, upstream: str) -> str:
-    keys = f"upstream: {upstream}, operation: {quoted(draft.operation)}, effect: {draft.effect}"
+    named = f"upstream: {plain(upstream)}, operation: {quoted(draft.operation)}"
     text = one_sentence(f"{draft.place} {draft.summary}", _COMMENT_CHARS)
-    return f"  # {draft.name}: {{{keys}}}  # {text}\n"
+    return f"  # {plain(draft.name)}: {{{named}, effect: {draft.effect}}}  # {text}\n"

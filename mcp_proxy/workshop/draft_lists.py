@@ -7,7 +7,7 @@ from mcp_proxy.core.reading import APP_SCHEME
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop import prompts, resources
 from mcp_proxy.workshop.argument_reference import Wrong
-from mcp_proxy.workshop.draft import quoted, tool_name
+from mcp_proxy.workshop.draft import plain, quoted, tool_name
 from mcp_proxy.workshop.listing import Listing
 from mcp_proxy.workshop.source_keys import PromptSource
 
@@ -39,9 +39,13 @@ def _resource_lines(upstream: str, listing: Listing) -> Iterator[_Line]:
         try:
             resources.make_resource(block, listing)
         except Wrong as wrong:
-            yield _line(name, f"upstream: {upstream}, uri: {quoted(uri)}", str(wrong), built=False)
+            yield _line(
+                name, f"upstream: {plain(upstream)}, uri: {quoted(uri)}", str(wrong), built=False
+            )
         else:
-            yield _line(name, f"upstream: {upstream}, uri: {quoted(uri)}", _told(raw), built=True)
+            yield _line(
+                name, f"upstream: {plain(upstream)}, uri: {quoted(uri)}", _told(raw), built=True
+            )
 
 
 def _prompt_lines(upstream: str, listing: Listing) -> Iterator[_Line]:
@@ -50,7 +54,7 @@ def _prompt_lines(upstream: str, listing: Listing) -> Iterator[_Line]:
         name = tool_name(prompt, taken)
         row = {"upstream": upstream, "prompt": prompt}
         block = prompts.Block(name, (), PromptSource.model_validate(row))
-        keys = f"upstream: {upstream}, prompt: {quoted(prompt)}"
+        keys = f"upstream: {plain(upstream)}, prompt: {quoted(prompt)}"
         try:
             prompts.make_prompt(block, listing.prompts)
         except Wrong as wrong:
@@ -61,7 +65,7 @@ def _prompt_lines(upstream: str, listing: Listing) -> Iterator[_Line]:
 
 def _line(name: str, keys: str, told: str, *, built: bool) -> _Line:
     comment = one_sentence(told, _COMMENT_CHARS)
-    return _Line(f"{name}: {{{keys}}}" + (f"  # {comment}" if comment else ""), built)
+    return _Line(f"{plain(name)}: {{{keys}}}" + (f"  # {comment}" if comment else ""), built)
 
 
 def _told(raw: dict[str, Any]) -> str:

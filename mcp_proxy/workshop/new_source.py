@@ -12,7 +12,16 @@ from mcp_proxy.core.profile import FEATURES, UpstreamSpec
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.document_auth import Guess, guess_auth
-from mcp_proxy.workshop.draft import Draft, New, Page, choose_drafts, quoted, tool_name, write_page
+from mcp_proxy.workshop.draft import (
+    Draft,
+    New,
+    Page,
+    choose_drafts,
+    plain,
+    quoted,
+    tool_name,
+    write_page,
+)
 from mcp_proxy.workshop.draft_lists import list_blocks
 from mcp_proxy.workshop.listing import Listing
 from mcp_proxy.workshop.references import References
@@ -25,19 +34,19 @@ _EFFECTS = {"GET": "read", "HEAD": "read", "DELETE": "destructive"}
 _SKELETON = """\
 # The source of an mcp-proxy profile. Fill it in, then: mcp-proxy profile build {name}.yaml
 # Quicker: take this file away and run mcp-proxy profile new {name} --openapi FILE, or --mcp URL.
-profile: {name}
+profile: {plain}
 version: 1        # raise it with every release
-title: {name}
+title: {plain}
 instructions: ""  # what the model should know of these tools, at most 2 KB
 upstreams:
-  {name}:
+  {plain}:
     kind: rest    # or mcp (url, listing), or stdio (command, listing)
     url: https://api.example.com
     openapi: {name}.openapi.yaml
-    auth: {{kind: bearer, credential: {name}}}
+    auth: {{kind: bearer, credential: {plain}}}
 tools:
   read_something:
-    upstream: {name}
+    upstream: {plain}
     operation: operationId of the document, or "GET /path"
     effect: read  # or write, or destructive
     description: What the tool does, and what it needs.
@@ -73,7 +82,7 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
     """
     lines = ["kind: mcp", f"url: {quoted(spec.url)}", f"listing: {quoted(file)}"]
     if spec.auth is not None:
-        lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {spec.auth.credential}}}")
+        lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {plain(spec.auth.credential)}}}")
     lines.append(f"# features: [{', '.join(FEATURES)}]  # off unless named")
     taken: set[str] = set()
     drafts = [
@@ -88,7 +97,7 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
 
 def source_from_nothing(name: str) -> New:
     """The source's form, to be filled in by hand."""
-    return New(_SKELETON.format(name=name), 0, 0)
+    return New(_SKELETON.format(name=name, plain=plain(name)), 0, 0)
 
 
 def _address(document: Document, url: str | None) -> tuple[str, str]:
@@ -107,9 +116,9 @@ def _address(document: Document, url: str | None) -> tuple[str, str]:
 
 def _auth_line(guess: Guess, credential: str) -> str:
     if not guess.kind:
-        return f"# auth: {{kind: bearer, credential: {credential}}}  # {guess.note}"
+        return f"# auth: {{kind: bearer, credential: {plain(credential)}}}  # {guess.note}"
     header = f", name: {quoted(guess.name)}" if guess.name else ""
-    return f"auth: {{kind: {guess.kind}, credential: {credential}{header}}}  # {guess.note}"
+    return f"auth: {{kind: {guess.kind}, credential: {plain(credential)}{header}}}  # {guess.note}"
 
 
 def _document_drafts(document: Document) -> list[Draft]:

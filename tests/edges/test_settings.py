@@ -99,6 +99,7 @@ def test_whatever_is_written_is_read_back(
 REFUSED = {
     "not TOML": ("x = ", "not TOML"),
     "not UTF-8": (b"\xff", "UTF-8"),
+    "nested too deeply": ("x = " + "[" * 3_000 + "]" * 3_000, "nested"),
     "unknown table": ("[colours]\n", "colours"),
     "unknown key at the top": ("localhost = true", "localhost"),
     "unknown network key": ("[network]\nproxy = 'x'", "[network] proxy"),

@@ -181,6 +181,30 @@ def test_s25_a_hostile_listing_cannot_write_keys_into_the_source(tmp_path: Path,
     assert not [line for line in text.splitlines() if line.startswith("  evil")]
 
 
+def test_s25_names_that_yaml_reads_as_something_else_stay_names(tmp_path: Path) -> None:
+    names = ["null", "true", "12", "1e5", "0x1f", "\ufeff", "\U0001f600\u200b"]
+    hint = {"annotations": {"readOnlyHint": True}}
+    tools = [{"name": name, "inputSchema": {"type": "object"}, **hint} for name in names]
+    rows = [{"name": name} for name in names]
+    resources = [{"uri": "docs://" + str(at), "name": name} for at, name in enumerate(names)]
+    text = from_listing(tmp_path, {"tools": tools, "prompts": rows, "resources": resources})
+    header = header_of(tmp_path, text)
+    assert header.tools == ("null", "true", "12", "1e5", "0x1f", "tool", "tool_2")
+    assert header.resources == header.tools
+    assert header.prompts == header.tools[:5]
+    plain = parse_source(text.replace("\n  # tool", "\n  tool").encode(), "x").profile.prompts
+    assert [plain[name].prompt for name in ("tool", "tool_2")] == names[5:]
+
+
+@pytest.mark.parametrize("name", ["123", "true", "null", "-", "---", "2026-01-01", "0x1f"])
+def test_a_profile_s_name_may_look_like_something_else(tmp_path: Path, name: str) -> None:
+    text = source_from_nothing(name).text
+    assert list(parse_source(text.encode(), "x").profile.upstreams) == [name]
+    (tmp_path / "api.json").write_text(json.dumps(API))
+    made = source_from_document(name, "api.json", str(tmp_path), None).text
+    assert list(parse_source(made.encode(), "x").profile.upstreams) == [name]
+
+
 def test_a_document_without_operations_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="No operation can be made a tool"):
         from_document(tmp_path, {**API, "paths": {}})
