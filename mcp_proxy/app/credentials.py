@@ -191,8 +191,9 @@ def _command_binding(wish: Wish, command: str) -> Binding:
     profile, _, upstream = command.partition("/")
     if not re.fullmatch(NAME_PATTERN, profile) or not UPSTREAM_NAME.fullmatch(upstream):
         raise ValueError("A command is written PROFILE/UPSTREAM.")
-    if wish.origins or wish.path or wish.header or wish.profiles:
-        raise ValueError("--command takes no --origin, --path, --header or --profile beside it.")
+    if wish.origins or wish.path or wish.header or wish.profiles or wish.kind != "bearer":
+        options = "--origin, --path, --kind, --header or --profile"
+        raise ValueError(f"--command takes no {options} beside it.")
     home = find_home()
     place = Place(profile, upstream)
     spec = load_profile(home, profile, clock.now_s()).header.upstreams.get(upstream)

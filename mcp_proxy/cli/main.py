@@ -18,7 +18,7 @@ A local sidecar between an AI client and your APIs.
   mcp-proxy --profile NAME     serve an installed profile on stdio: what the client launches
 
 publisher   profile new, build, sign
-developer   trust add, profile install, credential set, call, doctor
+developer   trust add, profile install, trust command, credential set, call, doctor
 auditor     audit tail, show, verify
 """
 

@@ -81,7 +81,6 @@ class Limits:
     parked_ms: int = 600_000
     owned_tasks: int = 1_000
     capabilities: int = 32
-    watched_uris: int = 1_000
     changes_every_ms: int = 50
     request_state_bytes: int = 1 << 20
     era_probe_ms: int = 5_000

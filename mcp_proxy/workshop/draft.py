@@ -112,7 +112,7 @@ def _escaped(char: str) -> str:
 
 
 def plain(name: str) -> str:
-    """A name as a YAML key or value; quoted where YAML would read a number, a day, `null` or `-`."""
+    """A name as a YAML key or value; quoted where YAML would read a number, a day or `-`."""
     is_text = re.fullmatch(r"[a-z][a-z0-9_-]*", name) and name not in {"true", "false", "null"}
     return name if is_text else quoted(name)
 

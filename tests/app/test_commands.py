@@ -382,6 +382,7 @@ def test_s13_an_untrusted_command_takes_no_credential(
         WISH._replace(header="X-Key"),
         WISH._replace(profiles=["billing"]),
         WISH._replace(origins=["https://a.example"]),
+        WISH._replace(kind="basic"),
         WISH._replace(source="cmd:cat"),
     ],
 )
