@@ -30,6 +30,7 @@ class LegacyCall:
         """Sends nothing yet."""
         self.ask = ask
         self.id = request_id
+        self.halted = False
         self._session = session
         self._wire = wire
         self._asides = asides
@@ -120,11 +121,13 @@ class LegacyCall:
         if task.done():
             return task.result()
         asked, self._fresh = self._fresh, {}
+        self.halted = True
         trip.prolong(math.inf)
 
         async def resume(
             replies: Mapping[str, Reply], hear: Hear, next_trip: Trip
         ) -> dict[str, Any] | Halt:
+            self.halted = False
             trip.prolong(next_trip.remaining_s())
             self.ask = self.ask._replace(hear=hear)
             left = {key: asked[key] for key in asked if key in self._open and key not in replies}

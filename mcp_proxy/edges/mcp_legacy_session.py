@@ -16,10 +16,14 @@ _NOBODY = -32603
 
 
 class Call(Protocol):
-    """A request that runs in a session, as far as the session needs to know it."""
+    """A request that runs in a session, as far as the session needs to know it.
+
+    `halted` while its client is being asked.
+    """
 
     id: int
     ask: Ask
+    halted: bool
 
     def notified(self, message: dict[str, Any]) -> None:
         """A notification for it."""
@@ -112,12 +116,13 @@ class LegacySession:
     async def asked(self, message: dict[str, Any]) -> None:
         """A request outside of any request's stream: for the oldest call that can be asked it.
 
-        With none in flight it waits for the next one, but not for long. Raises Broken.
+        One that is halted has asked already, and its client may never come again: it is the last.
+        With none in flight the request waits for the next one, but not for long. Raises Broken.
         """
         asked_id, question = self.read_request(message, self.declared)
         if question is None:
             return
-        for call in self.calls.values():
+        for call in sorted(self.calls.values(), key=lambda call: call.halted):
             if covers(call.ask.wishes.capabilities, question) and call.put(asked_id, question):
                 return
         if len(self._waiting) >= self._limits.questions:

@@ -234,6 +234,34 @@ def test_a_question_on_the_sessions_stream_belongs_to_the_oldest_call_that_can_b
     asyncio.run(main())
 
 
+def test_a_call_whose_client_stays_away_takes_no_question_of_the_next_call():
+    asked = [asyncio.Event(), asyncio.Event()]
+
+    async def stream(server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD)
+        for number, event_ in enumerate(asked):
+            await event_.wait()
+            writer.write(event(asking(number, **NAME)))
+        await asyncio.Event().wait()
+
+    async def call(server: LegacyServer, heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        number = server.count("tools/call") - 1
+        asked[number].set()
+        await server.reply(number)
+        return result(heard, RESULT)
+
+    async def main() -> None:
+        async with Run(LegacyServer(call, stream)) as run:
+            await run.era.begin(ALL)
+            away = await run.halted()
+            async with asyncio.timeout(2):
+                halt = await run.halted()
+            assert await run.resume(halt, dict.fromkeys(halt.asked, ACCEPT)) == RESULT
+            assert await run.resume(away, dict.fromkeys(away.asked, ACCEPT)) == RESULT
+
+    asyncio.run(main())
+
+
 def test_a_question_between_calls_waits_for_the_next_one():
     async def stream(_server: LegacyServer, _heard: Heard, writer: asyncio.StreamWriter) -> None:
         many = (event(asking(number, **NAME)) for number in range(20))
