@@ -18,14 +18,15 @@ from mcp_proxy.core.profile_lines import parse_payload, parse_prompt, parse_reso
 from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.workshop.apps import Placed, build_apps
 from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.blocks import Block
 from mcp_proxy.workshop.list_entry import check_length, check_visible, schema_bytes
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.prompts import build_prompts
 from mcp_proxy.workshop.resources import build_resources
 from mcp_proxy.workshop.source import Source
-from mcp_proxy.workshop.source_keys import ProfileSource
+from mcp_proxy.workshop.source_keys import ProfileSource, ToolSource
 from mcp_proxy.workshop.stdio_command import secret_warnings
-from mcp_proxy.workshop.tool_blocks import Block, tool_blocks
+from mcp_proxy.workshop.tool_blocks import tool_blocks
 from mcp_proxy.workshop.tools_mcp import Unusable, mcp_tool
 from mcp_proxy.workshop.tools_rest import BuiltTool, rest_tool
 from mcp_proxy.workshop.upstream_source import RestSource, StdioSource
@@ -164,7 +165,7 @@ def _tools(source: Source, files: Files, problems: Problems) -> list[Placed]:
 
 
 def _attempt(
-    block: Block, profile: ProfileSource, files: Files, problems: Problems
+    block: Block[ToolSource], profile: ProfileSource, files: Files, problems: Problems
 ) -> BuiltTool | None:
     """The block's tool; one that `"*"` stands for and that nobody can use is left out, and told.
 
@@ -195,7 +196,7 @@ def _unread(profile: ProfileSource, files: Files, problems: Problems) -> set[str
     }
 
 
-def _tool(block: Block, profile: ProfileSource, files: Files) -> BuiltTool:
+def _tool(block: Block[ToolSource], profile: ProfileSource, files: Files) -> BuiltTool:
     upstream = find_upstream(block.source.upstream, profile)
     if isinstance(upstream, RestSource):
         operation = files.document(upstream).operation(block.source.operation)

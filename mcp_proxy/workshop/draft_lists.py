@@ -7,6 +7,7 @@ from mcp_proxy.core.reading import APP_SCHEME
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop import prompts, resources
 from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.blocks import Block
 from mcp_proxy.workshop.draft import plain, quoted, tool_name
 from mcp_proxy.workshop.listing import Listing
 from mcp_proxy.workshop.source_keys import PromptSource
@@ -35,7 +36,7 @@ def _resource_lines(upstream: str, listing: Listing) -> Iterator[_Line]:
         if uri.startswith(APP_SCHEME):
             continue
         name = tool_name(str(raw.get("name", uri)), taken)
-        block = resources.Block(name, (), resources.silent_block(upstream, uri))
+        block = Block(name, (), resources.silent_block(upstream, uri))
         try:
             resources.make_resource(block, listing)
         except Wrong as wrong:
@@ -53,7 +54,7 @@ def _prompt_lines(upstream: str, listing: Listing) -> Iterator[_Line]:
     for prompt, raw in listing.prompts.items():
         name = tool_name(prompt, taken)
         row = {"upstream": upstream, "prompt": prompt}
-        block = prompts.Block(name, (), PromptSource.model_validate(row))
+        block = Block(name, (), PromptSource.model_validate(row))
         keys = f"upstream: {plain(upstream)}, prompt: {quoted(prompt)}"
         try:
             prompts.make_prompt(block, listing.prompts)

@@ -5,34 +5,27 @@ What a block is silent about comes from the listing: title, description, argumen
 
 import difflib
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Prompt
 from mcp_proxy.core.text import is_visible_line
 from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.blocks import Block, unfold_blocks
 from mcp_proxy.workshop.list_entry import check_length
-from mcp_proxy.workshop.listed_part import free_name, is_name, named, shown_texts, with_icons
+from mcp_proxy.workshop.listed_part import is_name, named, shown_texts, with_icons
 from mcp_proxy.workshop.listing import Entries
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.source_keys import AllListed, ProfileSource, PromptSource
 from mcp_proxy.workshop.upstreams import Files, find_server
-from mcp_proxy.workshop.yaml_reader import Path
 
 _NEAR = 3
 
 
-class Block(NamedTuple):
-    """One prompt's block; `path` is where it stands, below `"*"` what that stands for."""
-
-    name: str
-    path: Path
-    source: PromptSource
-
-
 def build_prompts(profile: ProfileSource, files: Files, problems: Problems) -> list[Prompt]:
     """Every prompt of the profile, in the source's order."""
-    blocks = _blocks(profile, files, problems)
+    unfold = partial(_unfold, profile, files)
+    blocks = unfold_blocks("prompts", profile.prompts, unfold, problems)
     made = [
         problems.attempt(block.path, partial(_build, block, profile, files)) for block in blocks
     ]
@@ -41,7 +34,7 @@ def build_prompts(profile: ProfileSource, files: Files, problems: Problems) -> l
     return [one for one in made if one is not None]
 
 
-def make_prompt(block: Block, listed: Entries) -> Prompt:
+def make_prompt(block: Block[PromptSource], listed: Entries) -> Prompt:
     """The prompt of one block. Raises Wrong for anything that does not fit the listing."""
     source = block.source
     raw = _find(source.prompt, listed)
@@ -55,28 +48,10 @@ def make_prompt(block: Block, listed: Entries) -> Prompt:
     return Prompt(block.name, source.upstream, source.prompt, shown, source.max_bytes)
 
 
-def _blocks(profile: ProfileSource, files: Files, problems: Problems) -> list[Block]:
-    taken = set(profile.prompts) - {"*"}
-    blocks: list[Block] = []
-    for name, entry in profile.prompts.items():
-        path: Path = ("prompts", name)
-        if isinstance(entry, AllListed):
-            found = problems.attempt(path, partial(_unfold, name, entry, profile, files))
-            blocks.extend(
-                Block(free_name(source.prompt, taken), (*path, source.prompt), source)
-                for source in found or ()
-            )
-        elif name == "*":
-            problems.add(path, 'stands for all of a server; write "*": {upstream: NAME}')
-        else:
-            blocks.append(Block(name, path, entry))
-    return blocks
-
-
 def _unfold(
-    name: str, entry: AllListed, profile: ProfileSource, files: Files
-) -> list[PromptSource]:
-    """A block for each listed prompt that no other block has."""
+    profile: ProfileSource, files: Files, name: str, entry: AllListed
+) -> list[tuple[str, PromptSource]]:
+    """A name and a block for each listed prompt that no other block has."""
     if name != "*":
         raise Wrong((), "lacks prompt; add it")
     listed = files.listing(find_server(entry.upstream, profile)).prompts
@@ -91,10 +66,10 @@ def _unfold(
             raise Wrong((), f"the listed {prompt[:200]!r} cannot be a prompt's name here; {fix}")
     names = [prompt for prompt in listed if prompt not in bound]
     rows = [{"upstream": entry.upstream, "prompt": prompt} for prompt in names]
-    return [PromptSource.model_validate(row) for row in rows]
+    return [(row["prompt"], PromptSource.model_validate(row)) for row in rows]
 
 
-def _build(block: Block, profile: ProfileSource, files: Files) -> Prompt:
+def _build(block: Block[PromptSource], profile: ProfileSource, files: Files) -> Prompt:
     return make_prompt(block, files.listing(find_server(block.source.upstream, profile)).prompts)
 
 

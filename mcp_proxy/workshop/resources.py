@@ -15,25 +15,17 @@ from mcp_proxy.core.reading import APP_SCHEME
 from mcp_proxy.core.text import hidden_character
 from mcp_proxy.core.uri_template import compile_template, matches
 from mcp_proxy.workshop.argument_reference import Wrong
-from mcp_proxy.workshop.listed_part import free_name, is_name, named, shown_texts, with_icons
+from mcp_proxy.workshop.blocks import Block, unfold_blocks
+from mcp_proxy.workshop.listed_part import is_name, named, shown_texts, with_icons
 from mcp_proxy.workshop.listing import Listing
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.source_keys import AllListed, ProfileSource, ResourceSource
 from mcp_proxy.workshop.upstreams import Files, find_server
-from mcp_proxy.workshop.yaml_reader import Path
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\\]+")
 _MEDIA_TYPE = re.compile(r"[\x21-\x7e]{1,127}/[\x21-\x7e][\x20-\x7e]{0,126}")
 _RESOURCES_LINT = 200
 _NEAR = 3
-
-
-class Block(NamedTuple):
-    """One resource's block; `path` is where it stands, below `"*"` what that stands for."""
-
-    name: str
-    path: Path
-    source: ResourceSource
 
 
 class Listed(NamedTuple):
@@ -45,7 +37,8 @@ class Listed(NamedTuple):
 
 def build_resources(profile: ProfileSource, files: Files, problems: Problems) -> list[Resource]:
     """Every listed resource of the profile, in the source's order."""
-    blocks = _blocks(profile, files, problems)
+    unfold = partial(_unfold, profile, files)
+    blocks = unfold_blocks("resources", profile.resources, unfold, problems)
     made: dict[str, Resource] = {}
     for block in blocks:
         one = problems.attempt(block.path, partial(_build, block, profile, files))
@@ -104,7 +97,7 @@ def resource_entry(name: str, source: ResourceSource, listed: Listed) -> dict[st
     return entry
 
 
-def make_resource(block: Block, listing: Listing) -> Resource:
+def make_resource(block: Block[ResourceSource], listing: Listing) -> Resource:
     """The resource of one block. Raises Wrong for anything that does not fit the listing."""
     source = block.source
     check_uri(source.uri)
@@ -126,25 +119,8 @@ def make_resource(block: Block, listing: Listing) -> Resource:
     )
 
 
-def _blocks(profile: ProfileSource, files: Files, problems: Problems) -> list[Block]:
-    taken = set(profile.resources) - {"*"}
-    blocks: list[Block] = []
-    for name, entry in profile.resources.items():
-        path: Path = ("resources", name)
-        if isinstance(entry, AllListed):
-            found = problems.attempt(path, partial(_unfold, name, entry, profile, files))
-            blocks.extend(
-                Block(free_name(own, taken), (*path, own), one) for own, one in found or ()
-            )
-        elif name == "*":
-            problems.add(path, 'stands for all of a server; write "*": {upstream: NAME}')
-        else:
-            blocks.append(Block(name, path, entry))
-    return blocks
-
-
 def _unfold(
-    name: str, entry: AllListed, profile: ProfileSource, files: Files
+    profile: ProfileSource, files: Files, name: str, entry: AllListed
 ) -> list[tuple[str, ResourceSource]]:
     """A name and a block for each listed resource and template that no other block has."""
     if name != "*":
@@ -171,7 +147,7 @@ def _listed_name(uri: str, raw: dict[str, Any]) -> str:
     return str(name)
 
 
-def _build(block: Block, profile: ProfileSource, files: Files) -> Resource:
+def _build(block: Block[ResourceSource], profile: ProfileSource, files: Files) -> Resource:
     return make_resource(block, files.listing(find_server(block.source.upstream, profile)))
 
 

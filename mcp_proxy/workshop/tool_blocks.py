@@ -1,48 +1,28 @@
 """The tools of a source with `"*"` unfolded: a checked source in, one block for each tool out."""
 
 import re
+from collections.abc import ItemsView
 from functools import partial
-from typing import NamedTuple
 
 from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.blocks import Block, unfold_blocks
 from mcp_proxy.workshop.problems import Problems
-from mcp_proxy.workshop.source_keys import (
-    AllListed,
-    ProfileSource,
-    ToolSource,
-)
+from mcp_proxy.workshop.source_keys import AllListed, ProfileSource, ToolSource
 from mcp_proxy.workshop.tools_mcp import all_tools
 from mcp_proxy.workshop.upstream_source import TOOL_NAME
 from mcp_proxy.workshop.upstreams import Files, find_server
-from mcp_proxy.workshop.yaml_reader import Path
 
 
-class Block(NamedTuple):
-    """One tool's block; `path` is where it stands, below `"*"` what that stands for."""
-
-    name: str
-    path: Path
-    source: ToolSource
-
-
-def tool_blocks(profile: ProfileSource, files: Files, problems: Problems) -> list[Block]:
+def tool_blocks(
+    profile: ProfileSource, files: Files, problems: Problems
+) -> list[Block[ToolSource]]:
     """Every tool of the profile, in the source's order."""
-    blocks: list[Block] = []
-    for name, entry in profile.tools.items():
-        path: Path = ("tools", name)
-        if isinstance(entry, AllListed):
-            found = problems.attempt(path, partial(_unfold, name, entry, profile, files))
-            blocks.extend(Block(key, (*path, key), source) for key, source in (found or {}).items())
-        elif name == "*":
-            problems.add(path, 'stands for a whole gateway; write "*": {upstream: NAME}')
-        else:
-            blocks.append(Block(name, path, entry))
-    return blocks
+    return unfold_blocks("tools", profile.tools, partial(_unfold, profile, files), problems)
 
 
 def _unfold(
-    name: str, entry: AllListed, profile: ProfileSource, files: Files
-) -> dict[str, ToolSource]:
+    profile: ProfileSource, files: Files, name: str, entry: AllListed
+) -> ItemsView[str, ToolSource]:
     if name != "*":
         raise Wrong((), "lacks operation and effect; add both")
     upstream = find_server(entry.upstream, profile)
@@ -54,7 +34,7 @@ def _unfold(
     found = all_tools(entry.upstream, files.listing(upstream).tools, bound)
     for tool in found:
         _check_name(tool, profile)
-    return found
+    return found.items()
 
 
 def _check_name(name: str, profile: ProfileSource) -> None:

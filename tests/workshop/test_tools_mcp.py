@@ -106,7 +106,7 @@ def test_a_star_allows_all_and_sets_effects_from_the_hints(tmp_path: Path) -> No
         ('  "*": {upstream: shop}\n', "is a REST API; only kinds mcp and stdio"),
         ('  "*": {upstream: nope}\n', "nope is not among the upstreams"),
         ("  look: {upstream: gateway}\n", "lacks operation and effect"),
-        ('  "*": {upstream: gateway, operation: x, effect: read}\n', "stands for a whole gateway"),
+        ('  "*": {upstream: gateway, operation: x, effect: read}\n', "stands for all of a server"),
         (GATEWAY_TOOL.replace("look_up", "x"), "the listing has no tool x; it has look_up"),
         (GATEWAY_TOOL.replace("look_up", "wipe"), "the gateway lists no readOnlyHint"),
         (
