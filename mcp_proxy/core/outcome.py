@@ -22,6 +22,10 @@ _PASSED = frozenset((jsonrpc.INVALID_PARAMS, jsonrpc.RESOURCE_NOT_FOUND))
 _NO_SUCH = frozenset(("MCPX-D05", "MCPX-D09"))
 
 
+# Metadata that only this process may speak in.
+_OURS = "mcp-proxy/"
+
+
 class Result(NamedTuple):
     """A result in modern form; `error` is the MCPX id of what failed here, if any."""
 
@@ -67,7 +71,11 @@ def ended(admitted: Admitted | Rejected, *, is_tool: bool) -> End:
     """What the result rules made of an answer."""
     if isinstance(admitted, Rejected):
         return failed(admitted.id, admitted.text, is_tool=is_tool)
-    return Result(admitted.result, admitted.error)
+    value = admitted.result
+    if isinstance(value.get("_meta"), dict):
+        said = {key: row for key, row in value["_meta"].items() if not key.startswith(_OURS)}
+        value = {**value, "_meta": said}
+    return Result(value, admitted.error)
 
 
 def unanswered(failure: Failure, *, is_tool: bool, is_modern: bool) -> End:
@@ -96,7 +104,7 @@ def unlogged(end: End, why: str, error_id: str) -> End:
     if "content" in value:
         value = {**value, "content": [*value["content"], {"type": "text", "text": note}]}
     else:
-        value = {**value, "_meta": {**value.get("_meta", {}), "mcp-proxy/note": note}}
+        value = {**value, "_meta": {**value.get("_meta", {}), f"{_OURS}note": note}}
     return Result(value, error_id)
 
 
