@@ -68,7 +68,8 @@ def choose_drafts(drafts: list[Draft], build: Callable[[Draft], None]) -> list[D
         else:
             chosen.append(draft)
     if not chosen:
-        raise SourceError("MCPX-B02", f"No operation can be made a tool: {reason}.")
+        told = one_sentence(reason, _DESCRIPTION_CHARS)
+        raise SourceError("MCPX-B02", f"No operation can be made a tool: {told}.")
     return chosen
 
 

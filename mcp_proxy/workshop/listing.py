@@ -75,7 +75,7 @@ def parse_listing(data: bytes, path: str) -> Listing:
         raise _malformed(path, 'it has no list under "tools"')
     unknown = sorted(value.keys() - _KEYS.keys() - {"ui"})
     if unknown:
-        raise _malformed(path, f"it holds {unknown[0]!r}, which no listing has")
+        raise _malformed(path, f"it holds {one_sentence(unknown[0], 100)}, which no listing has")
     tools, resources, templates, prompts = (
         _entries(value.get(name, []), name, path) for name in _KEYS
     )

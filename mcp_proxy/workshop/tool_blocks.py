@@ -38,8 +38,8 @@ def _unfold(
 
 
 def _check_name(name: str, profile: ProfileSource) -> None:
-    fix = f"name it in the source: NAME: {{operation: {name}, ...}}"
+    fix = "name it in the source: NAME: {upstream: ..., operation: ...}"
     if name in profile.tools:
         raise Wrong((), f"the gateway's {name} has the name of another tool here; {fix}")
     if not re.fullmatch(TOOL_NAME, name):
-        raise Wrong((), f"the gateway's {name!r} cannot be a tool's name here; {fix}")
+        raise Wrong((), f"the gateway's {name[:200]!r} cannot be a tool's name here; {fix}")

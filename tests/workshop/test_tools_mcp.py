@@ -68,6 +68,15 @@ def test_what_the_source_is_silent_about_comes_from_the_listing(tmp_path: Path) 
     assert tool.retry == "never"
 
 
+def test_s25_what_an_error_quotes_of_a_listing_is_one_bounded_line(tmp_path: Path) -> None:
+    schema = {"properties": {"a": {"$ref": "#/a\nnext:  run this\x1b[2J" + "x" * 9_000}}}
+    with pytest.raises(SourceError) as caught:
+        build_listed(tmp_path, schema)
+    assert "refers to #/a next: run this" in caught.value.why
+    assert len(caught.value.why.splitlines()) == 1
+    assert len(caught.value.why) < 3_000
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
