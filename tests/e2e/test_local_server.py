@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -91,9 +92,17 @@ def local(tmp_path: Path) -> Local:
 
 def is_gone(pid: int, within_s: float = 6.0) -> bool:
     until = time.monotonic() + within_s
-    while psutil.pid_exists(pid) and time.monotonic() < until:
+    while runs(pid) and time.monotonic() < until:
         time.sleep(0.05)
-    return not psutil.pid_exists(pid)
+    return not runs(pid)
+
+
+def runs(pid: int) -> bool:
+    """An orphan that has ended may wait for whoever adopted it."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
@@ -164,6 +173,27 @@ def test_s13_a_server_ends_when_the_sidecar_is_killed(local: Local) -> None:
         pid = json.loads(text_of(client.call("where", {})))["pid"]
         client.process.kill()
         assert is_gone(pid)
+
+
+@pytest.mark.parametrize("how", ["input", "signal", "stopped"])
+def test_s13_neither_a_stubborn_server_nor_what_it_started_outlives_us(
+    local: Local, how: str
+) -> None:
+    local.install("legacy", more=", stubborn")
+    local.trust()
+    with local.serve() as client:
+        pid = json.loads(text_of(client.call("where", {})))["pid"]
+        (started,) = psutil.Process(pid).children()
+        if how == "signal":
+            client.process.send_signal(signal.SIGTERM)
+            client.process.wait(10)
+        else:
+            if how == "stopped":
+                psutil.Process(pid).suspend()
+            assert client.end() == 0
+        # Nothing is left to do for anybody else.
+        assert (is_gone(pid, 1), is_gone(started.pid, 1)) == (True, True)
+        assert b"Traceback" not in client.stderr
 
 
 def test_doctor_names_what_a_local_server_lacks_and_then_asks_it(local: Local) -> None:

@@ -110,6 +110,9 @@ def answer(era, message):
 
 def main():
     era = sys.argv[1]
+    if "stubborn" in sys.argv:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as what it starts does too
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     is_first = True
     for line in iter(sys.stdin.readline, ""):
         message = json.loads(line)

@@ -16,7 +16,6 @@ from edges.fakes_legacy import (
     done,
     event,
 )
-from edges.fakes_mcp import error
 from edges.test_mcp_duplex import Ear, FakeChannel, Table, run, settle
 
 from mcp_proxy.core.answer import Wishes
@@ -298,19 +297,5 @@ def test_a_closed_gateway_opens_nothing_any_more() -> None:
         with pytest.raises(Broken):
             await gateway.ask(tool(), Trip(5))
         assert channel.opened == 0
-
-    asyncio.run(main())
-
-
-def test_error_codes_of_one_call_leave_the_waiting_ones_answered() -> None:
-    """An era that is given up while another call waits for its session fails that call aloud."""
-
-    async def odd(_server: Any, heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
-        return error(heard, -32021)
-
-    async def main() -> None:
-        async with Run(LegacyServer(odd)) as run:
-            with pytest.raises(Broken):
-                await run.ask({})
 
     asyncio.run(main())

@@ -384,6 +384,34 @@ def test_an_end_that_is_cut_short_kills_at_once() -> None:
     run(work)
 
 
+def test_an_end_that_is_cut_short_before_the_server_s_turn_kills_it_too() -> None:
+    async def work(upstream: McpUpstream, _source: Source) -> int:
+        await told(upstream, "stubborn")
+        where = await told(upstream, "where")
+        stuck = asyncio.Event()
+
+        async def listen(*_: object) -> None:
+            try:
+                await stuck.wait()
+            except asyncio.CancelledError:
+                await stuck.wait()
+                raise
+
+        gateway = upstream._gateway
+        setattr(gateway, "listen", listen)  # noqa: B010
+        upstream.watch(frozenset(), frozenset(), lambda _change: None)
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await upstream.close()
+        assert ends(where["pid"], 1.0)
+        assert not os.path.exists(where["cwd"])
+        stuck.set()
+        return 0
+
+    run(work)
+
+
 def test_s13_a_command_trusted_no_longer_ends_its_server() -> None:
     async def work(upstream: McpUpstream, source: Source) -> Answer:
         pid = (await told(upstream, "where"))["pid"]
