@@ -27,6 +27,7 @@ class Limits:
     deadline_default_ms: int = 50_000
     deadline_max_ms: int = 230_000
     progress_every_ms: int = 15_000
+    progress_events: int = 10_000
     keychain_deadline_ms: int = 10_000
     calls_in_flight: int = 128
     batch_messages: int = 128

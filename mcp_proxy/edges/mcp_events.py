@@ -22,6 +22,7 @@ class CallEvents:
         self._emit = emit
         self._limits = limits
         self._progress = -math.inf
+        self._progress_left = limits.progress_events
         self._log_bytes = 0
 
     def hear(self, message: dict[str, Any], request_id: int) -> None:
@@ -39,8 +40,9 @@ class CallEvents:
         if type(token) is not int or token != request_id or progress is None:
             return
         # The specification lets it only grow; a client may rely on that.
-        if progress > self._progress:
+        if progress > self._progress and self._progress_left:
             self._progress = progress
+            self._progress_left -= 1
             total, message = _number(params.get("total")), self._text(params.get("message"))
             self._emit(Progress(progress, total, message))
 

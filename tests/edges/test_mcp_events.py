@@ -32,6 +32,15 @@ def test_s14_a_log_message_above_the_bound_is_dropped() -> None:
     assert heard({"a": ["x" * LIMITS.log_bytes]}) == []
 
 
+def test_s14_progress_is_bounded_in_number() -> None:
+    events: list[Event] = []
+    call = CallEvents(ALL, Wishes({}, progress=True), events.append, LIMITS)
+    for progress in range(LIMITS.progress_events + 2):
+        params = {"progressToken": 1, "progress": progress}
+        call.hear({"method": "notifications/progress", "params": params}, 1)
+    assert len(events) == LIMITS.progress_events
+
+
 def said(features: tuple[str, ...], wishes: Wishes) -> list[Event]:
     """What is handed on of a progress note and one log message of each of three levels."""
     events: list[Event] = []
