@@ -83,7 +83,7 @@ class Child(asyncio.SubprocessProtocol):
         self._lines = Lines()
         self._stderr = bytearray()
         self._echo_bytes = _ECHO_BYTES * len(secret)
-        self._is_cut = self._is_ending = False
+        self._is_cut = self._is_ending = self._has_exited = False
         self._done = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -154,6 +154,7 @@ class Child(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """What it left behind in its group ends too, so that the pipes close."""
         self._signal("SIGKILL")
+        self._has_exited = True
         asyncio.get_running_loop().call_later(_REST_S, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -197,7 +198,7 @@ class Child(asyncio.SubprocessProtocol):
     def _signal(self, name: str) -> None:
         """To its whole group: what it started ends with it (on Windows, to it alone)."""
         # A group that is gone may have given its number to another.
-        if self._transport is None or self._done.is_set():
+        if self._transport is None or self._has_exited:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if sys.platform == "win32":

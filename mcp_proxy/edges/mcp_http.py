@@ -68,9 +68,10 @@ class HttpWire:
             return read_result(answer.result(), self.limits, 200), {}
         finally:
             del self._elsewhere[request_id]
-            if not posting.done():
-                posting.cancel()
-                await asyncio.wait({posting})
+            posting.cancel()
+            await asyncio.wait({posting})
+            if not posting.cancelled():
+                posting.exception()  # which may have come too late to be told
 
     async def _post(
         self, message: dict[str, Any], headers: Headers, listener: Listener, trip: Trip

@@ -150,6 +150,7 @@ class LegacySessions:
 
     async def _leave(self, session: LegacySession) -> None:
         """Its failure changes nothing: what it served is over."""
+        session.gone = True
         if session.id is not None:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(ASIDE_DEADLINE_S):

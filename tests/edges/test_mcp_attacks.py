@@ -299,3 +299,22 @@ def test_a_closed_gateway_opens_nothing_any_more() -> None:
         assert channel.opened == 0
 
     asyncio.run(main())
+
+
+def test_a_question_that_outlives_its_session_is_answered_nowhere() -> None:
+    async def stream(_server: Any, _heard: Heard, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + event(asking("early", **NAME)))
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        limits = LIMITS._replace(question_waits_ms=100)
+        async with Run(LegacyServer(done, stream), limits=limits) as run:
+            await run.era.begin(ALL)
+            await asyncio.sleep(0.05)
+            await run.era.close()
+            await asyncio.sleep(0.15)
+            assert run.server.deleted == ["session-1"]
+            assert [row for row in run.server.posted if "method" not in row] == []
+
+    asyncio.run(main())
