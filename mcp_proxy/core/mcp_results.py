@@ -1,7 +1,8 @@
 """A gateway's tools/call result, block by block: kinds, order and unknown fields are kept.
 
 Under `pick` and `strip` the text blocks beside `structuredContent` are rewritten from it: they
-repeat it (MCP, "Structured Content") and would otherwise say what the profile leaves out.
+repeat it (MCP, "Structured Content") and would otherwise say what the profile leaves out. Under
+`pick` metadata and unknown fields, of the result and of its blocks, are left out with the rest.
 """
 
 from typing import Any
@@ -18,6 +19,10 @@ Block = dict[str, Any]
 
 # Of other kinds it is not known where they hold what a profile leaves out.
 _BESIDE_A_PICK = frozenset({"text", "image", "audio", "resource_link"})
+_KEPT_BY_A_PICK = frozenset({"resultType", "content", "structuredContent", "isError"})
+_KEPT_OF_A_BLOCK = frozenset(
+    ("type", "text", "data", "mimeType", "annotations", "uri", "name", "title", "description")
+)
 
 
 def result_of_mcp(result: dict[str, Any], rules: ResultRules, schema: Schema | None) -> Sized:
@@ -32,8 +37,17 @@ def result_of_mcp(result: dict[str, Any], rules: ResultRules, schema: Schema | N
             made["structuredContent"] = picked(made["structuredContent"], rules)
     elif wants_json(rules, schema):
         _shape(made, rules, schema)
-    value, data = clean_json(made)
+    value, data = clean_json(_bare(made) if rules.pick else made)
     return value, len(data)
+
+
+def _bare(made: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: item for key, item in made.items() if key in _KEPT_BY_A_PICK}
+    kept["content"] = [
+        {key: item for key, item in block.items() if key in _KEPT_OF_A_BLOCK}
+        for block in made["content"]
+    ]
+    return kept
 
 
 def _blocks(result: dict[str, Any]) -> list[Block]:

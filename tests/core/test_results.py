@@ -311,6 +311,18 @@ def test_an_embedded_resource_does_not_slip_past_a_pick() -> None:
     assert resource in admitted(answer)["content"]
 
 
+def test_metadata_does_not_slip_past_a_pick() -> None:
+    whole = {"data": {"id": 1, "secret": 2}}
+    block = {"type": "text", "text": "x", "_meta": whole, "more": whole}
+    answer = mcp(block, structuredContent=whole, _meta=whole, more=whole)
+    assert admitted(answer, PICK) == {
+        "content": [{"type": "text", "text": '{"data":{"id":1}}'}],
+        "structuredContent": {"data": {"id": 1}},
+    }
+    failed = admitted(mcp(block, _meta=whole, isError=True), PICK)
+    assert failed == {"content": [{"type": "text", "text": "x"}], "isError": True}
+
+
 @pytest.mark.parametrize("kind", ["text ", "html", "resource2"])
 def test_a_block_of_an_unknown_kind_does_not_slip_past_a_pick(kind: str) -> None:
     answer = mcp({"type": kind, "text": "secret"}, structuredContent=ANSWER)
