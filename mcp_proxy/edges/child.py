@@ -116,11 +116,13 @@ class Child(asyncio.SubprocessProtocol):
         self._is_ending = True
         self._writable.set()
         self._signal("SIGKILL")
-        self._close()
+        _remove(self._folder)
 
     async def killed(self) -> None:
         """Wait until it has gone, but not for long."""
-        await self._gone(_TERM_GRACE_S)
+        # Closed sooner, the transport could take the exit code from whoever waits for it.
+        if not await self._gone(_TERM_GRACE_S):
+            self._close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As asyncio calls it."""
