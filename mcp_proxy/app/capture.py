@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.seen import PINNED_KEYS
@@ -15,6 +16,7 @@ from mcp_proxy.edges.executables import find_executable
 from mcp_proxy.edges.files import write_given
 from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.places import find_home
+from mcp_proxy.edges.settings import read_settings, settings_path
 from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
 from mcp_proxy.edges.upstream_stdio import stdio_upstream
 from mcp_proxy.errors import CredentialError, SourceError
@@ -84,7 +86,15 @@ def _spec(source: Source, name: str, upstream: ListedSource) -> UpstreamSpec:
 
 
 def _remote(spec: UpstreamSpec, profile: str) -> McpUpstream:
-    authorizer = ProfileAuthorizer(profile, PINNED_KEYS, credential_store(find_home()))
+    home = find_home()
+    try:
+        parse_url(spec.url, localhost=read_settings(home).localhost)
+    except ValueError as error:
+        where = settings_path(home)
+        mend = f"in {where} write `[network]` and below it `localhost = true`, or use 127.0.0.1"
+        why = f"{spec.url} cannot be asked from here. {error}"
+        raise SourceError("MCPX-B01", why, mend) from None
+    authorizer = ProfileAuthorizer(profile, PINNED_KEYS, credential_store(home))
     return http_upstream(spec, authorizer, LIMITS)
 
 

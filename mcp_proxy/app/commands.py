@@ -16,7 +16,7 @@ from mcp_proxy.core.command import (
     check_command,
     check_spec,
     command_digest,
-    variables,
+    environment,
 )
 from mcp_proxy.core.package_runner import check_versions, find_runner
 from mcp_proxy.core.profile import UpstreamSpec
@@ -75,7 +75,7 @@ def prepare(profile: str, upstream: str) -> Candidate:
         raise UsageError("MCPX-W01", str(error), mend) from None
     check_executable(executable)
     root = root_text(read_records(home)[profile].root)
-    record = Command(root, executable, spec.command, variables(spec))
+    record = Command(root, executable, spec.command, environment(spec))
     variable = "" if spec.auth is None else spec.auth.name
     fetches = find_runner(spec.command) is not None
     before = read_commands(home).get(place)
@@ -100,7 +100,7 @@ def trust(candidate: Candidate, *, unasked: bool) -> list[Missing]:
         upstream=candidate.place.upstream,
         executable=record.executable,
         digest=command_digest(record),
-        environment=" ".join(record.environment),
+        environment=" ".join(word.partition("=")[0] for word in record.environment),
         yes=unasked,
     )
     put_command(home, candidate.place, record)

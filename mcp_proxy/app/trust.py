@@ -16,11 +16,18 @@ _KEY_FILE_BYTES = 64 << 10
 def read_key(line_or_file: str, scopes: str) -> TrustedKey:
     """A key line, or a file that holds exactly one, with `scopes` separated by commas.
 
+    A key that is trusted here already keeps what it may sign.
+
     Raises:
         UsageError: W01 no key line, or a scope that is no name and no prefix with `*`.
+        ProfileError: P15.
+        HomeError: H01 to H03.
     """
     line = parse_key_line(_find_line(line_or_file))
-    profiles = tuple(dict.fromkeys(scope.strip() for scope in scopes.split(",")))
+    home = find_home()
+    held = read_keys(home).get(key_id(line.public)) if home.id else None
+    asked = [scope.strip() for scope in scopes.split(",")]
+    profiles = tuple(dict.fromkeys((*(held.profiles if held else ()), *asked)))
     for scope in profiles:
         if not is_scope(scope):
             raise UsageError(
@@ -33,7 +40,7 @@ def read_key(line_or_file: str, scopes: str) -> TrustedKey:
 
 
 def add(key: TrustedKey, *, unasked: bool) -> TrustedKey | None:
-    """Trusts the key for its scope; the entry it replaces, if any. `unasked`: nobody confirmed.
+    """Trusts the key for its scope; the entry there was, if any. `unasked`: nobody confirmed.
 
     Raises:
         AuditError: A01, and nothing is changed.

@@ -43,7 +43,10 @@ _ALLOWED = frozenset({"PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONIOENCODING"})
 
 
 class Command(NamedTuple):
-    """One record. `root` is the profile's trust root in one word; `environment` names, sorted."""
+    """One record. `root` is the profile's trust root in one word.
+
+    `environment`, sorted: NAME=value of the profile's constants, NAME of the credential's variable.
+    """
 
     root: str
     executable: str
@@ -68,12 +71,10 @@ class Place(NamedTuple):
         return f"mcp-proxy trust command {self.profile} {self.upstream}"
 
 
-def variables(spec: UpstreamSpec) -> tuple[str, ...]:
-    """The names, sorted, of what the profile adds to the server's environment."""
-    names = [name for name, _ in spec.environment]
-    if spec.auth is not None:
-        names.append(spec.auth.name)
-    return tuple(sorted(names))
+def environment(spec: UpstreamSpec) -> tuple[str, ...]:
+    """What a record holds of it: a server told to go elsewhere would take its secret there."""
+    constants = [f"{name}={value}" for name, value in spec.environment]
+    return tuple(sorted([*constants, *([] if spec.auth is None else [spec.auth.name])]))
 
 
 def is_variable(name: str) -> bool:
@@ -102,7 +103,8 @@ def check_spec(spec: UpstreamSpec) -> None:
 
 
 def _check_variables(spec: UpstreamSpec) -> None:
-    names = variables(spec)
+    own = [] if spec.auth is None else [spec.auth.name]
+    names = [*(name for name, _ in spec.environment), *own]
     for name in names:
         if not is_variable(name):
             raise ValueError(f"It sets the variable {name[:64]!r}, which no profile may set.")
@@ -125,7 +127,7 @@ def check_command(record: Command | None, spec: UpstreamSpec, root: str, place: 
             for what, held, named in (
                 ("trust root", record.root, root),
                 ("command", record.argv, spec.command),
-                ("environment names", record.environment, variables(spec)),
+                ("environment", record.environment, environment(spec)),
             )
             if held != named
         ),
@@ -138,7 +140,7 @@ def check_command(record: Command | None, spec: UpstreamSpec, root: str, place: 
 
 
 def command_digest(record: Command) -> str:
-    """SHA-256 in hex of what a credential is bound to: executable, argv, environment names."""
+    """SHA-256 in hex of what a credential is bound to: executable, argv, environment."""
     return sha256_hex(
         canonical(
             {

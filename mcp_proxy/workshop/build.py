@@ -202,7 +202,8 @@ def _tool(block: Block[ToolSource], profile: ProfileSource, files: Files) -> Bui
         operation = files.document(upstream).operation(block.source.operation)
         return rest_tool(block.name, block.source, operation)
     listed = files.listing(upstream).tools
-    return mcp_tool(block.name, block.source, listed, apps="apps" in upstream.features)
+    apps, as_listed = "apps" in upstream.features, "*" in block.path
+    return mcp_tool(block.name, block.source, listed, apps=apps, as_listed=as_listed)
 
 
 def _lint(one: BuiltTool, profile: str) -> list[str]:

@@ -21,12 +21,13 @@ _ANNOTATIONS = {
 class Shown(NamedTuple):
     """What the model reads of a tool beside its schemas; `title` "" where there is none.
 
+    `description` is None where it may be missing.
     `ui` is for the client: the tool's app (MCP Apps), None where there is none.
     """
 
     name: str
     title: str
-    description: str
+    description: str | None
     icons: list[dict[str, Any]]
     ui: dict[str, Any] | None = None
 
@@ -39,14 +40,15 @@ def list_entry(
     Raises:
         Wrong: no description, a text or schema too long, or a character that cannot be seen (S25).
     """
-    if not shown.description.strip():
+    if shown.description is not None and not shown.description.strip():
         raise Wrong((), "description: is missing; say what the tool does and what it needs")
-    check_length(shown.description, LIMITS.description_bytes, "description")
+    check_length(shown.description or "", LIMITS.description_bytes, "description")
     check_length(shown.title, LIMITS.description_bytes, "title")
     entry: dict[str, Any] = {"name": shown.name}
     if shown.title:
         entry["title"] = shown.title
-    entry["description"] = shown.description
+    if shown.description is not None:
+        entry["description"] = shown.description
     entry["inputSchema"] = model_facing(enforced)
     if output is not None:
         entry["outputSchema"] = output

@@ -20,13 +20,24 @@ from mcp_proxy.workshop.result_rules import result_rules
 from mcp_proxy.workshop.source_keys import ToolSource
 from mcp_proxy.workshop.tools_rest import BuiltTool
 
+_UNDESCRIBED = "has no description; a model has to guess what it does"
+
 
 class Unusable(Wrong):
     """The listed tool is none that a client may use; the source is not to blame."""
 
 
-def mcp_tool(name: str, source: ToolSource, listing: Entries, *, apps: bool = False) -> BuiltTool:
+def mcp_tool(
+    name: str,
+    source: ToolSource,
+    listing: Entries,
+    *,
+    apps: bool = False,
+    as_listed: bool = False,
+) -> BuiltTool:
     """The tool `name` on the listed tool that `source.operation` names; `apps` publishes its app.
+
+    `as_listed`: nobody has looked at it (`"*"`), so it may lack a description, with a warning.
 
     Raises:
         Unusable: its inputSchema refers to elsewhere, or its x-mcp-header is none.
@@ -61,9 +72,18 @@ def mcp_tool(name: str, source: ToolSource, listing: Entries, *, apps: bool = Fa
         channels=approval_channels(source.approval),
         retry="never",
     )
+    shown = _shown(name, source, listed, apps=apps, as_listed=as_listed)
+    warnings = [] if shown.description is not None else [_UNDESCRIBED]
+    entry = list_entry(shown, source.effect, arguments.enforced, results.output)
+    return BuiltTool(tool, entry, warnings)
+
+
+def _shown(
+    name: str, source: ToolSource, listed: ListedTool, *, apps: bool, as_listed: bool
+) -> Shown:
     title, text = source.title or listed.title, source.description or listed.description
-    shown = Shown(name, title, text, listed.icons, listed.ui if apps else None)
-    return BuiltTool(tool, list_entry(shown, source.effect, arguments.enforced, results.output), [])
+    description = None if as_listed and not text.strip() else text
+    return Shown(name, title, description, listed.icons, listed.ui if apps else None)
 
 
 def all_tools(upstream: str, listing: Entries, bound: set[str]) -> dict[str, ToolSource]:

@@ -25,7 +25,8 @@ def upstream_spec(source: RestSource | ListedSource) -> UpstreamSpec:
     if isinstance(source, StdioSource):
         return _local_spec(source)
     try:
-        origin, path = parse_url(source.url)
+        # Whether plain http to localhost may be used is each machine's to say, when it is used.
+        origin, path = parse_url(source.url, localhost=True)
     except ValueError as error:
         raise Wrong(("url",), str(error)) from None
     auth = _auth(source.auth)

@@ -171,7 +171,7 @@ def test_the_record_is_listed_and_removed(
         "root": "keys",
         "executable": program,
         "argv": ["server", "--root", "/data"],
-        "environment": ["FILES_TOKEN", "MODE"],
+        "environment": ["FILES_TOKEN", "MODE=strict"],
         "problem": None,
     }
     assert run("trust", "list") == 0

@@ -50,11 +50,11 @@ def test_key_is_trusted_for_its_scope_and_logged(home: Home) -> None:
     }
 
 
-def test_adding_again_replaces_the_scope(home: Home) -> None:
+def test_adding_again_adds_to_the_scope(home: Home) -> None:
     trust.add(trust.read_key(LINE, "billing"), unasked=False)
     before = trust.add(trust.read_key(LINE, "support"), unasked=False)
     assert before == trusted(SEED, "billing")
-    assert trust.list_keys() == [trusted(SEED, "support")]
+    assert trust.list_keys() == [trusted(SEED, "billing", "support")]
 
 
 def test_key_line_is_found_in_a_file(tmp_path: os.PathLike[str]) -> None:

@@ -12,10 +12,10 @@ from mcp_proxy.core.command import (
     check_command,
     check_spec,
     command_digest,
+    environment,
     is_variable,
     parse_command,
     plain_command,
-    variables,
 )
 from mcp_proxy.core.profile import Auth, UpstreamSpec
 from mcp_proxy.errors import ProfileError
@@ -24,13 +24,13 @@ AUTH = Auth("env", "files", "TOKEN")
 SPEC = UpstreamSpec(
     "stdio", "", AUTH, 1_000, (), (), ("server", "--root", "/data"), (("MODE", "strict"),)
 )
-RECORD = Command("keys", "/opt/bin/server", SPEC.command, ("MODE", "TOKEN"))
+RECORD = Command("keys", "/opt/bin/server", SPEC.command, environment(SPEC))
 PLACE = Place("billing", "files")
 
 
 def test_a_record_of_exactly_the_profile_s_command_counts() -> None:
     assert check_command(RECORD, SPEC, "keys", PLACE) is RECORD
-    assert variables(SPEC) == ("MODE", "TOKEN")
+    assert environment(SPEC) == ("MODE=strict", "TOKEN")
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,10 @@ def test_a_record_of_exactly_the_profile_s_command_counts() -> None:
         (RECORD, SPEC._replace(command=("server", "--root /data")), "keys", "command"),
         (RECORD, SPEC._replace(command=("Server", "--root", "/data")), "keys", "command"),
         (RECORD._replace(argv=("*",)), SPEC, "keys", "command"),
-        (RECORD, SPEC._replace(auth=None), "keys", "environment names"),
-        (RECORD, SPEC._replace(auth=AUTH._replace(name="KEY")), "keys", "environment names"),
-        (RECORD, SPEC._replace(environment=()), "keys", "environment names"),
+        (RECORD, SPEC._replace(auth=None), "keys", "environment"),
+        (RECORD, SPEC._replace(auth=AUTH._replace(name="KEY")), "keys", "environment"),
+        (RECORD, SPEC._replace(environment=()), "keys", "environment"),
+        (RECORD, SPEC._replace(environment=(("MODE", "lax"),)), "keys", "environment"),
         (RECORD, SPEC._replace(environment=(("MODE", "a"), ("X", "b"))), "keys", "environment"),
     ],
 )
@@ -118,7 +119,7 @@ def test_the_digest_covers_program_words_and_names() -> None:
     assert len(digests) == 4
     assert command_digest(RECORD) == command_digest(RECORD._replace(root="another"))
     text = (
-        '{"argv":["server","--root","/data"],"environment":["MODE","TOKEN"],'
+        '{"argv":["server","--root","/data"],"environment":["MODE=strict","TOKEN"],'
         '"executable":"/opt/bin/server"}'
     )
     assert command_digest(RECORD) == hashlib.sha256(text.encode()).hexdigest()

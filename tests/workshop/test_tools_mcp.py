@@ -327,3 +327,15 @@ def test_a_name_that_no_client_takes_must_be_given(tmp_path: Path) -> None:
 def test_schemas_without_references_are_kept_word_for_word() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "enum": ["$ref"]}}}
     assert read_schema(schema) == (schema, {})
+
+
+def test_a_star_publishes_a_tool_without_a_description_and_says_so(tmp_path: Path) -> None:
+    bare = {"name": "bare", "inputSchema": {"type": "object"}}
+    write_files(tmp_path, listing={"tools": [bare]})
+    built = build_tools(tmp_path, '  "*": {upstream: gateway}\n')
+    assert any("bare" in line and "has no description" in line for line in built.warnings)
+    (entry,) = json.loads(parse_payload(built.payload, "", "").tools_json)
+    assert entry["name"] == "bare"
+    assert "description" not in entry
+    block = "  bare: {upstream: gateway, operation: bare, effect: write}\n"
+    assert "description: is missing" in refusal(tmp_path, block)
