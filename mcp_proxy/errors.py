@@ -71,6 +71,10 @@ CATALOG: dict[str, Entry] = {
         "the upstream asked for what it may not ask for", "mcp-proxy profile show NAME"
     ),
     "MCPX-D09": Entry("the request state is none that was given here", "make the request again"),
+    "MCPX-D10": Entry(
+        "the upstream keeps the tool from a client that can do so little",
+        "mcp-proxy profile show NAME",
+    ),
     # upstream
     "MCPX-U01": Entry("the upstream cannot be reached", "mcp-proxy doctor"),
     "MCPX-U02": Entry("the deadline passed", "try again, or ask for less"),

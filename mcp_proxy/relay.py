@@ -26,7 +26,7 @@ from mcp_proxy.core.plan import Going, Label, Plan, Ready, Refused
 from mcp_proxy.core.planning import Planner
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.request import Outgoing
-from mcp_proxy.core.turn import FIRST, Turn, drop
+from mcp_proxy.core.turn import FIRST, REPEAT, Turn, drop, is_repeatable
 from mcp_proxy.core.wishes import wishes
 from mcp_proxy.errors import AuditError
 
@@ -151,11 +151,14 @@ class Road:
             planned, turn = self._claimed(planned, params)
         while True:
             met = await self._leg(planned, turn, caller)
-            if not isinstance(met, Asking):
+            if met is None:
+                planned, turn = self._plan(method, params, caller), REPEAT
+            elif not isinstance(met, Asking):
                 return met
-            if not caller.waits:
+            elif not caller.waits:
                 return self._park(met)
-            planned, turn = await self._asked(method, params, met, caller)
+            else:
+                planned, turn = await self._asked(method, params, met, caller)
 
     def _plan(self, method: str, params: dict[str, Any], caller: Caller) -> Plan:
         made = self._planner.plan(method, params, caller.capabilities, self._now_s())
@@ -164,8 +167,8 @@ class Road:
             return planning.refuse(made, Deny("MCPX-D04", "calls in flight", text))
         return made
 
-    async def _leg(self, planned: Plan, turn: Turn, caller: Caller) -> End | Asking:
-        """One trip to the upstream and back; where it is not made, what is parked is dropped."""
+    async def _leg(self, planned: Plan, turn: Turn, caller: Caller) -> End | Asking | None:
+        """One trip there and back, None for once more; if not made, what is parked is dropped."""
         decided: int | End | None = None
         try:
             decided = await self._decided(planned, caller)
@@ -201,7 +204,9 @@ class Road:
             self._log.cancelled(number, "no")
             raise
 
-    async def _send(self, number: int, going: Going, turn: Turn, caller: Caller) -> End | Asking:
+    async def _send(
+        self, number: int, going: Going, turn: Turn, caller: Caller
+    ) -> End | Asking | None:
         began_s = time.monotonic()
         answer: Answer | None = None
         try:
@@ -225,7 +230,7 @@ class Road:
             return Asking(going, Turn(turn.leg + 1, answer.parked, met.asked), number)
         await drop(answer)
         assert end is not None  # noqa: S101  (only questions have none)
-        return end
+        return None if is_repeatable(answer, turn) else end
 
     async def _answer(self, going: Going, turn: Turn, caller: Caller) -> Answer:
         def emit(event: Event) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from core.tool_samples import REST
-from road_world import World, text_of
+from road_world import SAID, World, text_of
 
 from mcp_proxy.app.call import NoCaller
 from mcp_proxy.core.answer import Failure, Log, Progress, Sent
@@ -269,3 +269,19 @@ def test_s25_what_an_upstream_says_meanwhile_is_cleaned() -> None:
         "info", "abc", {"k": ["abc"]}
     )
     assert clean_event(Log("info", None, None)) == Log("info", None, None)
+
+
+GONE = Failure("MCPX-U01", "The session has ended.", "yes", 404, renewed=True)
+
+
+def test_s16_a_call_whose_session_has_ended_is_decided_again_and_made_once_more() -> None:
+    assert drive(World(GONE, SAID), "look") == [
+        *("drift look", "log decided allow", "upstream look", "log answered error MCPX-U01"),
+        *("drift look", "log decided allow", "upstream look", "log answered ok", "reply"),
+    ]
+
+
+def test_a_session_that_ends_again_ends_the_call() -> None:
+    world = World(GONE, GONE, SAID)
+    assert drive(world, "look")[-2:] == ["log answered error MCPX-U01", "reply MCPX-U01"]
+    assert world.trace.count("upstream look") == 2

@@ -261,7 +261,7 @@ def _withheld(tool: Tool) -> Deny:
         f"The call was not made. {tool.upstream} does not offer {tool.name} to this client, which "
         f"declares less than the profile's features for {tool.upstream} name."
     )
-    return Deny("MCPX-D06", "drift", text)
+    return Deny("MCPX-D10", "drift", text)
 
 
 def _names(tools: frozenset[str]) -> str:

@@ -74,8 +74,8 @@ class Machinery(NamedTuple):
 
     async def close(self) -> None:
         """Close every connection, and end what was started; cut short after `grace_s`, kill it."""
-        await self.drift.close()
-        await asyncio.gather(*(item.close() for item in self.upstreams.values()))
+        upstreams = (item.close() for item in self.upstreams.values())
+        await asyncio.gather(self.drift.close(), *upstreams)
 
 
 def build_machinery(

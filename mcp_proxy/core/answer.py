@@ -27,6 +27,7 @@ class Failure(NamedTuple):
     """No usable answer. `text` is one clean sentence; `sent` says whether the call left us.
 
     `error` is the upstream's own JSON-RPC error, where that is what it answered with.
+    `renewed`: its session had ended, nothing was done, and in a new one the call can be made.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Failure(NamedTuple):
     sent: Sent
     status: int | None = None
     error: Told | None = None
+    renewed: bool = False
 
 
 class Question(NamedTuple):

@@ -51,6 +51,20 @@ _SPEAKER = re.compile(
     r"^[\s<\[({*#>-]*(?:system|assistant|sidecar)[\s\])}*>]*[:\]>]",
     re.IGNORECASE | re.MULTILINE,
 )
+# "Do not give us your PIN or other secrets": a warning, if its clause wants nothing after all.
+_GIVING = (
+    r"(?:give|enter|share|provide|include|type|put|write|send|submit|tell|reveal|disclose|paste)"
+)
+_WARNING = re.compile(
+    rf"(?:\(|^|[.!?;]\s)\s*(?:please\s+)?(?:do\s+not|don['\u2019]t|never)\s+(?:ever\s+)?{_GIVING}\b"
+    r"(?P<what>[^().!?;:\n]{0,200})(?=[).!?;]|$)",
+    re.IGNORECASE,
+)
+_AFTER_ALL = re.compile(
+    rf"\b(?:{_GIVING}|need|want|use|ask|here|below|but|except|only|other\s+than|unless|until|"
+    r"instead|yet|it|them|wrong|invalid|fake|old|someone|others?['\u2019]s?|anyone)\b",
+    re.IGNORECASE,
+)
 _COUNTED = re.compile(r"\b(?:max|maximum|number of|how many) tokens\b")
 
 
@@ -72,8 +86,8 @@ def without_reserved(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def asks_for_secret(value: Any) -> bool:
-    """Whether a text or name in a cleaned JSON value speaks of a secret."""
-    return any(_names_secret(text) for text in strings_in(value))
+    """Whether a text or name in a cleaned JSON value speaks of a secret, save to warn of it."""
+    return any(_names_secret(_WARNING.sub(_warned, text)) for text in strings_in(value))
 
 
 def imitates_us(value: Any) -> bool:
@@ -101,6 +115,11 @@ def strings_in(value: Any) -> Iterator[str]:
             stack += item
         elif isinstance(item, dict):
             stack += [*item.keys(), *item.values()]
+
+
+def _warned(found: re.Match[str]) -> str:
+    """Nothing of a clause that only warns; all of one that asks in the same breath."""
+    return found[0] if _AFTER_ALL.search(found["what"]) else " "
 
 
 def _names_secret(text: str) -> bool:

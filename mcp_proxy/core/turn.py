@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from mcp_proxy.core.answer import Answer, Parked, Question, Questions, Reply
+from mcp_proxy.core.answer import Answer, Failure, Parked, Question, Questions, Reply
 
 
 class Turn(NamedTuple):
-    """Leg number `leg`, from 1. `asked` are the questions that `replies` answer."""
+    """Leg number `leg`, from 1. `asked` are the questions that `replies` answer.
+
+    `is_repeat`: the same call once more, in a new session of its upstream.
+    """
 
     leg: int = 1
     parked: Parked | None = None
     asked: Mapping[str, Question] = {}
     replies: Mapping[str, Reply] = {}
+    is_repeat: bool = False
 
     async def drop(self) -> None:
         """It is not sent after all."""
@@ -21,6 +25,12 @@ class Turn(NamedTuple):
 
 
 FIRST = Turn()
+REPEAT = Turn(is_repeat=True)
+
+
+def is_repeatable(answer: Answer | None, turn: Turn) -> bool:
+    """Whether the call can be made once more, when it has been decided again (S16)."""
+    return isinstance(answer, Failure) and answer.renewed and not turn.is_repeat
 
 
 async def drop(answer: Answer | None) -> None:

@@ -22,7 +22,8 @@ class Broken(UpstreamError):
     `status` is the HTTP status if there was one. `again` says what a repetition would risk:
     nothing (`unsent`), doing it twice (`lost`), coming too early (`busy`, with `wait_s` if the
     upstream gave a time), or that it would be pointless (`never`). `told` is the JSON-RPC error,
-    where that is what came. `over`: what was agreed on ended with its channel.
+    where that is what came. `over`: what was agreed on ended with its channel. `renewed`: nothing
+    was done, for the session had ended; another one can be opened.
     """
 
     told: Told | None = None
@@ -36,6 +37,7 @@ class Broken(UpstreamError):
         again: Again = "never",
         wait_s: float | None = None,
         over: bool = False,
+        renewed: bool = False,
     ) -> None:
         """`why` is one whole sentence without upstream secrets."""
         super().__init__(id, why)
@@ -43,6 +45,7 @@ class Broken(UpstreamError):
         self.again: Again = again
         self.wait_s = wait_s
         self.over = over
+        self.renewed = renewed
 
 
 class Trip:
@@ -78,7 +81,7 @@ async def settle(work: Callable[[Trip], Awaitable[Answer]], deadline_s: float) -
         async with asyncio.timeout(deadline_s):
             return await work(trip)
     except Broken as broken:
-        return Failure(broken.id, broken.why, trip.sent, broken.status, broken.told)
+        return Failure(broken.id, broken.why, trip.sent, broken.status, broken.told, broken.renewed)
     except McpProxyError as error:
         command = f" The person at this machine can run: {error.next}" if error.next else ""
         return Failure(error.id, error.why + command, trip.sent)

@@ -68,7 +68,11 @@ class LegacyEra:
                 self._sessions.retire(session)
                 raise
             self._sessions.forget(session)
-        # 404 for a session means that the request was not processed: once more is safe.
+        # 404 for a session means that the request was not processed: once more is safe. A tool may
+        # be another one in a new session, so its call is decided again first (S16).
+        if ask.method == "tools/call":
+            text = "The upstream's session has ended; the call was not made. Make it again."
+            raise Broken("MCPX-U01", text, status=404, renewed=True)
         return await self._ask(ask, await self._sessions.get(ask.wishes.capabilities), trip)
 
     async def listen(self, wanted: Wanted, ready: Callable[[], None], heard: Heard) -> None:

@@ -350,7 +350,7 @@ def test_a_tool_that_is_listed_to_abler_clients_alone_has_not_drifted(
         world.gateway.says = {"pay": PAY}
         denied = await world.check("find")
         assert denied is not None
-        assert denied.id == "MCPX-D06"
+        assert denied.id == "MCPX-D10"
         assert "does not offer find to this client" in denied.text
         assert world.told.hidden == [{"find"}]
         assert (world.told.notes, lines) == ([], [])

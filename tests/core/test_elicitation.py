@@ -189,6 +189,36 @@ def test_s14_a_form_that_asks_for_a_secret_is_refused(text: str, place: str) -> 
     assert "secret" in refused(asked)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your favorite integer (do not give us your phone number, pin, or other sensitive info)",
+        "Do not enter your password.",
+        "Never share your PIN!",
+        "A note. Please don't type passwords",
+    ],
+)
+def test_a_warning_of_secrets_is_no_request_for_one(text: str) -> None:
+    admitted(form(fields={"x": {"type": "string", "description": text}}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do not share your password with others, enter it here",
+        "Do not give us anything but your PIN",
+        "Do not forget your password",
+        "Do not enter a wrong PIN",
+        "(do not enter your pin) your pin",
+        "Never give your password to others: the password",
+        "Do not enter your password, put the secret below",
+        "Do not send the old password",
+    ],
+)
+def test_s14_a_request_for_a_secret_that_begins_as_a_warning_is_refused(text: str) -> None:
+    assert "secret" in refused(form(fields={"x": {"type": "string", "description": text}}))
+
+
 def test_a_word_for_a_secret_in_a_form_that_takes_no_text_is_no_request() -> None:
     admitted(form("Your password has expired. Go on without?", {"go": {"type": "boolean"}}))
 

@@ -22,9 +22,6 @@ from e2e.everything import (
 pytestmark = pytest.mark.slow
 # What a request's era adds to its result; the server here is of the handshake era.
 ERA_FIELDS = {"resultType", "ttlMs", "cacheScope"}
-# S14: its form's texts name a PIN ("do not give us your ... pin"), and no form that speaks of a
-# secret reaches a person, whichever way it speaks of it.
-REFUSED = "trigger-elicitation-request"
 SERVER_KEY = "io.modelcontextprotocol/serverInfo"
 
 
@@ -87,21 +84,13 @@ def _unprefixed(params: dict[str, Any]) -> dict[str, Any]:
     return params if message is None else {**params, "message": message.partition(": ")[2]}
 
 
-@pytest.mark.parametrize("label", sorted(USES.keys() - {REFUSED}))
+@pytest.mark.parametrize("label", sorted(USES))
 def test_the_same_comes_through(both: Both, kind: str, label: str) -> None:
     direct, through = both.directly[label], as_direct(both.through[label])
     if label == "get-env" and kind != "mcp":
         # Another process than the one asked directly; a local one gets a fixed environment (S13).
         direct, through = _kinds(direct), _kinds(through)
     assert through == direct
-
-
-def test_s14_a_form_that_names_a_pin_reaches_nobody(both: Both) -> None:
-    assert both.directly[REFUSED]["asked"]
-    through = both.through[REFUSED]
-    assert through["asked"] == []
-    assert through["value"]["isError"] is True
-    assert "MCPX-D08" in through["value"]["content"][0]["text"]
 
 
 def _kinds(row: dict[str, Any]) -> dict[str, Any]:

@@ -246,12 +246,16 @@ def test_a_legacy_gateway_without_sessions_is_spoken_to():
     assert all(heard.method == "POST" for heard in run.server.heard)
 
 
-def test_a_forgotten_session_is_opened_anew_once_and_the_call_repeated():
+def test_s16_a_call_into_a_forgotten_session_is_decided_again_before_it_is_repeated():
     async def main() -> None:
         gateway = LegacyGateway()
         async with Run(gateway) as run:
             await run.call()
+            before = run.upstream.session
             gateway.sessions.clear()
+            answers = await asyncio.gather(run.call(), run.call(), run.call())
+            assert all(isinstance(answer, Failure) and answer.renewed for answer in answers)
+            assert run.upstream.session is not before
             answers = await asyncio.gather(run.call(), run.call(), run.call())
             assert all(answer == McpAnswer(RESULT) for answer in answers)
         assert gateway.opened == 2
