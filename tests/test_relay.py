@@ -276,12 +276,23 @@ GONE = Failure("MCPX-U01", "The session has ended.", "yes", 404, renewed=True)
 
 def test_s16_a_call_whose_session_has_ended_is_decided_again_and_made_once_more() -> None:
     assert drive(World(GONE, SAID), "look") == [
-        *("drift look", "log decided allow", "upstream look", "log answered error MCPX-U01"),
-        *("drift look", "log decided allow", "upstream look", "log answered ok", "reply"),
+        *(
+            "drift look",
+            "log decided allow",
+            "upstream tools/call upstream_tool",
+            "log answered error MCPX-U01",
+        ),
+        *(
+            "drift look",
+            "log decided allow",
+            "upstream tools/call upstream_tool",
+            "log answered ok",
+            "reply",
+        ),
     ]
 
 
 def test_a_session_that_ends_again_ends_the_call() -> None:
     world = World(GONE, GONE, SAID)
     assert drive(world, "look")[-2:] == ["log answered error MCPX-U01", "reply MCPX-U01"]
-    assert world.trace.count("upstream look") == 2
+    assert world.trace.count("upstream tools/call upstream_tool") == 2

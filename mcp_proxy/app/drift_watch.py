@@ -194,9 +194,9 @@ class DriftWatch:
         news = drifted - before
         if not news:
             return f"{upstream} declares {_names(before - drifted)} as before; on again."
-        verb = "is" if len(news) == 1 else "are"
+        off = "it is" if len(news) == 1 else "they are"
         return (
-            f"{upstream} no longer declares {_names(news)} as it did for the profile; {verb} off "
+            f"{upstream} no longer declares {_names(news)} as it did for the profile; {off} off "
             f"(MCPX-D06). Next: {self._command()}"
         )
 

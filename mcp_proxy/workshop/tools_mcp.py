@@ -107,7 +107,7 @@ def _declared_effect(raw: dict[str, object]) -> str:
 
 def _check_effect(source: ToolSource, listed: ListedTool) -> None:
     if source.effect == "read" and not listed.reads and not source.effect_reason:
-        text = "read needs an effect_reason: the gateway lists no readOnlyHint"
+        text = "read needs an effect_reason: the server lists no readOnlyHint"
         raise Wrong(("effect",), text)
 
 

@@ -117,7 +117,7 @@ def test_a_star_allows_all_and_sets_effects_from_the_hints(tmp_path: Path) -> No
         ("  look: {upstream: gateway}\n", "lacks operation and effect"),
         ('  "*": {upstream: gateway, operation: x, effect: read}\n', "stands for all of a server"),
         (GATEWAY_TOOL.replace("look_up", "x"), "the listing has no tool x; it has look_up"),
-        (GATEWAY_TOOL.replace("look_up", "wipe"), "the gateway lists no readOnlyHint"),
+        (GATEWAY_TOOL.replace("look_up", "wipe"), "the server lists no readOnlyHint"),
         (
             GATEWAY_TOOL.replace("look:", "wipe:") + '  "*": {upstream: gateway}\n',
             "the gateway's wipe has the name of another tool here",
