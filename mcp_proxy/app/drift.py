@@ -13,8 +13,8 @@ from mcp_proxy.app.world import build_machinery
 from mcp_proxy.core import strict_json
 from mcp_proxy.core.drift import Declared, Difference, differences, drifted_tools, state_of
 from mcp_proxy.core.offer import Refusal
-from mcp_proxy.core.profile import McpTemplate, Profile, Tool
-from mcp_proxy.core.profile_lines import parse_tool
+from mcp_proxy.core.profile import Bound, Profile
+from mcp_proxy.core.profile_lines import parse_bound
 from mcp_proxy.core.session import Session
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.core.wishes import full_wishes
@@ -65,7 +65,8 @@ def examine(name: str) -> list[UpstreamFinding]:
     generation = read_generation(home)
     profile = load_profile(home, name, clock.now_s())
     machinery = build_machinery(home, profile, generation, Session(Refusal("", "", "")))
-    tools = [parse_tool(line, tool) for tool, line in profile.tool_lines.items()]
+    bound = (parse_bound(line, tool) for tool, line in profile.tool_lines.items())
+    tools = [tool for tool in bound if tool is not None]
 
     async def run() -> list[UpstreamFinding]:
         try:
@@ -81,7 +82,7 @@ def examine(name: str) -> list[UpstreamFinding]:
 
 
 async def _finding(
-    home: Home, profile: Profile, upstream: str, source: McpUpstream, tools: list[Tool]
+    home: Home, profile: Profile, upstream: str, source: McpUpstream, tools: list[Bound]
 ) -> UpstreamFinding:
     spec = profile.header.upstreams[upstream]
     deadline_s = spec.deadline_ms / 1000
@@ -101,8 +102,9 @@ async def _finding(
     return UpstreamFinding(upstream, (*found, *new))
 
 
-def _tool_finding(tool: Tool, declared: Declared, held: Any, row: Mapping[str, Any]) -> ToolFinding:
-    assert isinstance(tool.template, McpTemplate)  # noqa: S101  (its upstream is an MCP server)
+def _tool_finding(
+    tool: Bound, declared: Declared, held: Any, row: Mapping[str, Any]
+) -> ToolFinding:
     name, state = tool.template.tool, state_of(tool, declared)
     if state != "changed":
         return ToolFinding(tool.name, name, state)
@@ -115,7 +117,7 @@ def _tool_finding(tool: Tool, declared: Declared, held: Any, row: Mapping[str, A
 
 
 def _record(
-    home: Home, profile: Profile, upstream: str, tools: list[Tool], declared: Declared
+    home: Home, profile: Profile, upstream: str, tools: list[Bound], declared: Declared
 ) -> None:
     """The verdict as serve would keep it; logged where it is another than before."""
     name = profile.header.profile
@@ -127,8 +129,6 @@ def _record(
         admin_log.record(home, "profile drift", **facts)
         verdicts.record_drifted(home, name, profile.digest, upstream, drifted)
     matching = {
-        tool.name: declared[tool.template.tool]
-        for tool in tools
-        if isinstance(tool.template, McpTemplate) and tool.name not in drifted
+        tool.name: declared[tool.template.tool] for tool in tools if tool.name not in drifted
     }
     verdicts.record_declared(home, name, profile.digest, upstream, matching)

@@ -15,8 +15,8 @@ from mcp_proxy.core.drift import drifted_tools
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.plan import Ready
 from mcp_proxy.core.policy import Deny
-from mcp_proxy.core.profile import McpTemplate, Profile, Tool
-from mcp_proxy.core.profile_lines import parse_tool
+from mcp_proxy.core.profile import Bound, McpTemplate, Profile, Tool
+from mcp_proxy.core.profile_lines import parse_bound
 from mcp_proxy.core.wishes import full_wishes, wishes
 from mcp_proxy.edges import verdicts
 from mcp_proxy.edges.places import Home
@@ -86,7 +86,7 @@ class DriftWatch:
         self._withheld: dict[str, frozenset[str]] = {}
         self._wishes: dict[str, Wishes] = {}
         self._turns: dict[str, int] = {}
-        self._tools: tuple[Tool, ...] | None = None
+        self._tools: tuple[Bound, ...] | None = None
         self._keeping: set[asyncio.Task[None]] = set()
         self._writing = asyncio.Lock()
 
@@ -121,7 +121,9 @@ class DriftWatch:
             flight = SingleFlight(lambda: self._judge(upstream))
             self._flights[upstream] = flight
         held = flight.found()
-        if held is not None and not (held.wishes == able and self._holds(held, upstream)):
+        if held is not None:
+            if held.wishes == able and self._holds(held, upstream):
+                return held
             flight.forget(held)
         self._wishes[upstream] = able
         verdict = await flight.get()
@@ -164,10 +166,10 @@ class DriftWatch:
         """Half of a call's: the call itself has to be answered in its time too."""
         return self._profile.header.upstreams[upstream].deadline_ms / 2000
 
-    def _tools_of(self, upstream: str) -> tuple[Tool, ...]:
+    def _tools_of(self, upstream: str) -> tuple[Bound, ...]:
         if self._tools is None:
-            lines = self._profile.tool_lines.items()
-            self._tools = tuple(parse_tool(line, name) for name, line in lines)
+            found = (parse_bound(line, name) for name, line in self._profile.tool_lines.items())
+            self._tools = tuple(tool for tool in found if tool is not None)
         return tuple(tool for tool in self._tools if tool.upstream == upstream)
 
     def _take(
@@ -203,7 +205,7 @@ class DriftWatch:
     def _keep(
         self,
         upstream: str,
-        tools: tuple[Tool, ...],
+        tools: tuple[Bound, ...],
         drifted: frozenset[str],
         declared: Mapping[str, dict[str, Any]],
         *,
@@ -211,9 +213,7 @@ class DriftWatch:
     ) -> None:
         """Write down what other processes, and the command, need; no call waits for it."""
         entries = {
-            tool.name: declared[tool.template.tool]
-            for tool in tools
-            if isinstance(tool.template, McpTemplate) and tool.name not in drifted
+            tool.name: declared[tool.template.tool] for tool in tools if tool.name not in drifted
         }
         place = (self._home, self._name, self._profile.digest, upstream)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from mcp_proxy.core.fingerprint import canonical, fingerprint
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.profile import McpTemplate, Tool
+from mcp_proxy.core.profile import Bound
 from mcp_proxy.core.text import one_sentence
 
 State = Literal["unchanged", "changed", "gone"]
@@ -26,12 +26,11 @@ class Difference(NamedTuple):
     now: str | None
 
 
-def state_of(tool: Tool, declared: Declared) -> State:
+def state_of(tool: Bound, declared: Declared) -> State:
     """Whether a gateway's tool stands in a listing as it did for the profile.
 
     A declaration that has no fingerprint (a number that JSON does not have) is a changed one.
     """
-    assert isinstance(tool.template, McpTemplate)  # noqa: S101  (the caller has looked)
     entry = declared.get(tool.template.tool)
     if entry is None:
         return "gone"
@@ -48,7 +47,7 @@ class Drifted(NamedTuple):
     gone: frozenset[str]
 
 
-def drifted_tools(tools: Iterable[Tool], declared: Declared) -> Drifted:
+def drifted_tools(tools: Iterable[Bound], declared: Declared) -> Drifted:
     """The gateway's tools that are not declared as they were."""
     states = {tool.name: state_of(tool, declared) for tool in tools}
     changed, gone = (

@@ -19,7 +19,7 @@ def fingerprint(tool: dict[str, Any]) -> str:
 
 def canonical(value: Any) -> bytes:
     """The canonical JSON bytes that a fingerprint is taken of; raises ValueError for NaN."""
-    ordered = _ordered(whole_numbers(value))
+    ordered = _ordered(value)
     text = json.dumps(
         ordered, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
@@ -27,10 +27,12 @@ def canonical(value: Any) -> bytes:
 
 
 def _ordered(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
     if isinstance(value, list):
         return [_ordered(item) for item in value]
     if not isinstance(value, dict):
-        return value
+        return whole_numbers(value)
     row = {key: _ordered(item) for key, item in value.items()}
     names = row.get("required")
     if isinstance(names, list) and all(isinstance(name, str) for name in names):

@@ -143,6 +143,14 @@ class Tool(NamedTuple):
     channels: tuple[str, ...] = ()
 
 
+class Bound(NamedTuple):
+    """A tool's binding to an MCP upstream alone: all that finding drift needs of it."""
+
+    name: str
+    upstream: str
+    template: McpTemplate
+
+
 class Resource(NamedTuple):
     """A resource, or a template of such, with its `entry` in the list that it stands in.
 

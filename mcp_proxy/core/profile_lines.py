@@ -25,6 +25,7 @@ from mcp_proxy.core.profile import (
     ArgumentRule,
     AuditRules,
     Auth,
+    Bound,
     Header,
     McpTemplate,
     Profile,
@@ -108,6 +109,15 @@ def parse_tool(line: bytes, name: str) -> Tool:
             for item in as_strings(row["channels"], "channels")
         ),
     )
+
+
+def parse_bound(line: bytes, name: str) -> Bound | None:
+    """A tool's binding to an MCP upstream, None for a REST tool. Raises ProfileError P09, P10."""
+    row = as_mapping(as_json(line), f"tool {name}")
+    template = _parse_template(row.get("template"))
+    if not isinstance(template, McpTemplate):
+        return None
+    return Bound(name, as_string(row.get("upstream"), "upstream"), template)
 
 
 def parse_resource(line: bytes, name: str) -> Resource:

@@ -6,6 +6,7 @@ A list of words finds the careless and stops the plain attack; it is no proof of
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from mcp_proxy.core import secret_words
@@ -31,7 +32,9 @@ _LOOKALIKES = str.maketrans(
     for number in range(26)
 }
 _OUR_NAME = re.compile(r"mcp[\W_]*+proxy|mcpx", re.IGNORECASE)
-_IMITATIONS = re.compile(
+
+# Long patterns stay text until their first use, which few sessions come to.
+_IMITATIONS = (
     r"type the (?:amount|name)|type \w+(?: \w+){0,3} to (?:confirm|approve)"
     r"|needs? (?:a |your |the )?(?:person ?s |human |user ?s )?approval"
     r"|(?:waiting|asks?|asking|ask you|request(?:s|ed)?|required?) (?:for )?(?:your |an )?approval"
@@ -47,23 +50,18 @@ _IMITATIONS = re.compile(
     r"|(?:^|this is (?:a|an|the) )(?:system|security) (?:message|prompt|notice|alert)"
     r"|your (?:ai )?(?:client|assistant|sidecar) (?:asks|needs|requires|wants|requests)"
 )
-_SPEAKER = re.compile(
-    r"^[\s<\[({*#>-]*(?:system|assistant|sidecar)[\s\])}*>]*[:\]>]",
-    re.IGNORECASE | re.MULTILINE,
-)
+_SPEAKER = r"(?im)^[\s<\[({*#>-]*(?:system|assistant|sidecar)[\s\])}*>]*[:\]>]"
 # "Do not give us your PIN or other secrets": a warning, if its clause wants nothing after all.
 _GIVING = (
     r"(?:give|enter|share|provide|include|type|put|write|send|submit|tell|reveal|disclose|paste)"
 )
-_WARNING = re.compile(
-    rf"(?:\(|^|[.!?;]\s)\s*(?:please\s+)?(?:do\s+not|don['\u2019]t|never)\s+(?:ever\s+)?{_GIVING}\b"
-    r"(?P<what>[^().!?;:\n]{0,200})(?=[).!?;]|$)",
-    re.IGNORECASE,
+_WARNING = (
+    r"(?i)(?:\(|^|[.!?;]\s)\s*(?:please\s+)?(?:do\s+not|don['\u2019]t|never)\s+(?:ever\s+)?"
+    rf"{_GIVING}\b(?P<what>[^().!?;:\n]{{0,200}})(?=[).!?;]|$)"
 )
-_AFTER_ALL = re.compile(
-    rf"\b(?:{_GIVING}|need|want|use|ask|here|below|but|except|only|other\s+than|unless|until|"
-    r"instead|yet|it|them|wrong|invalid|fake|old|someone|others?['\u2019]s?|anyone)\b",
-    re.IGNORECASE,
+_AFTER_ALL = (
+    rf"(?i)\b(?:{_GIVING}|need|want|use|ask|here|below|but|except|only|other\s+than|unless|until|"
+    r"instead|yet|it|them|wrong|invalid|fake|old|someone|others?['\u2019]s?|anyone)\b"
 )
 _COUNTED = re.compile(r"\b(?:max|maximum|number of|how many) tokens\b")
 
@@ -87,14 +85,14 @@ def without_reserved(params: dict[str, Any]) -> dict[str, Any]:
 
 def asks_for_secret(value: Any) -> bool:
     """Whether a text or name in a cleaned JSON value speaks of a secret, save to warn of it."""
-    return any(_names_secret(_WARNING.sub(_warned, text)) for text in strings_in(value))
+    return any(_names_secret(re.sub(_WARNING, _warned, text)) for text in strings_in(value))
 
 
 def imitates_us(value: Any) -> bool:
     """Whether a text in a cleaned JSON value could pass for a prompt of ours or the client's."""
     return any(
-        any(_SPEAKER.search(form) for form in (text, _plain(text).translate(_LOOKALIKES)))
-        or any(_OUR_NAME.search(form) or _IMITATIONS.search(form) for form in _forms(text))
+        any(re.search(_SPEAKER, form) for form in (text, _plain(text).translate(_LOOKALIKES)))
+        or any(_OUR_NAME.search(form) or re.search(_IMITATIONS, form) for form in _forms(text))
         for text in strings_in(value)
     )
 
@@ -119,16 +117,16 @@ def strings_in(value: Any) -> Iterator[str]:
 
 def _warned(found: re.Match[str]) -> str:
     """Nothing of a clause that only warns; all of one that asks in the same breath."""
-    return found[0] if _AFTER_ALL.search(found["what"]) else " "
+    return found[0] if re.search(_AFTER_ALL, found["what"]) else " "
 
 
 def _names_secret(text: str) -> bool:
     for form in _forms(text):
         counted = _COUNTED.sub(" ", form)
-        if not _SECRET_WORDS.isdisjoint(counted.split()):
+        if not _secret_words().isdisjoint(counted.split()):
             return True
         squeezed = counted.replace(" ", "")
-        if any(part in squeezed for part in _SECRET_PARTS):
+        if any(part in squeezed for part in _secret_parts()):
             return True
     return False
 
@@ -154,5 +152,11 @@ def _words(text: str) -> str:
     return " ".join(_WORD.findall(text))
 
 
-_SECRET_WORDS = frozenset(_words(_plain(word)) for word in secret_words.WORDS.split())
-_SECRET_PARTS = tuple(_words(_plain(part)).replace(" ", "") for part in secret_words.PARTS.split())
+@cache
+def _secret_words() -> frozenset[str]:
+    return frozenset(_words(_plain(word)) for word in secret_words.WORDS.split())
+
+
+@cache
+def _secret_parts() -> tuple[str, ...]:
+    return tuple(_words(_plain(part)).replace(" ", "") for part in secret_words.PARTS.split())
