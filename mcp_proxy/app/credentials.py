@@ -104,6 +104,7 @@ def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None
         try:
             store.put(wish.name, Item(binding, checked))
         except CredentialError as error:
+            _record(home, "credential set failed", wish, binding)
             mend = f"{_command(wish)} --from env:VAR, or mcp-proxy doctor"
             raise CredentialError(error.id, error.why, mend) from None
     return binding

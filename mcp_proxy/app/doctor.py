@@ -34,6 +34,7 @@ from mcp_proxy.edges.upstream_rest import RestUpstream
 from mcp_proxy.edges.upstream_stdio import stdio_upstream
 from mcp_proxy.errors import McpProxyError
 
+_REACH = "check that it runs, its address, the network and the certificate"
 _REACH_DEADLINE_S = 10.0
 _ADD_KEY = "mcp-proxy trust add KEY-LINE --profiles NAMES"
 
@@ -177,7 +178,9 @@ def _check_serve(name: str, profile: Profile) -> Check:
     if seen.problem is not None:
         return Check(what, False, f"{seen.problem} {seen.stderr}".strip(), "mcp-proxy profile list")
     if seen.tools != profile.header.tools:
-        return Check(what, False, "It lists other tools than the profile's.", None)
+        off = sorted(set(profile.header.tools) - set(seen.tools))
+        why = f"{len(off)} tools are off, for an upstream declares them otherwise: {', '.join(off)}"
+        return Check(what, False, why[:500], f"mcp-proxy profile drift {name}")
     return Check(what, True, f"{len(seen.tools)} tools listed in {seen.list_ms} ms, {seen.version}")
 
 
@@ -213,7 +216,8 @@ async def _check_upstream(
         try:
             tools = await gateway.declared(_REACH_DEADLINE_S, full_wishes(spec))
         except McpProxyError as error:
-            return _bad(what, error)
+            mend = _REACH if error.next == "mcp-proxy doctor" else error.next
+            return Check(what, False, str(error), mend)
         finally:
             await gateway.close()
         return Check(what, True, f"{spec.url or 'the local server'} lists {len(tools)} tools")
@@ -224,7 +228,7 @@ async def _check_upstream(
     await upstream.close()
     took = round((time.perf_counter() - began) * 1000)
     if isinstance(answer, Failure) and answer.status is None:
-        return Check(what, False, answer.text, "check the address, the network and the certificate")
+        return Check(what, False, answer.text, _REACH)
     return Check(what, True, f"{spec.url} answers HTTP in {took} ms")
 
 

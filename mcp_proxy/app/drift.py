@@ -20,7 +20,7 @@ from mcp_proxy.core.text import one_sentence
 from mcp_proxy.core.wishes import full_wishes
 from mcp_proxy.edges import clock, verdicts
 from mcp_proxy.edges.places import Home, find_home
-from mcp_proxy.edges.profile_store import load_profile, read_generation
+from mcp_proxy.edges.profile_store import bump_generation, load_profile, read_generation
 from mcp_proxy.edges.upstream_mcp import McpUpstream
 from mcp_proxy.errors import McpProxyError
 
@@ -128,6 +128,7 @@ def _record(
         facts = {"profile": name, "upstream": upstream, "drifted": " ".join(sorted(drifted))}
         admin_log.record(home, "profile drift", **facts)
         verdicts.record_drifted(home, name, profile.digest, upstream, drifted)
+        bump_generation(home)  # running processes look for themselves
     matching = {
         tool.name: declared[tool.template.tool] for tool in tools if tool.name not in drifted
     }

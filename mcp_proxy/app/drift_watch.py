@@ -159,7 +159,9 @@ class DriftWatch:
         drifted = found.changed | (found.gone - withheld)
         self._take(upstream, before, drifted, withheld)
         self._keep(upstream, tools, drifted | withheld, declared, changed=drifted != before)
-        until_s = self._now_s() + LIMITS.verdict_ms / 1000
+        # What is off is looked for again soon, so that a server put back is not waited for.
+        lasts_ms = LIMITS.listing_retry_ms if drifted or withheld else LIMITS.verdict_ms
+        until_s = self._now_s() + lasts_ms / 1000
         return Verdict(drifted, withheld, able, None, source.session, turn, until_s)
 
     def _deadline_s(self, upstream: str) -> float:

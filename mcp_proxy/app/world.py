@@ -88,6 +88,8 @@ def build_machinery(
     def changed() -> None:
         authorizer.forget()
         session.mark_stale()
+        for name in gateways:
+            drift.stale(name)
 
     contract = ProfileContract(home, profile, generation, changed)
     subject = Subject(header.profile, header.version, profile.digest)

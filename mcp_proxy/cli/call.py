@@ -91,10 +91,12 @@ def _exact(request: Outgoing, spec: UpstreamSpec | None) -> dict[str, Any]:
         body = None if request.body is None else request.body.decode()
         headers += [list(pair) for pair in request.headers]
         return {"method": request.method, "url": request.url, "headers": headers, "body": body}
-    params = request.params
+    body = json.dumps({"method": "tools/call", "params": request.params}, ensure_ascii=False)
+    if spec is not None and spec.kind == "stdio":
+        words = " ".join(map(render.quoted, spec.command))
+        return {"method": "stdin of", "url": words, "headers": [], "body": body}
     headers += [list(pair) for pair in request.headers]
     url = "" if spec is None else spec.url
-    body = json.dumps({"method": "tools/call", "params": params}, ensure_ascii=False)
     return {"method": "POST", "url": url, "headers": headers, "body": body}
 
 

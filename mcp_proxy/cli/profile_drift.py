@@ -46,6 +46,11 @@ def _tell(found: list[UpstreamFinding]) -> None:
         for tool in item.tools:
             for line in _tool_lines(tool):
                 render.data(line)
+    if any(item.drifted for item in found):
+        render.say(
+            "To accept a change, its publisher raises `version` in the source, adapts what it says "
+            "of the tool, and runs: mcp-proxy profile build SOURCE.yaml --refresh, then sign."
+        )
 
 
 def _tool_lines(tool: ToolFinding) -> list[str]:

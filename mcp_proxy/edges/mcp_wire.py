@@ -169,4 +169,6 @@ def gateway_error(error: Any, status: int | None, limits: Limits) -> Broken:
     text = one_sentence(message if message.strip() else "no message", limits.upstream_message_chars)
     id_ = "MCPX-U05" if code in (HEADER_MISMATCH, UNSUPPORTED_VERSION) else "MCPX-U03"
     why = f"The gateway answered with error {code}: {text}"
+    if code == MISSING_CAPABILITY:
+        why = f"{why} (this client does not declare it, or the profile's features do not name it)"
     return GatewayError(id_, why, status=status, told=Told(code, message, error.get("data")))

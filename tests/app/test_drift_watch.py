@@ -379,3 +379,15 @@ def test_s16_a_changed_tool_has_drifted_for_every_client(
         assert len(lines) == 1
 
     play(home, scene)
+
+
+def test_a_server_that_was_put_back_is_not_waited_for(home: Home) -> None:
+    async def scene(world: World) -> None:
+        world.gateway.says = CHANGED
+        assert await world.refusal("find") == "MCPX-D06"
+        world.gateway.says = DECLARED
+        assert await world.refusal("find") == "MCPX-D06", "not at every call"
+        world.now_s += LIMITS.listing_retry_ms / 1000
+        assert await world.check("find") is None
+
+    play(home, scene)
