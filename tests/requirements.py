@@ -149,7 +149,7 @@ PROMISES = (
     ),
     Promise(
         "star",
-        "allows all of its kind that the listing holds and no other block names",
+        "allows all of its kind that one upstream's listing holds and no other block names",
         (
             "workshop/test_tools_mcp.py::test_a_star_allows_all_and_sets_effects_from_the_hints",
             "workshop/test_resources.py::test_a_star_leaves_out_what_has_a_block",

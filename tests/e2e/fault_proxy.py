@@ -27,10 +27,13 @@ class Answer(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes
 
-    def head(self, *, length: int | None = None, status: int = 0, kind: str = "") -> bytes:
-        """The head with a true length, unless another is wanted; connection kept."""
+    def head(
+        self, *, length: int | None = None, status: int = 0, kind: str = "", kept: bool = False
+    ) -> bytes:
+        """The head with a true length, unless another is wanted."""
         shown = [(k, v) for k, v in self.headers if k.lower() == "mcp-session-id"]
         rows = [("Content-Type", kind or self.kind), *shown]
+        rows += [] if kept else [("Connection", "close")]
         rows.append(("Content-Length", str(len(self.body) if length is None else length)))
         lines = "".join(f"{name}: {value}\r\n" for name, value in rows)
         return f"HTTP/1.1 {status or self.status} X\r\n{lines}\r\n".encode()
@@ -164,7 +167,7 @@ def redirect(target: str, code: int = 307) -> Fault:
 
     def fault(client: socket.socket, _answer: Answer) -> None:
         client.sendall(
-            f"HTTP/1.1 {code} X\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()
+            f"HTTP/1.1 {code} X\r\nLocation: {target}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
         )
 
     return fault
@@ -238,7 +241,7 @@ class FaultProxy:
         if armed is not None:
             armed[1](client, answer)
             return False
-        client.sendall(answer.head() + answer.body)
+        client.sendall(answer.head(kept=True) + answer.body)
         return True
 
     def _forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
