@@ -166,9 +166,8 @@ def redirect(target: str, code: int = 307) -> Fault:
     """Go elsewhere."""
 
     def fault(client: socket.socket, _answer: Answer) -> None:
-        client.sendall(
-            f"HTTP/1.1 {code} X\r\nLocation: {target}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode()
-        )
+        rows = f"Location: {target}\r\nConnection: close\r\nContent-Length: 0"
+        client.sendall(f"HTTP/1.1 {code} X\r\n{rows}\r\n\r\n".encode())
 
     return fault
 
