@@ -142,7 +142,7 @@ class World:
         if isinstance(broken, Exception):
             raise broken
         if broken is not None:
-            return broken  # type: ignore[no-any-return]
+            return broken
         if tool not in EFFECTS and tool not in GATE_EFFECTS:
             return Deny("MCPX-D05", "tools of the profile", f"Unknown tool: {tool[:80]}")
         expires_s = self.faults.get("expires_s")

@@ -30,7 +30,7 @@ def look(world: World, client: Client, road: Road | None = None, **params: Any) 
 
 def drive(play: Callable[[World], Awaitable[None]], **faults: Any) -> World:
     world = World(**faults)
-    asyncio.run(play(world))  # type: ignore[arg-type]
+    asyncio.run(play(world))
     return world
 
 

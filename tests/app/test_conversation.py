@@ -79,9 +79,9 @@ class Talk:
         self.watching = Watching()
         self.conversation = Conversation(
             self.session,
-            self.road,  # type: ignore[arg-type]
-            self.watching,  # type: ignore[arg-type]
-            self.log,  # type: ignore[arg-type]
+            self.road,
+            self.watching,
+            self.log,
             lambda line: self.sent.append(json.loads(line)),
         )
 

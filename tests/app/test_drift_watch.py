@@ -360,7 +360,9 @@ def test_a_tool_that_is_listed_to_abler_clients_alone_has_not_drifted(
         assert world.gateway.wished == [{}, {"sampling": {"tools": {}}}]
         world.gateway.says = {"pay": PAY}
         world.watch.stale("gateway")
-        assert "no longer declares find" in (await world.check("find", sampling={"tools": {}})).text  # type: ignore[union-attr]
+        gone = await world.check("find", sampling={"tools": {}})
+        assert gone is not None
+        assert "no longer declares find" in gone.text
         assert world.told.notes == [("tool drifted", "find")]
 
     play(home, scene)

@@ -46,7 +46,7 @@ async def use_everything(env: dict[str, str], calls: list[dict[str, Any]], mode:
     command, *arguments = home.SERVE
     async with Client(
         StdioServerParameters(command=command, args=arguments, env=env),
-        mode=mode,  # type: ignore[arg-type]
+        mode=mode,
         **Answering().callbacks(),
         read_timeout_seconds=30,
     ) as client:

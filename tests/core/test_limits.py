@@ -10,7 +10,7 @@ def test_a_bound_cannot_be_moved() -> None:
         with pytest.raises(AttributeError):
             limits.tools = 5
         with pytest.raises(AttributeError):
-            limits.of_tomorrow = 5  # type: ignore[attr-defined]
+            limits.of_tomorrow = 5
 
 
 def test_other_bounds_leave_the_first_as_they_are() -> None:

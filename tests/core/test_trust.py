@@ -31,7 +31,7 @@ def verify(
 
 def refusal(data: bytes, **more: object) -> str:
     with pytest.raises(ProfileError) as caught:
-        verify(data, **more)  # type: ignore[arg-type]
+        verify(data, **more)
     return caught.value.id
 
 

@@ -112,7 +112,7 @@ async def use_all(server: Any, mode: str) -> dict[str, Any]:
     answering = Answering()
     async with Client(
         server, mode=mode, **answering.callbacks(), read_timeout_seconds=20, cache=None
-    ) as client:  # type: ignore[arg-type]
+    ) as client:
         found: dict[str, Any] = {"listed": await _listed(client)}
         for label, use in USES.items():
             answering.asked.clear()

@@ -224,12 +224,12 @@ class FaultProxy:
 
     def _exchange(self, client: socket.socket, reader: object) -> bool:
         """One request and its answer; False when the connection has ended."""
-        line: bytes = reader.readline()  # type: ignore[attr-defined]
+        line: bytes = reader.readline()
         if not line:
             return False
         method, path, _ = line.decode().split(" ", 2)
-        headers = http.client.parse_headers(reader)  # type: ignore[arg-type]
-        body: bytes = reader.read(int(headers.get("content-length", "0")))  # type: ignore[attr-defined]
+        headers = http.client.parse_headers(reader)
+        body: bytes = reader.read(int(headers.get("content-length", "0")))
         with self._lock:
             self.seen.append((method, body))
             armed = self._fault if self._fault and self._fault[0] in body else None

@@ -28,7 +28,7 @@ def make_stage(folder: str, **env: str) -> Stage:
     kept = {name: os.environ[name] for name in KEPT if name in os.environ} | env
     kept["MCP_PROXY_HOME"] = os.path.join(folder, "home")
     kept["MATRIX_KEY"] = base64.b64encode(secrets.token_bytes(32)).decode()
-    stage = Stage(folder, kept, None, None, {}, Gate())  # type: ignore[arg-type]
+    stage = Stage(folder, kept, None, None, {}, Gate())
     with open(stage.path("matrix.tools.json"), "w", encoding="utf-8") as file:
         json.dump(listing(), file)
     stage.batch(("home", "init", stage.path("home")))

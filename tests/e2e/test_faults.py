@@ -85,7 +85,7 @@ def bad(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             api,
             network,
             tokens,
-            Gate(),  # type: ignore[arg-type]
+            Gate(),
         )
         stage.batch(*install_commands(stage, CHANGES))
         yield Bad(stage, network, elsewhere)

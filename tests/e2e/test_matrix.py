@@ -136,7 +136,7 @@ def client_era(request: pytest.FixtureRequest) -> str:
     ids="-".join,
 )
 def upstream(request: pytest.FixtureRequest) -> tuple[str, str]:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_an_early_answer_to_a_body_that_nobody_reads_is_read(hangs_up: bool):
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             nonlocal connections
             connections += 1
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.transport.pause_reading()
             writer.write(http(413, b"too large"))
             await writer.drain()
             if not hangs_up:

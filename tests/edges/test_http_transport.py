@@ -223,7 +223,7 @@ def test_an_answer_whose_end_is_here_already_leaves_its_connection():
             response = await transport.handle_async_request(request(server.url))
             await response.aclose()
             response = await transport.handle_async_request(request(server.url))
-            async for _ in response.stream:  # type: ignore[union-attr]
+            async for _ in response.stream:
                 break
             await response.aclose()
             await response.aclose()

@@ -28,7 +28,7 @@ def home(tmp_path: os.PathLike[str]) -> Home:
 
 
 def envelope(**more: object) -> bytes:
-    return sign_payload(payload(**more), SEED)  # type: ignore[arg-type]
+    return sign_payload(payload(**more), SEED)
 
 
 def test_first_install_into_an_empty_home(tmp_path: os.PathLike[str]) -> None:

@@ -290,7 +290,7 @@ def test_s9_a_stream_that_is_refused_or_redirected_is_not_opened(status: int):
         return http(status, location="https://evil.example/sse")
 
     async def main() -> None:
-        async with Run(refuse) as run:  # type: ignore[arg-type]
+        async with Run(refuse) as run:
             with pytest.raises(Broken) as caught:
                 await run.ask()
             assert caught.value.status == status

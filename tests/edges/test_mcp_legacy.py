@@ -10,6 +10,7 @@ from edges.fakes_legacy import (
     FEATURES,
     HEAD,
     RESULT,
+    Handler,
     LegacyServer,
     Run,
     answer,
@@ -591,13 +592,8 @@ def test_a_handshake_that_is_never_answered_holds_up_no_later_call():
     asyncio.run(main())
 
 
-def test_a_question_with_null_params_is_one_without():
-    async def asks(server: LegacyServer, heard: Heard, writer: asyncio.StreamWriter) -> None:
-        row = {"jsonrpc": "2.0", "id": 1, "method": "roots/list", "params": None}
-        writer.write(HEAD + event(row))
-        await server.reply(1)
-        writer.write(event(answer(heard)))
-        await writer.drain()
+def roots_alone_are_asked(asks: Handler) -> None:
+    """Of all that `asks` sends, the roots alone come to be asked, and the call ends well."""
 
     async def main() -> None:
         async with Run(LegacyServer(asks)) as run:
@@ -606,6 +602,17 @@ def test_a_question_with_null_params_is_one_without():
             assert await run.resume(halt, dict.fromkeys(halt.asked, ACCEPT)) == RESULT
 
     asyncio.run(main())
+
+
+def test_a_question_with_null_params_is_one_without():
+    async def asks(server: LegacyServer, heard: Heard, writer: asyncio.StreamWriter) -> None:
+        row = {"jsonrpc": "2.0", "id": 1, "method": "roots/list", "params": None}
+        writer.write(HEAD + event(row))
+        await server.reply(1)
+        writer.write(event(answer(heard)))
+        await writer.drain()
+
+    roots_alone_are_asked(asks)
 
 
 def test_a_question_taken_back_at_once_is_never_asked():
@@ -616,13 +623,7 @@ def test_a_question_taken_back_at_once_is_never_asked():
         writer.write(event(answer(heard)))
         await writer.drain()
 
-    async def main() -> None:
-        async with Run(LegacyServer(asks)) as run:
-            halt = await run.halted()
-            assert list(halt.asked.values()) == [Question("roots/list", {})]
-            assert await run.resume(halt, dict.fromkeys(halt.asked, ACCEPT)) == RESULT
-
-    asyncio.run(main())
+    roots_alone_are_asked(asks)
 
 
 def test_s14_a_question_that_waits_goes_to_no_call_that_did_not_declare_it():
