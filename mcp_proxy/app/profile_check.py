@@ -8,7 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from mcp_proxy.app.entry_check import check_listed, check_upstreams
-from mcp_proxy.core import strict_json
+from mcp_proxy.core.contents import parse_rows
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN, Profile, Tool, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_tool
@@ -52,24 +52,12 @@ def check_tools(profile: Profile) -> tuple[ToolSummary, ...]:
         raise _malformed("its name is no profile's name")
     check_upstreams(header)
     check_listed(profile)
-    rows = _listed(profile)
+    rows = parse_rows(profile)
     _check_visible(profile, rows)
     return tuple(
         _summarise(parse_tool(profile.tool_lines[name], name), rows[name], header.upstreams)
         for name in header.tools
     )
-
-
-def _listed(profile: Profile) -> dict[str, dict[str, Any]]:
-    """Line 2 by tool name: serve sends it as it is, so it must list exactly the header's tools."""
-    try:
-        rows = strict_json.loads(profile.tools_json)
-        names = tuple(row["name"] for row in rows)
-    except (ValueError, TypeError, KeyError):
-        raise _malformed("its tool list is not one") from None
-    if names != profile.header.tools:
-        raise _malformed("its tool list names other tools than its header")
-    return dict(zip(names, rows, strict=True))
 
 
 def _check_visible(profile: Profile, rows: dict[str, dict[str, Any]]) -> None:
