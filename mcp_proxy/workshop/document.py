@@ -8,8 +8,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.body import request_body
 from mcp_proxy.workshop.dialect import Translator
+from mcp_proxy.workshop.document_digest import Digests
+from mcp_proxy.workshop.document_summary import describe
 from mcp_proxy.workshop.operation import Operation, OperationName, Slot
 from mcp_proxy.workshop.parameters import parameter_slots
 from mcp_proxy.workshop.patterns import without_unreadable
@@ -54,6 +57,7 @@ class Document:
         self.title = info.text("title") if info is not None else ""
         self.servers = _servers(start)
         self._references = references
+        self._digests = Digests(references)
         self._paths = start.get("paths") or Node({}, start.file, start.name, "/paths")
         self._by_id: dict[str, list[tuple[str, str]]] | None = None
 
@@ -74,6 +78,33 @@ class Document:
         # A fragment only tells two operations of one path apart; it is never sent.
         sent = path.partition("#")[0]
         return self._build(method, sent, item, self._references.follow(item.child(method)))
+
+    def digest_of(self, selector: str) -> str:
+        """64 hex digits over the operation and all it reaches, its path's parameters too.
+
+        Raises SourceError as `operation` for a selector; what cannot be sent has a digest too.
+        """
+        method, path = self._find(selector)
+        item = self._item(path)
+        parameters = item.get("parameters")
+        place = Node([method, path], item.file, item.name, f"{method} {path}")
+        shared = [parameters] if parameters is not None else []
+        return self._digests.whole([place, item.child(method), *shared])
+
+    def described(self, selector: str) -> dict[str, Any]:
+        """The operation in brief, to tell what moved; its form is `document_summary.describe`'s.
+
+        `deprecated` is added, and `refused`: why no tool can be built of it, "" where one can.
+        Raises SourceError as `operation` for a selector alone.
+        """
+        method, path = self._find(selector)
+        node = self._references.follow(self._item(path).child(method))
+        base = {"arguments": {}, "response": "", "summary": node.text("summary")}
+        told = {**base, "deprecated": node.flag("deprecated"), "refused": ""}
+        try:
+            return {**told, **describe(self.operation(selector))}
+        except SourceError as error:
+            return {**told, "refused": error.why}
 
     def _item(self, path: str) -> Node:
         node = self._paths.get(path)
@@ -178,8 +209,16 @@ def _servers(start: Node) -> tuple[str, ...]:
 
 
 def _name(method: str, path: str, node: Node) -> OperationName:
-    summary, deprecated = node.text("summary"), node.flag("deprecated")
-    return OperationName(node.text("operationId"), method.upper(), path, summary, deprecated)
+    listed = node.get("tags")
+    return OperationName(
+        id=node.text("operationId"),
+        method=method.upper(),
+        path=path,
+        summary=node.text("summary"),
+        deprecated=node.flag("deprecated"),
+        description=node.text("description"),
+        tags=tuple(str(tag.value) for tag in listed.elements()) if listed is not None else (),
+    )
 
 
 def _check_path(node: Node, path: str) -> None:

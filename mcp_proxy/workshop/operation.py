@@ -13,6 +13,8 @@ class OperationName(NamedTuple):
     path: str
     summary: str
     deprecated: bool
+    description: str
+    tags: tuple[str, ...]
 
 
 class Slot(NamedTuple):

@@ -12,7 +12,12 @@ from mcp_proxy.workshop.operation import OperationName
 
 PATHS = {
     "/invoices": {
-        "get": {"operationId": "listInvoices", "summary": "List", "deprecated": True},
+        "get": {
+            "operationId": "listInvoices",
+            "summary": "List",
+            "deprecated": True,
+            "tags": ["money", "read"],
+        },
         "post": {"operationId": "createInvoice"},
     },
     "/invoices/{id}": {
@@ -57,10 +62,10 @@ def test_another_document_is_refused_with_its_place(
 
 def test_the_table_of_contents_names_every_operation(tmp_path: Any) -> None:
     assert open_document(tmp_path, spec(paths=PATHS)).operations() == [
-        OperationName("listInvoices", "GET", "/invoices", "List", True),
-        OperationName("createInvoice", "POST", "/invoices", "", False),
-        OperationName("", "GET", "/invoices/{id}", "One", False),
-        OperationName("refresh", "POST", "/token#refresh", "", False),
+        OperationName("listInvoices", "GET", "/invoices", "List", True, "", ("money", "read")),
+        OperationName("createInvoice", "POST", "/invoices", "", False, "", ()),
+        OperationName("", "GET", "/invoices/{id}", "One", False, "One\ninvoice", ()),
+        OperationName("refresh", "POST", "/token#refresh", "", False, "", ()),
     ]
 
 
