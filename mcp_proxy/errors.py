@@ -37,6 +37,38 @@ CATALOG: dict[str, Entry] = {
     "MCPX-P16": Entry(
         "a local server's command is not trusted here", "mcp-proxy trust command PROFILE UPSTREAM"
     ),
+    "MCPX-P17": Entry(
+        "another version than the one pinned here", "mcp-proxy profile install NAME@VERSION"
+    ),
+    "MCPX-P18": Entry(
+        "from a repository that is not trusted here for this name",
+        "mcp-proxy trust add-repository URL --root root.json",
+    ),
+    "MCPX-P19": Entry("withdrawn by its repository", "mcp-proxy profile update NAME"),
+    "MCPX-P20": Entry(
+        "not signed by a key that its repository lists for it", "mcp-proxy profile update NAME"
+    ),
+    "MCPX-P21": Entry(
+        "what its repository said of it has expired (freeze)", "mcp-proxy profile update NAME"
+    ),
+    "MCPX-P22": Entry("the repository went back to an older state", "tell the publisher"),
+    "MCPX-P23": Entry(
+        "the repository's files do not fit together (mix and match)", "tell the publisher"
+    ),
+    "MCPX-P24": Entry("the repository's metadata lack valid signatures", "tell the publisher"),
+    "MCPX-P25": Entry(
+        "the target's bytes are not those that were signed for", "tell the publisher"
+    ),
+    "MCPX-P26": Entry(
+        "the repository does not list or delegate this profile", "mcp-proxy trust list"
+    ),
+    "MCPX-P27": Entry("the repository sent more than it may", "tell the publisher"),
+    "MCPX-P28": Entry("older than its repository lets anyone pin", "mcp-proxy profile update NAME"),
+    "MCPX-P29": Entry("the machine's administrator does not allow it", "mcp-proxy doctor"),
+    "MCPX-P30": Entry(
+        "python-tuf, which reads repositories, is not installed",
+        "install mcp-proxy with its extra tuf",
+    ),
     # home and files
     "MCPX-H01": Entry("MCP_PROXY_HOME was not made on this machine", "mcp-proxy home init DIR"),
     "MCPX-H02": Entry("a file or folder is not safe to use", "mcp-proxy doctor"),

@@ -17,7 +17,7 @@ from mcp_proxy.core.profile import (
 from mcp_proxy.core.seen import PINNED_KEYS, Seen, dump_seen
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.strict_json import dumps
-from mcp_proxy.core.trust_store import TrustedKey, dump_trust_store, key_id
+from mcp_proxy.core.trust_store import TrustedKey, TrustStore, dump_trust_store, key_id
 from mcp_proxy.edges.files import ensure_folder, write_file
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.edges.profile_store import profile_path, records_path, trust_path
@@ -96,7 +96,7 @@ def installed_home(folder: str) -> Home:
     home = init_home(folder)
     data = payload()
     ensure_folder(os.path.dirname(profile_path(home, "billing")))
-    write_file(trust_path(home), dump_trust_store(keys()))
+    write_file(trust_path(home), dump_trust_store(TrustStore(keys(), {})))
     write_file(records_path(home), dump_seen({"billing": record(data)}))
     write_file(profile_path(home, "billing"), sign_payload(data, SEED))
     return home

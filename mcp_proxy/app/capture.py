@@ -10,12 +10,12 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import Secret
-from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.executables import find_executable
 from mcp_proxy.edges.files import write_given
 from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.places import find_home
+from mcp_proxy.edges.profile_store import root_of
 from mcp_proxy.edges.settings import read_settings, settings_path
 from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
 from mcp_proxy.edges.upstream_stdio import stdio_upstream
@@ -94,7 +94,7 @@ def _remote(spec: UpstreamSpec, profile: str) -> McpUpstream:
         mend = f"in {where} write `[network]` and below it `localhost = true`, or use 127.0.0.1"
         why = f"{spec.url} cannot be asked from here. {error}"
         raise SourceError("MCPX-B01", why, mend) from None
-    authorizer = ProfileAuthorizer(profile, PINNED_KEYS, credential_store(home))
+    authorizer = ProfileAuthorizer(profile, root_of(home, profile), credential_store(home))
     return http_upstream(spec, authorizer, LIMITS)
 
 

@@ -10,17 +10,14 @@ from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_prompt, parse_resource, parse_tool
 from mcp_proxy.core.reading import find_resource
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
-from mcp_proxy.core.seen import PINNED_KEYS
-from mcp_proxy.core.trust_store import may_sign
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.credentials import trusted_command
 from mcp_proxy.edges.places import Home
-from mcp_proxy.edges.profile_store import load_profile, read_generation, read_keys
+from mcp_proxy.edges.profile_store import check_held, load_profile, read_generation
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import McpProxyError, ProfileError
 
 _RULE = "profile in force"
-_ROOT = root_text(PINNED_KEYS)
 
 
 class ProfileContract:
@@ -89,10 +86,12 @@ class ProfileContract:
         held = self._profile
         try:
             found = load_profile(self._home, held.header.profile, now_s)
-            if found.header.version > held.header.version:
-                key = read_keys(self._home).get(held.signer)
-                if key is None or not may_sign(key, held.header.profile):
-                    raise ProfileError("MCPX-P03", "The profile's signer is no longer trusted.")
+            if found.root != held.root:
+                raise ProfileError(
+                    "MCPX-P14", "The profile's name has moved to another trust root."
+                )
+            if found.header.version != held.header.version:
+                check_held(self._home, held)
         except McpProxyError as error:
             return _deny(error)
         return None
@@ -157,7 +156,7 @@ class ProfileContract:
     def _check_command(self, upstream: str, spec: UpstreamSpec) -> None:
         """S13 before the decision; the edge asks again, with the secret, before each message."""
         place = Place(self._profile.header.profile, upstream)
-        trusted_command(read_settings(self._home), spec, place, _ROOT)
+        trusted_command(read_settings(self._home), spec, place, root_text(self._profile.root))
 
     def _check_address(self, url: str) -> None:
         """S9 again, where it is enforced: the build may have run with other local settings."""

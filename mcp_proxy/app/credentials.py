@@ -17,7 +17,6 @@ from mcp_proxy.core.command import UPSTREAM_NAME, Place, command_digest
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import NAME_PATTERN, Profile
 from mcp_proxy.core.secret import Secret, check_secret
-from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.command_store import read_commands
@@ -29,7 +28,7 @@ from mcp_proxy.edges.credentials import (
     trusted_command,
 )
 from mcp_proxy.edges.places import Home, ensure_home, find_home
-from mcp_proxy.edges.profile_store import load_profile, read_records
+from mcp_proxy.edges.profile_store import load_profile, read_records, root_of
 from mcp_proxy.edges.settings import Reference, Settings, parse_reference, read_settings
 from mcp_proxy.errors import CredentialError, ProfileError, UsageError
 
@@ -71,7 +70,8 @@ def check_wish(wish: Wish) -> Binding:
         ProfileError: P01 to P16, the command is not one that is trusted here.
     """
     _check_name(wish.name)
-    profiles = [(profile, root_text(PINNED_KEYS)) for profile in wish.profiles]
+    home = find_home()
+    profiles = [(profile, root_text(root_of(home, profile))) for profile in wish.profiles]
     try:
         if wish.source is not None:
             parse_reference(wish.source)
@@ -124,7 +124,7 @@ def allow_credential(name: str, profile: str, store: CredentialStore | None = No
     store = credential_store(home) if store is None else store
     _require(store, name)
     admin_log.record(home, "credential allow", credential=name, profile=profile)
-    return store.allow(name, Grounds(profile, root_text(PINNED_KEYS)))
+    return store.allow(name, Grounds(profile, root_text(root_of(home, profile))))
 
 
 def remove_credential(name: str, store: CredentialStore | None = None) -> None:

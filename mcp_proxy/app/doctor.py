@@ -24,7 +24,6 @@ from mcp_proxy.core.answer import Failure, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
-from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.core.wishes import full_wishes
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
@@ -162,7 +161,7 @@ def _check_profile(home: Home, profile: Profile) -> Iterator[Check]:
         with_secret = not lacking and not unset
         if spec.kind == "stdio" and (untrusted or not with_secret):
             continue  # said above
-        yield asyncio.run(_check_upstream(home, name, upstream, spec, with_secret=with_secret))
+        yield asyncio.run(_check_upstream(home, profile, upstream, spec, with_secret=with_secret))
 
 
 def _client_must_have(variables: list[str]) -> str:
@@ -203,12 +202,12 @@ def _untrusted(home: Home, profile: Profile) -> list[Check]:
 
 
 async def _check_upstream(
-    home: Home, profile: str, name: str, spec: UpstreamSpec, *, with_secret: bool
+    home: Home, profile: Profile, name: str, spec: UpstreamSpec, *, with_secret: bool
 ) -> Check:
     """Any HTTP answer shows that an API is there; an MCP server, with its secret, lists tools."""
     what = f"upstream {name}"
     if spec.kind in ("mcp", "stdio") and with_secret:
-        authorizer = ProfileAuthorizer(profile, PINNED_KEYS, credential_store(home))
+        authorizer = ProfileAuthorizer(profile.header.profile, profile.root, credential_store(home))
         if spec.kind == "stdio":
             gateway = stdio_upstream(spec, partial(authorizer.launch, name, spec), LIMITS)
         else:

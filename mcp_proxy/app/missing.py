@@ -13,7 +13,6 @@ from mcp_proxy.core.binding import (
 )
 from mcp_proxy.core.command import Place
 from mcp_proxy.core.profile import Profile, UpstreamSpec
-from mcp_proxy.core.seen import PINNED_KEYS
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.credentials import (
     CredentialStore,
@@ -42,7 +41,7 @@ def missing_commands(home: Home, profile: Profile) -> list[Missing]:
         HomeError: the settings cannot be read.
     """
     settings = read_settings(home)
-    root = root_text(PINNED_KEYS)
+    root = root_text(profile.root)
     found = []
     for upstream, spec in profile.header.upstreams.items():
         if spec.kind != "stdio":
@@ -65,7 +64,7 @@ def missing_credentials(home: Home, profile: Profile) -> list[Missing]:
     """
     store = credential_store(home)
     settings = read_settings(home)
-    grounds = Grounds(profile.header.profile, root_text(PINNED_KEYS))
+    grounds = Grounds(profile.header.profile, root_text(profile.root))
     found: dict[str, Missing] = {}
     for upstream, spec in profile.header.upstreams.items():
         if spec.auth is None or spec.auth.credential in found:

@@ -83,7 +83,7 @@ def build_machinery(
 ) -> Machinery:
     """The road of a verified profile; opens nothing."""
     header = profile.header
-    authorizer = ProfileAuthorizer(header.profile, ("keys",), credential_store(home))
+    authorizer = ProfileAuthorizer(header.profile, profile.root, credential_store(home))
 
     def changed() -> None:
         authorizer.forget()

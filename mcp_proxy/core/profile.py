@@ -7,6 +7,9 @@ order. These classes are the format: `core.profile_lines` reads them, `core.payl
 
 from typing import Any, NamedTuple
 
+from mcp_proxy.core.freshness import Freshness
+from mcp_proxy.core.seen import PINNED_KEYS
+
 PAYLOAD_TYPE = "application/vnd.mcp-proxy.profile.v1+jsonl"
 
 # What a payload may demand in `requires`; each name is enforced by this version.
@@ -57,7 +60,10 @@ class AuditRules(NamedTuple):
 
 
 class Header(NamedTuple):
-    """Line 1. `issued` and `expires` are seconds since the epoch, UTC; `expires` may be absent."""
+    """Line 1. `issued` and `expires` are seconds since the epoch, UTC; `expires` may be absent.
+
+    `grace_s`: how long it serves on when its repository's timestamp has expired (S19), 0 for not.
+    """
 
     profile: str
     version: int
@@ -72,6 +78,7 @@ class Header(NamedTuple):
     tools: tuple[str, ...]
     resources: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
+    grace_s: int = 0
 
 
 class ArgumentRule(NamedTuple):
@@ -179,7 +186,10 @@ class Prompt(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A verified profile: made by `core.trust` alone, so whoever holds one holds proof."""
+    """A verified profile: made by `core.trust` alone, so whoever holds one holds proof.
+
+    `root` is the trust root that answers for it, `freshness` how long a repository does.
+    """
 
     header: Header
     digest: str
@@ -188,3 +198,5 @@ class Profile(NamedTuple):
     tool_lines: dict[str, bytes]
     resource_lines: dict[str, bytes]
     prompt_lines: dict[str, bytes]
+    root: tuple[str, ...] = PINNED_KEYS
+    freshness: Freshness | None = None

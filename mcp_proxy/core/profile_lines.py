@@ -83,6 +83,7 @@ def parse_header(value: Any) -> Header:
         tools=as_strings(row["tools"], "tools"),
         resources=as_strings(row["resources"], "resources"),
         prompts=as_strings(row["prompts"], "prompts"),
+        grace_s=as_integer(row["grace_s"], "grace_s"),
     )
 
 

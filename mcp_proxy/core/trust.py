@@ -36,14 +36,20 @@ class Arrival(NamedTuple):
 
 
 def verify_profile(
-    data: bytes, name: str, keys: TrustedKeys, seen: Seen | None, now_s: float
+    data: bytes,
+    name: str,
+    keys: TrustedKeys,
+    seen: Seen | None,
+    now_s: float,
+    *,
+    root: tuple[str, ...] = PINNED_KEYS,
 ) -> Profile:
     """The installed file of `name` to its profile; every signature must be valid and in scope.
 
-    `now_s` is seconds since the epoch.
+    `now_s` is seconds since the epoch; `keys` are those that `root` lets sign.
 
     Raises:
-        ProfileError: P01 to P10, P12 to P14, the first that applies.
+        ProfileError: P01 to P10, P12 to P14, P17, the first that applies.
     """
     envelope = parse_canonical(data)
     _check_type(envelope)
@@ -59,7 +65,7 @@ def verify_profile(
     check_expiry(profile, now_s)
     if seen is None:
         raise ProfileError("MCPX-P13", f"Profile {name} is installed without its version record.")
-    check_record(profile, seen)
+    check_record(profile, seen, root)
     if profile.header.version > seen.version:
         raise ProfileError(
             "MCPX-P13",
@@ -98,17 +104,29 @@ def check_expiry(profile: Profile, now_s: float) -> None:
         raise ProfileError("MCPX-P06", f"Profile {profile.header.profile} has expired.")
 
 
-def check_record(profile: Profile, seen: Seen) -> None:
-    """A profile against what was seen of its name before.
+def check_record(profile: Profile, seen: Seen, root: tuple[str, ...] = PINNED_KEYS) -> None:
+    """A profile that `root` answers for against what was seen of its name before (S2, S3).
 
     Raises:
-        ProfileError: P07 older, P08 same version with other bytes, P14 another trust root.
+        ProfileError: P07 older, P08 same version with other bytes, P14 another trust root, P17
+            another version than the one that was pinned.
     """
     header = profile.header
-    if seen.root != PINNED_KEYS:
+    if seen.root != root:
         raise ProfileError(
-            "MCPX-P14", f"Profile {header.profile} belongs to another trust root on this machine."
+            "MCPX-P14",
+            f"Profile {header.profile} belongs to another trust root on this machine.",
+            f"mcp-proxy profile show {header.profile}, or mcp-proxy trust move {header.profile}",
         )
+    if seen.pin is not None:
+        if (header.version, profile.digest) != seen.pin:
+            raise ProfileError(
+                "MCPX-P17",
+                f"Profile {header.profile} is pinned to version {seen.pin.version} here; "
+                f"this is version {header.version}.",
+                f"mcp-proxy profile install {header.profile}@{seen.pin.version}",
+            )
+        return
     if header.version < seen.version:
         raise ProfileError(
             "MCPX-P07",

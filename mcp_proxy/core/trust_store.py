@@ -1,4 +1,7 @@
-"""The trust store (config/trust.json): which keys may sign which profiles; and the key line."""
+"""The trust store (config/trust.json): which keys may sign which profiles; and the key line.
+
+Beside the keys stand the repositories, each by the digest of the root metadata it was trusted with.
+"""
 
 import binascii
 import json
@@ -6,9 +9,11 @@ import re
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.digest import checked_body, sha256_hex, with_checksum
+from mcp_proxy.core.freshness import GRACE_MAX_S
 from mcp_proxy.errors import ProfileError, UsageError
 
 _LINE = re.compile(r"mcpx1:([A-Za-z0-9+/]{43}=):([A-Za-z0-9._-]{1,64})", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{64}")
 _SCOPE = re.compile(r"[a-z0-9-]{1,16}|[a-z0-9-]{3,16}\*")
 
 
@@ -26,6 +31,31 @@ class TrustedKey(NamedTuple):
     name: str
     public: bytes
     profiles: tuple[str, ...]
+
+
+class Repository(NamedTuple):
+    """A profile repository. `id` is the SHA-256 of its first root.json, hex; `url` ends with `/`.
+
+    `profiles` are scopes as a key's, or `*` alone: whatever it delegates.
+    """
+
+    id: str
+    url: str
+    profiles: tuple[str, ...]
+
+
+class TrustStore(NamedTuple):
+    """Whose word counts on this machine: keys and repositories, each by its id.
+
+    `grace_max_s` is no part of the file: what the machine allows of a profile's grace (S19).
+    """
+
+    keys: dict[str, TrustedKey]
+    repositories: dict[str, Repository]
+    grace_max_s: int = GRACE_MAX_S
+
+
+EMPTY = TrustStore({}, {})
 
 
 def key_id(public: bytes) -> str:
@@ -61,14 +91,22 @@ def is_scope(text: str) -> bool:
 
 def may_sign(key: TrustedKey, name: str) -> bool:
     """Whether the key's scope holds this profile name."""
+    return _is_in(name, key.profiles)
+
+
+def may_serve(repository: Repository, name: str) -> bool:
+    """Whether the repository may answer for this profile name here."""
+    return _is_in(name, repository.profiles)
+
+
+def _is_in(name: str, scopes: tuple[str, ...]) -> bool:
     return any(
-        name.startswith(scope[:-1]) if scope.endswith("*") else name == scope
-        for scope in key.profiles
+        name.startswith(scope[:-1]) if scope.endswith("*") else name == scope for scope in scopes
     )
 
 
-def parse_trust_store(data: bytes) -> dict[str, TrustedKey]:
-    """The file's bytes to keys by key id.
+def parse_trust_store(data: bytes) -> TrustStore:
+    """The file's bytes to keys and repositories.
 
     Raises:
         ProfileError: P15 damaged.
@@ -77,25 +115,31 @@ def parse_trust_store(data: bytes) -> dict[str, TrustedKey]:
     if body is None:
         raise _damaged("its first line is not the digest of the rest")
     try:
-        rows = json.loads(body)["keys"]
-        keys = [_parse_key(row) for row in rows]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise _damaged("it is not a list of keys") from None
-    return {key.keyid: key for key in keys}
+        table = json.loads(body)
+        keys = [_parse_key(row) for row in table["keys"]]
+        repositories = [_parse_repository(row) for row in table.get("repositories", ())]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise _damaged("it is not a list of keys and repositories") from None
+    return TrustStore({key.keyid: key for key in keys}, {item.id: item for item in repositories})
 
 
-def dump_trust_store(keys: dict[str, TrustedKey]) -> bytes:
-    """The inverse of `parse_trust_store`, keys in order of their ids."""
-    rows = [
+def dump_trust_store(trust: TrustStore) -> bytes:
+    """The inverse of `parse_trust_store`, in order of the ids."""
+    keys = [
         {
             "keyid": key.keyid,
             "name": key.name,
             "public": binascii.b2a_base64(key.public, newline=False).decode(),
             "profiles": list(key.profiles),
         }
-        for _, key in sorted(keys.items())
+        for _, key in sorted(trust.keys.items())
     ]
-    return with_checksum(json.dumps({"keys": rows}, indent=1).encode() + b"\n")
+    repositories = [
+        {**item._asdict(), "profiles": list(item.profiles)}
+        for _, item in sorted(trust.repositories.items())
+    ]
+    table = {"keys": keys, "repositories": repositories}
+    return with_checksum(json.dumps(table, indent=1).encode() + b"\n")
 
 
 def _parse_key(row: Any) -> TrustedKey:
@@ -106,10 +150,18 @@ def _parse_key(row: Any) -> TrustedKey:
     return TrustedKey(row["keyid"], str(row["name"]), public, scopes)
 
 
+def _parse_repository(row: Any) -> Repository:
+    scopes = tuple(row["profiles"]) if isinstance(row["profiles"], list) else ("",)
+    if not _ID.fullmatch(row["id"]) or not (scopes == ("*",) or all(map(is_scope, scopes))):
+        raise ValueError
+    return Repository(row["id"], str(row["url"]), scopes)
+
+
 def _damaged(reason: str) -> ProfileError:
     return ProfileError(
         "MCPX-P15",
         f"The trust store (config/trust.json) is damaged: {reason}. No profile can be verified.",
         "move config/trust.json away, then for each key: "
-        "mcp-proxy trust add KEY-LINE --profiles NAMES",
+        "mcp-proxy trust add KEY-LINE --profiles NAMES, "
+        "and for each repository: mcp-proxy trust add-repository URL --root root.json",
     )

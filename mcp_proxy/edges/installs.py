@@ -11,7 +11,7 @@ from collections.abc import Callable
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.core.seen import PINNED_KEYS, Seen, dump_seen
 from mcp_proxy.core.trust import Arrival, check_record, verify_arrival
-from mcp_proxy.core.trust_store import TrustedKey, dump_trust_store
+from mcp_proxy.core.trust_store import TrustedKey, TrustStore, dump_trust_store
 from mcp_proxy.edges.files import FileLock, ensure_folder, remove_file, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import (
@@ -20,6 +20,7 @@ from mcp_proxy.edges.profile_store import (
     profile_path,
     read_keys,
     read_records,
+    read_trust,
     records_path,
     trust_path,
 )
@@ -80,8 +81,13 @@ def change_keys(
         ProfileError: P15 the trust store is damaged; it is left as it is.
         HomeError: H02, H03.
     """
+    change_trust(home, lambda trust: trust._replace(keys=change(trust.keys)))
+
+
+def change_trust(home: Home, change: Callable[[TrustStore], TrustStore]) -> None:
+    """Replaces the trust store by what `change` makes of it. Raises as `change_keys`."""
     with _lock(home):
-        write_file(trust_path(home), dump_trust_store(change(read_keys(home))))
+        write_file(trust_path(home), dump_trust_store(change(read_trust(home))))
         bump_generation(home)
 
 

@@ -8,27 +8,34 @@ import re
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN, Profile
-from mcp_proxy.core.seen import Seen, parse_seen
-from mcp_proxy.core.trust import verify_profile
-from mcp_proxy.core.trust_store import TrustedKey, parse_trust_store
+from mcp_proxy.core.roots import (
+    check_activation,
+    delegated_keys,
+    unlisted_signer,
+    verify_installed,
+)
+from mcp_proxy.core.seen import PINNED_KEYS, Seen, parse_seen
+from mcp_proxy.core.trust_store import EMPTY, TrustedKey, TrustStore, may_sign, parse_trust_store
 from mcp_proxy.edges.files import FileLock, ensure_folder, read_file, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import HomeError, ProfileError
+
+_UNDER_WAY = ("MCPX-P07", "MCPX-P17", "MCPX-P20")
 
 
 def load_profile(home: Home, name: str, now_s: float) -> Profile:
     """The installed profile of that name, read once and verified; `now_s` since the epoch.
 
     Raises:
-        ProfileError: P01 to P15, the first that applies.
+        ProfileError: P01 to P15, P17 to P21, the first that applies.
         HomeError: H02, H03 a file is not safe or not readable.
     """
     try:
         return _load(home, name, now_s)
     except ProfileError as error:
-        if error.id != "MCPX-P07":
+        if error.id not in _UNDER_WAY:
             raise
-    # An install raises the record before it switches the file: one under way has to end first.
+    # An install changes the record before it switches the file: one under way has to end first.
     with FileLock(lock_path(home)):
         return _load(home, name, now_s)
 
@@ -40,23 +47,56 @@ def _load(home: Home, name: str, now_s: float) -> Profile:
         data = read_file(profile_path(home, name), LIMITS.envelope_bytes)
     if data is None:
         raise ProfileError("MCPX-P11", f"No profile {name[:64]!r} is installed here.")
-    return verify_profile(data, name, read_keys(home), read_records(home).get(name), now_s)
+    seen = read_records(home).get(name)
+    return verify_installed(data, name, read_trust(home), seen, now_s)
 
 
-def read_keys(home: Home) -> dict[str, TrustedKey]:
-    """The trusted keys by id; none where there is no trust store yet.
+def check_held(home: Home, held: Profile) -> None:
+    """A version that a running process still serves while another one is installed (S6).
+
+    Raises:
+        ProfileError: P03, P18, P20 its signer counts no longer; P19, P28 it is withdrawn.
+    """
+    name, trust = held.header.profile, read_trust(home)
+    if held.root == PINNED_KEYS:
+        key = trust.keys.get(held.signer)
+        if key is None or not may_sign(key, name):
+            raise ProfileError("MCPX-P03", "The profile's signer is no longer trusted.")
+        return
+    activation = check_activation(name, trust, read_records(home)[name])
+    if held.signer not in delegated_keys(activation, name):
+        raise unlisted_signer(name)
+    if held.header.version < activation.floor:
+        raise ProfileError(
+            "MCPX-P28", f"Version {held.header.version} of profile {name} may be used no longer."
+        )
+
+
+def read_trust(home: Home) -> TrustStore:
+    """The trusted keys and repositories; none where there is no trust store yet.
 
     Raises:
         ProfileError: P15 damaged.
     """
     data = read_file(trust_path(home), LIMITS.trust_store_bytes)
-    return {} if data is None else parse_trust_store(data)
+    return EMPTY if data is None else parse_trust_store(data)
+
+
+def read_keys(home: Home) -> dict[str, TrustedKey]:
+    """The trusted keys by id. Raises as `read_trust`."""
+    return read_trust(home).keys
 
 
 def read_records(home: Home) -> dict[str, Seen]:
     """The version records by profile name. Raises HomeError H03 where they are damaged."""
     data = read_file(records_path(home), LIMITS.small_file_bytes)
     return {} if data is None else parse_seen(data)
+
+
+def root_of(home: Home, name: str) -> tuple[str, ...]:
+    """The trust root that answers for a name here; pinned keys for one never seen."""
+    record = read_records(home).get(name) if home.id else None
+    return PINNED_KEYS if record is None else record.root
 
 
 def read_generation(home: Home) -> tuple[int, ...]:

@@ -108,6 +108,7 @@ def _header(
         tools=tuple(tool.name for tool in tools),
         resources=tuple(resource.name for resource in found.resources),
         prompts=tuple(prompt.name for prompt in found.prompts),
+        grace_s=profile.grace,
     )
 
 

@@ -8,12 +8,15 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from mcp_proxy.core.freshness import GRACE_MAX_S
 from mcp_proxy.core.limits import LIMITS
 
 _SIZE = re.compile(r"([1-9][0-9]{0,9})(B|KiB|MiB)")
 _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20}
 _DURATION = re.compile(r"([1-9][0-9]{0,9})(ms|s|m)")
 _DURATION_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000}
+_GRACE = re.compile(r"([1-9][0-9]{0,4})(h|d)")
+_GRACE_UNITS_S = {"h": 3600, "d": 86_400}
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAST_SECOND = 86_399
 
@@ -70,6 +73,17 @@ def parse_duration(value: Any) -> int:
     return duration_ms
 
 
+def parse_grace(value: Any) -> int:
+    """`7d` as seconds, within what no profile can widen (S19)."""
+    match = _GRACE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError("grace", "write a time such as 7d (units h, d)")
+    grace_s = int(match[1]) * _GRACE_UNITS_S[match[2]]
+    if grace_s > GRACE_MAX_S:
+        raise PydanticCustomError("grace", "write at most 30d")
+    return grace_s
+
+
 def parse_day(value: Any) -> int:
     """`2027-06-01` as the last second of that day, UTC, since the epoch."""
     if isinstance(value, str) and _DAY.fullmatch(value):
@@ -118,4 +132,5 @@ Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(_shape(_SIZE.p
 Duration = Annotated[
     int, BeforeValidator(parse_duration), WithJsonSchema(_shape(_DURATION.pattern))
 ]
+Grace = Annotated[int, BeforeValidator(parse_grace), WithJsonSchema(_shape(_GRACE.pattern))]
 Day = Annotated[int, BeforeValidator(parse_day), WithJsonSchema(_shape(_DAY.pattern))]

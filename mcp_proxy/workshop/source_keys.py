@@ -13,6 +13,7 @@ from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.workshop.argument_source import STRICT, ArgumentSource, Number
 from mcp_proxy.workshop.scalars import (
     Day,
+    Grace,
     Matching,
     NotEnforced,
     Size,
@@ -169,6 +170,9 @@ class ProfileSource(BaseModel):
     title: str = Field("", description="Shown to the person; the profile's name if absent.")
     instructions: str = Field("", description="Shown to the model, at most 2 KB.")
     expires: Day | None = Field(None, description="Holds through that day, 23:59:59 UTC.")
+    grace: Grace = Field(
+        0, description="How long it serves on offline when its repository's timestamp has expired."
+    )
     timezone: Zone = Field("UTC", description="For calendar windows.")
     upstreams: dict[Name, UpstreamSource] = Field(min_length=1)
     tools: dict[EntryKey, ToolEntry] = Field(default_factory=dict)

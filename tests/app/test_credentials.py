@@ -25,7 +25,7 @@ from mcp_proxy.cli import credential
 from mcp_proxy.core.payload import dump_lines
 from mcp_proxy.core.profile import AuditRules, Auth, Header, UpstreamSpec
 from mcp_proxy.core.signing import public_key, sign_payload
-from mcp_proxy.core.trust_store import TrustedKey, dump_trust_store, key_id
+from mcp_proxy.core.trust_store import EMPTY, TrustedKey, dump_trust_store, key_id
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.files import write_file
 from mcp_proxy.edges.installs import install_profile
@@ -60,7 +60,7 @@ def install(home: Home, name: str, url: str, auth: Auth | None) -> None:
     audit = AuditRules((), "deny")
     header = Header(name, 1, "T", "", 1, None, "UTC", (), upstreams, audit, ())
     key = TrustedKey(key_id(public_key(SEED)), "default", public_key(SEED), ("billing", "support"))
-    write_file(trust_path(home), dump_trust_store({key.keyid: key}))
+    write_file(trust_path(home), dump_trust_store(EMPTY._replace(keys={key.keyid: key})))
     install_profile(home, sign_payload(dump_lines(header, b"[]", []), SEED), 1.0)
 
 
@@ -107,7 +107,7 @@ def test_an_installed_profile_that_is_no_longer_trusted_is_not_allowed(
     home: Home, store: CredentialStore
 ) -> None:
     install(home, "billing", ORIGIN, auth())
-    write_file(trust_path(home), dump_trust_store({}))
+    write_file(trust_path(home), dump_trust_store(EMPTY))
     assert set_credential(WISH, CANARY, store).profiles == ()
 
 

@@ -11,7 +11,7 @@ from mcp_proxy.app.profile_check import check_tools
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.signing import sign_payload
-from mcp_proxy.core.trust_store import dump_trust_store
+from mcp_proxy.core.trust_store import EMPTY, dump_trust_store
 from mcp_proxy.edges.files import write_file, write_given
 from mcp_proxy.edges.places import VARIABLE, Home, init_home
 from mcp_proxy.edges.profile_store import read_generation, trust_path
@@ -23,7 +23,7 @@ def home(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> Home:
     folder = os.path.join(os.fspath(tmp_path), "home")
     monkeypatch.setenv(VARIABLE, folder)
     made = init_home(folder)
-    write_file(trust_path(made), dump_trust_store(keys()))
+    write_file(trust_path(made), dump_trust_store(EMPTY._replace(keys=keys())))
     return made
 
 
@@ -67,7 +67,7 @@ def test_verify_knows_versions_installed_before(home: Home) -> None:
 
 
 def test_verify_without_a_trusted_key_names_an_unknown_signer(home: Home) -> None:
-    write_file(trust_path(home), dump_trust_store({}))
+    write_file(trust_path(home), dump_trust_store(EMPTY))
     assert refusal(signed_file(home)) == "MCPX-P03"
 
 
@@ -105,7 +105,7 @@ def test_s20_install_that_cannot_be_logged_changes_nothing(home: Home) -> None:
 
 def test_s2_trust_withdrawn_while_a_person_decides_is_noticed(home: Home) -> None:
     candidate = profiles.prepare(signed_file(home))
-    write_file(trust_path(home), dump_trust_store({}))
+    write_file(trust_path(home), dump_trust_store(EMPTY))
     with pytest.raises(ProfileError):
         profiles.install(candidate, unasked=False)
     assert profiles.list_profiles() == []
@@ -115,7 +115,7 @@ def test_list_says_why_a_profile_is_refused(home: Home) -> None:
     profiles.install(profiles.prepare(signed_file(home)), unasked=True)
     (row,) = profiles.list_profiles()
     assert (row.name, row.problem) == ("billing", None)
-    write_file(trust_path(home), dump_trust_store({}))
+    write_file(trust_path(home), dump_trust_store(EMPTY))
     (row,) = profiles.list_profiles()
     assert row.profile is None
     assert row.problem is not None

@@ -15,7 +15,7 @@ from mcp_proxy.app.profile_check import ToolSummary
 from mcp_proxy.cli import profile, render
 from mcp_proxy.cli.profile_view import summary_lines
 from mcp_proxy.core.signing import public_key, sign_payload
-from mcp_proxy.core.trust_store import dump_trust_store, format_key_line
+from mcp_proxy.core.trust_store import TrustStore, dump_trust_store, format_key_line
 from mcp_proxy.edges.files import write_file, write_given
 from mcp_proxy.edges.places import VARIABLE, find_home, init_home
 from mcp_proxy.edges.profile_store import trust_path
@@ -31,7 +31,7 @@ def folder(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv(VARIABLE, os.path.join(path, "home"))
     monkeypatch.setattr(render, "_TERMINAL", os.path.join(path, "no-terminal"))
     home = init_home(os.path.join(path, "home"))
-    write_file(trust_path(home), dump_trust_store(keys()))
+    write_file(trust_path(home), dump_trust_store(TrustStore(keys(), {})))
     write_given(os.path.join(path, "billing.dsse.json"), sign_payload(payload(), SEED))
     return path
 
@@ -204,7 +204,9 @@ def whole(folder: str) -> str:
     """A signed file of a profile with a local server, features, links, resources and prompts."""
     with open(os.path.join(ASSETS, "vector.payload.jsonl"), "rb") as file:
         data = file.read()
-    write_file(trust_path(find_home()), dump_trust_store(keys(trusted(SEED, "vector"))))
+    write_file(
+        trust_path(find_home()), dump_trust_store(TrustStore(keys(trusted(SEED, "vector")), {}))
+    )
     path = os.path.join(folder, "vector.dsse.json")
     write_given(path, sign_payload(data, SEED))
     return path

@@ -8,6 +8,9 @@ from trust_samples import OTHER_SEED, keys, trusted
 from mcp_proxy.core.digest import sha256_hex, with_checksum
 from mcp_proxy.core.signing import public_key
 from mcp_proxy.core.trust_store import (
+    EMPTY,
+    Repository,
+    TrustStore,
     dump_trust_store,
     format_key_line,
     is_scope,
@@ -74,15 +77,18 @@ def test_scope_holds_exact_names_and_prefixes_only() -> None:
 
 
 def test_trust_store_is_read_back() -> None:
-    known = keys(trusted(), trusted(OTHER_SEED, "support-*", name="ci"))
+    one = Repository("ab" * 32, "https://profiles.example.com/r/", ("*",))
+    two = Repository("cd" * 32, "https://other.example.com/", ("billing", "sup*"))
+    some = keys(trusted(), trusted(OTHER_SEED, "support-*", name="ci"))
+    known = TrustStore(some, {one.id: one, two.id: two})
     data = dump_trust_store(known)
     assert data.split(b"\n", 1)[0] == sha256_hex(data.split(b"\n", 1)[1]).encode()
     assert parse_trust_store(data) == known
-    assert parse_trust_store(dump_trust_store({})) == {}
+    assert parse_trust_store(dump_trust_store(EMPTY)) == EMPTY
 
 
 def test_every_flipped_byte_of_the_trust_store_is_refused() -> None:
-    data = dump_trust_store(keys())
+    data = dump_trust_store(TrustStore(keys(), {}))
     for position in range(len(data)):
         for mask in (0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xFF):
             changed = bytearray(data)
@@ -93,7 +99,7 @@ def test_every_flipped_byte_of_the_trust_store_is_refused() -> None:
 
 
 def test_every_shortened_trust_store_is_refused() -> None:
-    data = dump_trust_store(keys())
+    data = dump_trust_store(TrustStore(keys(), {}))
     for length in range(len(data)):
         with pytest.raises(ProfileError):
             parse_trust_store(data[:length])
@@ -111,7 +117,7 @@ def test_every_shortened_trust_store_is_refused() -> None:
     ],
 )
 def test_an_entry_that_contradicts_itself_is_refused(change: dict[str, object]) -> None:
-    rows = json.loads(dump_trust_store(keys()).split(b"\n", 1)[1])
+    rows = json.loads(dump_trust_store(TrustStore(keys(), {})).split(b"\n", 1)[1])
     rows["keys"][0].update(change)
     with pytest.raises(ProfileError):
         parse_trust_store(with_checksum(json.dumps(rows).encode()))

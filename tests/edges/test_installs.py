@@ -6,7 +6,7 @@ import pytest
 from trust_samples import NOW_S, SEED, installed_home, keys, payload, trusted
 
 from mcp_proxy.core.signing import sign_payload
-from mcp_proxy.core.trust_store import dump_trust_store
+from mcp_proxy.core.trust_store import EMPTY, dump_trust_store
 from mcp_proxy.edges import installs
 from mcp_proxy.edges.files import read_file, write_file
 from mcp_proxy.edges.installs import change_keys, install_profile, list_installed, remove_profile
@@ -33,7 +33,7 @@ def envelope(**more: object) -> bytes:
 
 def test_first_install_into_an_empty_home(tmp_path: os.PathLike[str]) -> None:
     home = init_home(os.path.join(os.fspath(tmp_path), "home"))
-    write_file(trust_path(home), dump_trust_store(keys()))
+    write_file(trust_path(home), dump_trust_store(EMPTY._replace(keys=keys())))
     assert list_installed(home) == ()
     install_profile(home, envelope(), NOW_S)
     assert list_installed(home) == ("billing",)

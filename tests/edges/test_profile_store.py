@@ -8,7 +8,7 @@ from trust_samples import NOW_S, SEED, installed_home, keys, payload, record, tr
 
 from mcp_proxy.core.seen import dump_seen
 from mcp_proxy.core.signing import sign_payload
-from mcp_proxy.core.trust_store import dump_trust_store
+from mcp_proxy.core.trust_store import TrustStore, dump_trust_store
 from mcp_proxy.edges import profile_store
 from mcp_proxy.edges.files import FileLock, write_file
 from mcp_proxy.edges.places import Home
@@ -54,12 +54,15 @@ def test_missing_trust_store_knows_no_signer(home: Home) -> None:
 
 
 def test_damaged_trust_store_has_its_own_error(home: Home) -> None:
-    write_file(trust_path(home), dump_trust_store(keys()) + b" ")
+    write_file(trust_path(home), dump_trust_store(TrustStore(keys(), {})) + b" ")
     assert refusal(home) == "MCPX-P15"
 
 
 def test_narrowed_scope_refuses_an_installed_profile(home: Home) -> None:
-    write_file(trust_path(home), dump_trust_store(keys(trusted()._replace(profiles=("x-y*",)))))
+    write_file(
+        trust_path(home),
+        dump_trust_store(TrustStore(keys(trusted()._replace(profiles=("x-y*",))), {})),
+    )
     assert refusal(home) == "MCPX-P04"
 
 
@@ -96,7 +99,8 @@ def test_s3_a_load_in_the_middle_of_an_install_waits_for_its_end(
 
 def test_s4_file_of_another_profile_is_refused(home: Home) -> None:
     write_file(
-        trust_path(home), dump_trust_store(keys(trusted()._replace(profiles=("sup*", "billing"))))
+        trust_path(home),
+        dump_trust_store(TrustStore(keys(trusted()._replace(profiles=("sup*", "billing"))), {})),
     )
     os.rename(profile_path(home, "billing"), profile_path(home, "support"))
     assert refusal(home, "support") == "MCPX-P12"
