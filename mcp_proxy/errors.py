@@ -77,6 +77,13 @@ CATALOG: dict[str, Entry] = {
     "MCPX-B01": Entry("the profile source is not right", "mcp-proxy profile build SOURCE.yaml"),
     "MCPX-B02": Entry("the API document is not right", "mcp-proxy profile build SOURCE.yaml"),
     "MCPX-B03": Entry("this version does not enforce it", "update mcp-proxy or take it out"),
+    # publisher's repository
+    "MCPX-T01": Entry(
+        "the folder is no profile repository, or a damaged one", "mcp-proxy repository show DIR"
+    ),
+    "MCPX-T02": Entry(
+        "a role of the repository lacks signatures", "repeat the command with --key for each key"
+    ),
     # credentials
     "MCPX-C01": Entry("the credential is missing", "mcp-proxy credential set NAME --origin URL"),
     "MCPX-C02": Entry("the keychain does not answer or is locked", "mcp-proxy doctor"),
@@ -124,6 +131,9 @@ CATALOG: dict[str, Entry] = {
     # ours
     "MCPX-I01": Entry("an internal error", "report it with the text on stderr"),
     "MCPX-W01": Entry("wrong usage", "mcp-proxy --help"),
+    "MCPX-W02": Entry(
+        "an optional part is not installed", "uv tool install '/path/to/this/checkout[tuf]'"
+    ),
 }
 
 

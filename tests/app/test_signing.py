@@ -6,7 +6,7 @@ import os
 import pytest
 from trust_samples import NOW_S, SEED, keys, payload, trusted
 
-from mcp_proxy.app import signing
+from mcp_proxy.app import signing, signing_keys
 from mcp_proxy.core.signing import public_key
 from mcp_proxy.core.trust import verify_arrival
 from mcp_proxy.core.trust_store import format_key_line, parse_key_line
@@ -52,7 +52,7 @@ def folder(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, keychain: FakeKeychain) -> None:
-    monkeypatch.setattr(signing, "open_keychain", lambda _home_id: keychain)
+    monkeypatch.setattr(signing_keys, "open_keychain", lambda _home_id: keychain)
 
 
 def test_key_of_a_variable_signs(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

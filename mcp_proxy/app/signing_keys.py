@@ -1,0 +1,122 @@
+"""The publisher's signing keys: in the keychain as `signing:NAME`, or base64 in a variable."""
+
+import binascii
+import os
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from mcp_proxy.app import admin_log
+from mcp_proxy.core.signing import public_key
+from mcp_proxy.core.trust_store import format_key_line, key_id
+from mcp_proxy.edges.keychain import open_keychain
+from mcp_proxy.edges.places import ensure_home
+from mcp_proxy.errors import CredentialError, UsageError
+
+_KEY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_SEED_BYTES = 32
+
+
+class SigningKey(NamedTuple):
+    """32 secret bytes, the key's name, and whether it was made now."""
+
+    seed: bytes
+    name: str
+    made: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the public key in hex, as `trust list` shows it."""
+        return key_id(public_key(self.seed))
+
+    @property
+    def line(self) -> str:
+        """The key line, for `trust add` and `repository delegate`."""
+        return format_key_line(public_key(self.seed), self.name)
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.fingerprint!r}, {self.name!r})"
+
+
+def find_key(key: str, *, make: bool) -> SigningKey:
+    """The key called `key`: a name in the keychain, or `env:VAR`.
+
+    `make` says that a key which the keychain lacks is made there, and logged.
+
+    Raises:
+        CredentialError: C01 there is no such key, C02 the keychain does not answer.
+        UsageError: W01 the key's name is none.
+        AuditError: A01, and no key is made.
+    """
+    if key.startswith("env:"):
+        return _from_variable(key.removeprefix("env:"))
+    if not _KEY_NAME.fullmatch(key):
+        raise UsageError("MCPX-W01", "A key's name is 1 to 64 characters of A-Z, a-z, 0-9, . _ -")
+    found = _from_keychain(key)
+    if found is not None:
+        return found
+    if not make:
+        mend = f"mcp-proxy repository key {key}   (makes it)"
+        raise CredentialError("MCPX-C01", f"The keychain has no signing key {key}.", mend)
+    return _make(key)
+
+
+def held_keys(names: Iterable[str]) -> list[SigningKey]:
+    """Those of the named keys that lie in this machine's keychain; none where it has no keychain.
+
+    Raises:
+        CredentialError: C01 an item of the keychain is no key.
+    """
+    found = []
+    for name in dict.fromkeys(names):
+        try:
+            key = _from_keychain(name) if _KEY_NAME.fullmatch(name) else None
+        except CredentialError as error:
+            if error.id != "MCPX-C02":
+                raise
+            return []
+        if key is not None:
+            found.append(key)
+    return found
+
+
+def _from_variable(variable: str) -> SigningKey:
+    if not _VARIABLE.fullmatch(variable):
+        raise UsageError("MCPX-W01", "After env: stands the name of a variable.")
+    mend = f"export {variable}=$(openssl rand -base64 32)"
+    text = os.environ.get(variable, "")
+    return SigningKey(_parse_seed(text, f"The variable {variable}", mend), variable, False)
+
+
+def _from_keychain(name: str) -> SigningKey | None:
+    held = open_keychain(ensure_home().id).get(f"signing:{name}")
+    if held is None:
+        return None
+    mend = "mcp-proxy profile sign SOURCE.yaml --key ANOTHER-NAME"
+    return SigningKey(
+        _parse_seed(held, f"The keychain's signing key {name}", mend), name, made=False
+    )
+
+
+def _make(name: str) -> SigningKey:
+    home = ensure_home()
+    key = SigningKey(os.urandom(_SEED_BYTES), name, made=True)
+    admin_log.record(home, "signing key made", key=key.fingerprint, name=name)
+    text = binascii.b2a_base64(key.seed, newline=False).decode()
+    open_keychain(home.id).set(f"signing:{name}", text)
+    return key
+
+
+def _parse_seed(text: str, what: str, mend: str) -> bytes:
+    try:
+        seed = binascii.a2b_base64(text.strip(), strict_mode=True)
+    except ValueError:
+        seed = b""
+    if len(seed) != _SEED_BYTES:
+        raise CredentialError(
+            "MCPX-C01",
+            f"{what} does not hold a signing key: base64 of {_SEED_BYTES} random bytes.",
+            mend,
+        )
+    return seed
