@@ -7,7 +7,7 @@ from mcp_proxy.core.answer import HttpAnswer, McpAnswer
 from mcp_proxy.core.policy import Allow, Deny
 from mcp_proxy.core.profile import Prompt, Resource, Tool, UpstreamSpec
 from mcp_proxy.core.results import Admitted, Rejected
-from mcp_proxy.core.schema import Schema
+from mcp_proxy.core.schema import Schema, compile_schema
 
 Admit = Callable[[HttpAnswer | McpAnswer], Admitted | Rejected]
 
@@ -20,6 +20,13 @@ class Ready(NamedTuple):
     response: Schema | None
     spec: UpstreamSpec
     expires_s: int | None
+
+
+def ready_tool(tool: Tool, spec: UpstreamSpec, expires_s: int | None) -> Ready:
+    """The tool with its schemas compiled. Raises SchemaRefused."""
+    rules = tool.result
+    response = None if rules.validate == "off" else compile_schema(rules.schema)
+    return Ready(tool, compile_schema(tool.enforced), response, spec, expires_s)
 
 
 class ReadyResource(NamedTuple):
