@@ -6,12 +6,21 @@ that an odd value could slip past would be none.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcp_proxy.core.pointer import find, parse_pointer
 from mcp_proxy.core.schema import SchemaRefused, compile_pattern
 
 Operator = Callable[[Any, Any], bool | None]
+
+
+class Judged(NamedTuple):
+    """One condition on a call's arguments; `holds` is None where it cannot be judged, and asks."""
+
+    where: str
+    operator: str
+    operand: Any
+    holds: bool | None
 
 
 def needed_approval(approval: Any, arguments: dict[str, Any]) -> str | None:
@@ -20,16 +29,22 @@ def needed_approval(approval: Any, arguments: dict[str, Any]) -> str | None:
         return None
     if approval == "always" or not isinstance(approval, list):
         return "approval.always"
-    asks = any(_asks(conditions, arguments) for conditions in approval)
-    return "approval.when" if asks else None
+    asking = any(asks(judge(conditions, arguments)) for conditions in approval)
+    return "approval.when" if asking else None
 
 
-def _asks(conditions: dict[str, Any], arguments: dict[str, Any]) -> bool:
-    verdicts = [
-        _judge(where, operator, operand, arguments)
+def judge(conditions: dict[str, Any], arguments: dict[str, Any]) -> tuple[Judged, ...]:
+    """The conditions of one map of `approval`, in its order, held against effective arguments."""
+    return tuple(
+        Judged(where, operator, operand, _judge(where, operator, operand, arguments))
         for where, tests in conditions.items()
         for operator, operand in (tests.items() if isinstance(tests, dict) else [("", None)])
-    ]
+    )
+
+
+def asks(judged: tuple[Judged, ...]) -> bool:
+    """Whether a map whose conditions were judged so asks a person."""
+    verdicts = [item.holds for item in judged]
     return any(verdict is None for verdict in verdicts) or all(verdicts)
 
 
@@ -47,18 +62,18 @@ def _judge(where: str, operator: str, operand: Any, arguments: dict[str, Any]) -
 
 def _compared(test: Callable[[Any, Any], bool]) -> Operator:
     def judge(value: Any, operand: Any) -> bool | None:
-        is_comparable = _kind(value) == _kind(operand) == "number"
+        is_comparable = kind_of(value) == kind_of(operand) == "number"
         return test(value, operand) if is_comparable else None
 
     return judge
 
 
 def _is_in(value: Any, operand: Any) -> bool | None:
-    if not isinstance(operand, list) or _kind(value) == "other":
+    if not isinstance(operand, list) or kind_of(value) == "other":
         return None
-    if _kind(value) not in {_kind(item) for item in operand}:
+    if kind_of(value) not in {kind_of(item) for item in operand}:
         return None
-    return any(_kind(item) == _kind(value) and item == value for item in operand)
+    return any(kind_of(item) == kind_of(value) and item == value for item in operand)
 
 
 def _is_not_in(value: Any, operand: Any) -> bool | None:
@@ -75,7 +90,8 @@ def _matches(value: Any, operand: Any) -> bool | None:
         return None
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a value is compared as: boolean, number, text, or other, which nothing compares."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, (int, float)):

@@ -83,8 +83,7 @@ class Planner:
         label = Label(tool.name, tool.upstream, tool.effect, is_tool=True)
         made = policy.decide(tool, ready.schema, spec, arguments, ready.expires_s, now_s)
         if isinstance(made, Ask):
-            # Until approvals exist, a call that asks is denied, and says so (formats.md 1).
-            made = Deny("MCPX-D03", made.rule, made.text)
+            made = policy.unasked(made)
         if isinstance(made, Deny):
             return Refused(label, arguments, made)
         admit = partial(self._admit_call, ready=ready, capabilities=capabilities)

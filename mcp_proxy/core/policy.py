@@ -76,6 +76,11 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision rests on, and nothin
     return Allow("allow", request, effective)
 
 
+def unasked(ask: Ask) -> Deny:
+    """What a call that asks comes to where nobody can be asked: so far, everywhere."""
+    return Deny("MCPX-D03", ask.rule, ask.text)
+
+
 def _check_names(tool: Tool, arguments: dict[str, Any]) -> Deny | None:
     for name in arguments:
         if name in tool.constants:
