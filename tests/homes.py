@@ -70,6 +70,7 @@ def payload(
     url: str = "https://api.example.com",
     auth: Auth | None = None,
     expires: int | None = None,
+    grace_s: int = 0,
     tools: list[Tool] | None = None,
     upstreams: dict[str, UpstreamSpec] | None = None,
     reads: tuple[Resource | Prompt, ...] = (),
@@ -93,6 +94,7 @@ def payload(
         tools=tuple(item.name for item in made),
         resources=tuple(item.name for item in reads if isinstance(item, Resource)),
         prompts=tuple(item.name for item in reads if isinstance(item, Prompt)),
+        grace_s=grace_s,
     )
     listed = [{"name": item.name, "inputSchema": item.enforced} for item in made]
     return dump_lines(header, dumps(listed), [*made, *reads])

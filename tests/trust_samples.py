@@ -39,7 +39,11 @@ def keys(*items: TrustedKey) -> dict[str, TrustedKey]:
 
 
 def payload(
-    name: str = "billing", version: int = 3, expires: int | None = None, **more: str
+    name: str = "billing",
+    version: int = 3,
+    expires: int | None = None,
+    grace_s: int = 0,
+    **more: str,
 ) -> bytes:
     """A payload with one REST tool, find_invoices; `title` and `url` may be given."""
     header = Header(
@@ -62,6 +66,7 @@ def payload(
         },
         audit=AuditRules((), "deny"),
         tools=("find_invoices",),
+        grace_s=grace_s,
     )
     schema = {
         "type": "object",

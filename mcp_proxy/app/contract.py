@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from mcp_proxy.core.command import Place
+from mcp_proxy.core.freshness import standing
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_prompt, parse_resource, parse_tool
 from mcp_proxy.core.reading import find_resource
+from mcp_proxy.core.roots import late, stale
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.credentials import trusted_command
@@ -23,6 +25,9 @@ _RULE = "profile in force"
 class ProfileContract:
     """Fills the road's `Contract`. `on_change` runs after each change of local state (S6)."""
 
+    # One look at the disk a minute tells whether a repository's word was renewed meanwhile.
+    _LOOK_EVERY_S = 60
+
     def __init__(
         self,
         home: Home,
@@ -36,22 +41,32 @@ class ProfileContract:
         self._generation = generation
         self._on_change = on_change
         self._refusal: Deny | None = None
+        self._final: Deny | None = None
+        self._freshness = profile.freshness
+        self._looked_s = 0.0
         self._ready: dict[str, Ready] = {}
         self._held: Holdings | None = None
+
+    def refuse(self, error: McpProxyError) -> None:
+        """From now on every call is denied, whatever the disk says."""
+        self._final = _deny(error)
 
     def ready(self, tool: str, now_s: float) -> Ready | Deny:
         """The tool, or why no call of it may pass now; `now_s` since the epoch."""
         try:
             self._notice(now_s)
-            return self._refusal or self._tool(tool)
+            found = self._refused(now_s) or self._tool(tool)
         except McpProxyError as error:
             return _deny(error)
+        if isinstance(found, Ready) and found.tool.effect != "read" and self._is_late(now_s):
+            return _deny(late(self._profile.header.profile))
+        return found
 
     def resource(self, uri: str, now_s: float) -> ReadyResource | Deny:
         """The resource that a URI names, or why it may not be read now."""
         try:
             self._notice(now_s)
-            return self._refusal or self._resource(uri)
+            return self._refused(now_s) or self._resource(uri)
         except McpProxyError as error:
             return _deny(error)
 
@@ -59,7 +74,7 @@ class ProfileContract:
         """The prompt, or why it may not be had now."""
         try:
             self._notice(now_s)
-            return self._refusal or self._prompt(name)
+            return self._refused(now_s) or self._prompt(name)
         except McpProxyError as error:
             return _deny(error)
 
@@ -67,13 +82,16 @@ class ProfileContract:
         """All prompts and resources, or why there are none now."""
         try:
             self._notice(now_s)
-            return self._refusal or self._holdings()
+            return self._refused(now_s) or self._holdings()
         except McpProxyError as error:
             return _deny(error)
 
     def _notice(self, now_s: float) -> None:
         generation = read_generation(self._home)
         if generation == self._generation:
+            is_fresh = standing(self._freshness, now_s) == "fresh"
+            if not is_fresh and now_s >= self._looked_s + self._LOOK_EVERY_S:
+                self._refusal = self._verdict(now_s)
             return
         self._on_change()
         self._ready.clear()
@@ -81,9 +99,20 @@ class ProfileContract:
         self._refusal = self._verdict(now_s)
         self._generation = generation
 
+    def _refused(self, now_s: float) -> Deny | None:
+        if self._final or self._refusal:
+            return self._final or self._refusal
+        if standing(self._freshness, now_s) == "ended":
+            return _deny(stale(self._profile.header.profile))
+        return None
+
+    def _is_late(self, now_s: float) -> bool:
+        return standing(self._freshness, now_s) not in ("fresh", "grace")
+
     def _verdict(self, now_s: float) -> Deny | None:
         """A newer version is taken at the next start; one that is no longer trusted ends now."""
         held = self._profile
+        self._looked_s = now_s
         try:
             found = load_profile(self._home, held.header.profile, now_s)
             if found.root != held.root:
@@ -92,6 +121,8 @@ class ProfileContract:
                 )
             if found.header.version != held.header.version:
                 check_held(self._home, held)
+            if found.freshness is not None and held.freshness is not None:
+                self._freshness = held.freshness._replace(until_s=found.freshness.until_s)
         except McpProxyError as error:
             return _deny(error)
         return None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from mcp_proxy.app.watching import Watching
 from mcp_proxy.core.answer import Event, Progress, Question, Told
@@ -25,10 +25,17 @@ from mcp_proxy.core.session import (
 from mcp_proxy.core.session_params import ListenFilter
 from mcp_proxy.core.session_voice import Voice
 from mcp_proxy.edges.call_log import CallLog
-from mcp_proxy.relay import Road
+from mcp_proxy.relay import Caller
 
 _SUBSCRIBING = ("resources/subscribe", "resources/unsubscribe")
 _UPSTREAM, _PERSON = "waiting for the upstream", "waiting for the person"
+
+
+class Calls(Protocol):
+    """Where calls go: the road."""
+
+    async def call(self, method: str, params: dict[str, Any], caller: Caller) -> End:
+        """One call, taken down the road and back."""
 
 
 class Conversation:
@@ -37,7 +44,7 @@ class Conversation:
     def __init__(
         self,
         session: Session,
-        road: Road,
+        road: Calls,
         watching: Watching,
         log: CallLog,
         send: Callable[[bytes], None],

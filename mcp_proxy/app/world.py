@@ -17,12 +17,15 @@ from mcp_proxy.app.conversation import Conversation
 from mcp_proxy.app.drift_watch import DriftWatch
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.owners import ProfileOwners
+from mcp_proxy.app.proof import GuardedRoad, begin_proof, is_of_repository
 from mcp_proxy.app.watching import Watching
 from mcp_proxy.core.answer import Change
+from mcp_proxy.core.freshness import standing
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listeners import Listeners
 from mcp_proxy.core.planning import Planner
 from mcp_proxy.core.profile import Profile, UpstreamSpec
+from mcp_proxy.core.roots import late
 from mcp_proxy.core.session import Outcome, Session
 from mcp_proxy.core.task_register import TaskRegister
 from mcp_proxy.edges import clock
@@ -36,7 +39,7 @@ from mcp_proxy.edges.stdio import Lines, Wire, complain
 from mcp_proxy.edges.stdio_loop import StdioLoop
 from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
-from mcp_proxy.errors import AuditError, McpProxyError
+from mcp_proxy.errors import AuditError, McpProxyError, ProfileError
 from mcp_proxy.relay import Road
 
 EOF_GRACE_S = 0.5
@@ -64,7 +67,7 @@ class Start(NamedTuple):
 class Machinery(NamedTuple):
     """One profile's road with the edges behind it."""
 
-    road: Road
+    road: Road | GuardedRoad
     log: CallLog
     drift: DriftWatch
     parking: Parking
@@ -111,7 +114,30 @@ def build_machinery(
     watching = Watching(listeners, gateways, road.reached, owners, drift.stale)
     local = any(spec.kind == "stdio" for spec in header.upstreams.values())
     grace_s = _LOCAL_GRACE_S if local else EOF_GRACE_S
-    return Machinery(road, log, drift, parking, watching, upstreams, grace_s)
+    guarded = _guard(road, profile, contract, listeners, watching)
+    if standing(profile.freshness, clock.now_s()) != "fresh":
+        error = late(header.profile)
+        log.note("repository out of date")
+        complain(f"{error} Next: {error.next}")
+    return Machinery(guarded, log, drift, parking, watching, upstreams, grace_s)
+
+
+def _guard(
+    road: Road,
+    profile: Profile,
+    contract: ProfileContract,
+    listeners: Listeners,
+    watching: Watching,
+) -> Road | GuardedRoad:
+    """The road itself for pinned keys; for a repository's profile, closed until it is proved."""
+
+    def refuse(error: ProfileError) -> None:
+        contract.refuse(error)
+        listeners.withdraw()
+        for kind in ("tools", "prompts", "resources"):
+            watching.tell(Change(kind))
+
+    return GuardedRoad(road, profile, refuse) if is_of_repository(profile) else road
 
 
 def _build_upstream(
@@ -130,6 +156,7 @@ def _build_upstream(
 
 def prepare(home: Home, profile: Profile) -> None:
     """Load now what this profile will need: its local servers' edge, the keychain's library."""
+    begin_proof(profile)
     specs = profile.header.upstreams.values()
     if any(spec.kind == "stdio" for spec in specs):
         warmup.load(warmup.LOCAL_SERVERS)

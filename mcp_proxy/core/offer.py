@@ -97,7 +97,7 @@ class Catalogue:
 
     def __init__(self, offered: Offer) -> None:
         self.offered = offered
-        self._is_stale = False
+        self._is_stale = self._is_withdrawn = False
         self._lists: dict[str, bytes] = {"tools/list": offered.tools_json}
 
     def mark_stale(self) -> None:
@@ -106,8 +106,14 @@ class Catalogue:
 
     def show_tools(self, tools_json: bytes) -> bool:
         """From now on the list of tools is this JSON array; returns whether it is another."""
-        before, self._lists["tools/list"] = self._lists["tools/list"], tools_json
-        return before != tools_json
+        shown = b"[]" if self._is_withdrawn else tools_json
+        before, self._lists["tools/list"] = self._lists["tools/list"], shown
+        return before != shown
+
+    def withdraw(self) -> None:
+        """From now on every list is empty (S4)."""
+        self._is_stale = self._is_withdrawn = True
+        self._lists = dict.fromkeys(LISTS, b"[]")
 
     def initialize_result(self, version: str) -> dict[str, Any]:
         """The legacy handshake's answer (2025-11-25, "Lifecycle"); tasks are modern alone."""

@@ -46,7 +46,7 @@ def check_activation(name: str, trust: TrustStore, seen: Seen) -> Activation:
         ProfileError: P13 there is no such record, P18 the repository is not trusted here for the
             name, P19 it lists what is installed no longer.
     """
-    kind, repository = (*seen.root, "")[:2]
+    kind, repository = (*seen.root, "", "")[:2]
     held = trust.repositories.get(repository) if kind == REPOSITORY else None
     if held is None or not may_serve(held, name):
         raise ProfileError(
@@ -82,5 +82,15 @@ def stale(name: str) -> ProfileError:
     return ProfileError(
         "MCPX-P21",
         f"What the repository said of profile {name} has expired, and so has its offline grace.",
+        f"mcp-proxy profile update {name}",
+    )
+
+
+def late(name: str) -> ProfileError:
+    """P21 for what changes something: only reading is left of the grace (S19)."""
+    return ProfileError(
+        "MCPX-P21",
+        f"What the repository said of profile {name} has expired: until it is renewed, only what "
+        "reads may be called.",
         f"mcp-proxy profile update {name}",
     )

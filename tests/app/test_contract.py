@@ -4,22 +4,28 @@ import os
 from typing import Any
 
 import pytest
-from homes import OTHER_SEED, SEED, distrust, install, make_home, tool, trust
+from homes import OTHER_SEED, SEED, distrust, install, make_home, payload, tool, trust
 
 from mcp_proxy.app.contract import ProfileContract
+from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource
 from mcp_proxy.core.policy import Deny, decide
 from mcp_proxy.core.profile import Prompt, Resource, ResultRules, UpstreamSpec
+from mcp_proxy.core.seen import Activation, dump_seen, repository_root
+from mcp_proxy.core.signing import public_key, sign_payload
+from mcp_proxy.core.trust_store import Repository
 from mcp_proxy.edges.files import write_file
-from mcp_proxy.edges.installs import remove_profile
+from mcp_proxy.edges.installs import change_trust, remove_profile
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import (
     bump_generation,
     load_profile,
     profile_path,
     read_generation,
+    read_records,
     records_path,
 )
+from mcp_proxy.errors import ProfileError
 
 NOW_S = 1_800_000_000.0
 
@@ -279,3 +285,89 @@ def test_s13_an_untrusted_command_denies_what_its_own_upstream_has_alone(home: H
     assert denied.id == "MCPX-P16"
     assert isinstance(contract.resource("docs://about", NOW_S), ReadyResource)
     assert isinstance(contract.ready("find", NOW_S), Ready)
+
+
+REPOSITORY = "ab" * 32
+DAY_S = 86_400
+
+
+def from_repository(home: Home, *, until_s: float, grace_s: int) -> Running:
+    """Billing installed, and recorded as a repository's whose word holds until then."""
+    change_trust(
+        home,
+        lambda trust: trust._replace(
+            repositories={REPOSITORY: Repository(REPOSITORY, "https://r.example.com/", ("*",))}
+        ),
+    )
+    install(home, now_s=NOW_S, grace_s=grace_s)
+    record_word(home, until_s=until_s)
+    return Running(home)
+
+
+def record_word(home: Home, *, until_s: float, withdrawn: str = "") -> None:
+    """What `profile refresh` writes; a renewed word alone is no change to tell of."""
+    records = read_records(home)
+    word = Activation((public_key(SEED),), int(until_s), withdrawn=withdrawn)
+    root = repository_root(REPOSITORY)
+    changed = records["billing"]._replace(root=root, activation=word)
+    write_file(records_path(home), dump_seen({**records, "billing": changed}))
+
+
+def test_s19_grace_lets_read_and_refuses_what_changes_something(home: Home) -> None:
+    run = from_repository(home, until_s=NOW_S + 10, grace_s=DAY_S)
+    assert run.verdict("refund", NOW_S) == "ready"
+    assert run.verdict("refund", NOW_S + 10 + DAY_S * 0.4) == "ready"
+    assert run.verdict("refund", NOW_S + 10 + DAY_S * 0.6) == "MCPX-P21"
+    assert run.verdict("find", NOW_S + 10 + DAY_S * 0.6) == "ready"
+    assert run.verdict("find", NOW_S + 10 + DAY_S) == "MCPX-P21"
+
+
+def test_s6_a_word_renewed_by_another_process_counts_within_a_minute(home: Home) -> None:
+    run = from_repository(home, until_s=NOW_S + 10, grace_s=0)
+    assert run.verdict(now_s=NOW_S + 20) == "MCPX-P21"
+    record_word(home, until_s=NOW_S + DAY_S)
+    assert run.verdict(now_s=NOW_S + 30) == "MCPX-P21"
+    assert run.verdict(now_s=NOW_S + 81) == "ready"
+    assert run.changes == 0
+
+
+def test_s6_what_its_repository_withdraws_is_denied_in_a_running_process(home: Home) -> None:
+    run = from_repository(home, until_s=NOW_S + DAY_S, grace_s=0)
+    assert run.verdict() == "ready"
+    record_word(home, until_s=NOW_S + DAY_S, withdrawn="It was withdrawn.")
+    bump_generation(home)
+    assert run.verdict() == "MCPX-P19"
+
+
+def test_s6_a_version_below_the_floor_is_denied_beside_a_newer_one(home: Home) -> None:
+    run = from_repository(home, until_s=NOW_S + DAY_S, grace_s=0)
+    held = read_records(home)["billing"]
+    newer = payload(version=2)
+    assert held.activation is not None
+    raised = held._replace(
+        version=2, digest=sha256_hex(newer), activation=held.activation._replace(floor=2)
+    )
+    write_file(records_path(home), dump_seen({"billing": raised}))
+    write_file(profile_path(home, "billing"), sign_payload(newer, SEED))
+    bump_generation(home)
+    assert run.verdict() == "MCPX-P28"
+
+
+def test_s2_a_name_that_moved_to_another_root_is_denied(home: Home) -> None:
+    run = running(home)
+    change_trust(
+        home,
+        lambda trust: trust._replace(
+            repositories={REPOSITORY: Repository(REPOSITORY, "https://r.example.com/", ("*",))}
+        ),
+    )
+    record_word(home, until_s=NOW_S + DAY_S)
+    assert run.verdict() == "MCPX-P14"
+
+
+def test_s4_what_was_refused_for_good_stays_refused_whatever_the_disk_says(home: Home) -> None:
+    run = running(home)
+    run.contract.refuse(ProfileError("MCPX-P25", "Other bytes."))
+    bump_generation(home)
+    assert run.verdict() == "MCPX-P25"
+    assert isinstance(run.contract.holdings(NOW_S), Deny)
