@@ -1,0 +1,116 @@
+"""A later import into a source that stands: the publisher's text in, the same with new tools out.
+
+Every byte outside of the block of the hidden is kept, and so is whatever a publisher wrote into
+that block. The outcome is read back: but for the new tools, it must say what the source said.
+"""
+
+import re
+from typing import NamedTuple
+
+from mcp_proxy.errors import SourceError
+from mcp_proxy.workshop.import_text import FIRST, LAST, hidden_text, line_digest
+from mcp_proxy.workshop.yaml_reader import Positioned, parse_yaml
+
+_OURS = re.compile(
+    r"# [^:#]+: \{upstream: .*, operation: .*, effect: .*\}  # |# CANNOT BE BUILT |# and \d+ more: "
+)
+_EMPTY_TOOLS = re.compile(r"^tools:[ \t]*\{[ \t]*\}[ \t]*(?=#|\r?$)", re.MULTILINE)
+
+
+class _Parts(NamedTuple):
+    """The source before and after the hidden block; both are the publisher's own."""
+
+    before: str
+    after: str
+
+
+def merge(data: bytes, file: str, tools: list[str], hidden: list[str], ours: frozenset[str]) -> str:
+    """The source's text with `tools` (blocks of two spaces' indent) and the block made of `hidden`.
+
+    `ours` are the `line_digest`s of the hidden lines of the import before; any other line between
+    the markers is the publisher's.
+
+    Raises:
+        SourceError: MCPX-B01 the source cannot be read, or nothing can be put into its `tools`.
+    """
+    source = parse_yaml(data, file)
+    text = data.decode("utf-8-sig")
+    end = "\r\n" if "\r\n" in text else "\n"
+    indent = _indent(source, text)
+    parts = _parts(text, source, ours)
+    before, added = parts.before, "".join(_indented(block, indent) for block in tools)
+    if tools:
+        before = _opened(before, source, file)
+    if before and not before.endswith("\n"):
+        before += end
+    new = (added + hidden_text(hidden, indent)).replace("\n", end)
+    bom = "\ufeff" if data.startswith(b"\xef\xbb\xbf") else ""
+    merged = bom + before + new + parts.after
+    _check(source, parse_yaml(merged.encode(), file), file, len(tools))
+    return merged
+
+
+def _parts(text: str, source: Positioned, ours: frozenset[str]) -> _Parts:
+    lines = text.splitlines(keepends=True)
+    marks = [index for index, line in enumerate(lines) if line.strip() in (FIRST, LAST)]
+    if len(marks) == 2 and lines[marks[0]].strip() == FIRST:
+        first, last = marks
+        kept = [line for line in lines[first + 1 : last] if not _is_ours(line, ours)]
+        return _Parts("".join([*lines[:first], *kept]), "".join(lines[last + 1 :]))
+    at = _end_of_tools(source, lines)
+    return _Parts("".join(lines[:at]), "".join(lines[at:]))
+
+
+def _is_ours(line: str, ours: frozenset[str]) -> bool:
+    stripped = line.strip()
+    return line_digest(stripped) in ours if ours else bool(_OURS.match(stripped))
+
+
+def _end_of_tools(source: Positioned, lines: list[str]) -> int:
+    """The line index behind the last tool; comments before the next key belong to that."""
+    keys = [line for path, line in source.lines.items() if len(path) == 1]
+    own = source.lines.get(("tools",))
+    later = sorted(line for line in keys if own is not None and line > own)
+    at = later[0] - 1 if later else len(lines)
+    while later and at and re.match(r"#|\s*$", lines[at - 1]):
+        at -= 1
+    return at
+
+
+def _opened(before: str, source: Positioned, file: str) -> str:
+    """The text up to the hidden, such that a tool may follow."""
+    tools = source.value.get("tools") if isinstance(source.value, dict) else None
+    if ("tools",) not in source.lines:
+        return before + ("" if before.endswith("\n") or not before else "\n") + "tools:\n"
+    if not tools:
+        return _EMPTY_TOOLS.sub("tools:", before)
+    line = before.splitlines()[source.lines["tools",] - 1]
+    if "{" in line.split("#")[0]:
+        why = f"{file}:{source.lines['tools',]}: tools stand in braces, so none can be added."
+        raise SourceError("MCPX-B01", why, f"write {file}'s tools as a block, one key a line")
+    return before
+
+
+def _indent(source: Positioned, text: str) -> str:
+    """How far the source indents a tool's name."""
+    own = [line for path, line in source.lines.items() if len(path) == 2 and path[0] == "tools"]
+    if not own:
+        return "  "
+    found = re.match(r" +", text.splitlines()[own[0] - 1])
+    return found[0] if found is not None else "  "
+
+
+def _indented(block: str, indent: str) -> str:
+    if indent == "  ":
+        return block
+    return re.sub(r"^(?:  )+", lambda run: indent * (len(run[0]) // 2), block, flags=re.MULTILINE)
+
+
+def _check(old: Positioned, new: Positioned, file: str, added: int) -> None:
+    before = dict(old.value) if isinstance(old.value, dict) else {}
+    after = dict(new.value) if isinstance(new.value, dict) else {}
+    was, now = before.pop("tools", None) or {}, after.pop("tools", None) or {}
+    kept = {name: now.get(name) for name in was}
+    if before != after or kept != was or len(now) != len(was) + added:
+        why = f"{file}: the new tools cannot be put in without changing what it says."
+        raise SourceError("MCPX-B01", why, f"write {file}'s tools as a block, one key a line")

@@ -1,0 +1,156 @@
+"""The text of an imported source: its head, tools written out, and the block of all the others.
+
+What is hidden stands between two marker lines, each tool one comment that becomes a tool when its #
+is taken away. That block is made anew by every import; the rest is the publisher's.
+"""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.text import one_sentence
+from mcp_proxy.workshop.draft import plain, quoted
+from mcp_proxy.workshop.import_subject import Candidate
+from mcp_proxy.workshop.import_words import draft_description
+from mcp_proxy.workshop.source_keys import ToolSource
+
+FIRST = "# >>> hidden: all that may be shown too; made anew by each `mcp-proxy profile import`"
+LAST = "# <<< hidden"
+REVIEW = "# REVIEW: drafted from the document"
+_READ_BYTES = "256KiB"
+_TOLD_CHARS = 70
+# A source has at most 1 MiB; so much of it may be what is hidden.
+_HIDDEN_CHARS = 600_000
+
+
+class Written(NamedTuple):
+    """A tool to be written out, as the block that a source will hold."""
+
+    candidate: Candidate
+    description: str
+    arguments: dict[str, dict[str, Any]]
+
+    def block(self, upstream: str) -> ToolSource:
+        """The same as checked keys."""
+        row: dict[str, Any] = {
+            "upstream": upstream,
+            "operation": self.candidate.selector,
+            "effect": self.candidate.effect,
+            "description": self.description,
+        }
+        if self.candidate.reason:
+            row["effect_reason"] = self.candidate.reason
+        if self.arguments:
+            row["arguments"] = self.arguments
+        return ToolSource.model_validate(row)
+
+
+class Head(NamedTuple):
+    """What an imported source begins with; `upstream` are the keys of its only upstream."""
+
+    name: str
+    title: str
+    upstream: list[str]
+    expires: str
+
+
+def write_tool(candidate: Candidate, arguments: dict[str, dict[str, Any]]) -> Written:
+    """The tool with a drafted description."""
+    told = draft_description(candidate.summary, candidate.text, candidate.place)
+    return Written(candidate, told or candidate.name, arguments)
+
+
+def source_text(head: Head, tools: list[Written], hidden: list[str]) -> str:
+    """A whole new source."""
+    upstream = "".join(f"    {line}\n" for line in head.upstream)
+    return (
+        f"# Drafted by `mcp-proxy profile import {head.name}`. What stands here is all a model may"
+        " do.\n"
+        f"# Read what says REVIEW, take that word away, then: mcp-proxy profile lint"
+        f" {head.name}.yaml\n"
+        f"profile: {plain(head.name)}\n"
+        "version: 1  # raise it with every release\n"
+        f"title: {quoted(one_sentence(head.title, 100))}\n"
+        'instructions: ""  # what the model should know of these tools, at most 2 KB\n'
+        f"expires: {head.expires}  # through that day; sign a newer version before\n"
+        "# grace: 3d  # from a repository: how long it serves on where that cannot be reached\n"
+        f"upstreams:\n  {plain(head.name)}:\n{upstream}"
+        f"tools:{'' if tools else ' {}'}\n"
+        + "".join(tool_text(one, head.name) for one in tools)
+        + hidden_text(hidden)
+    )
+
+
+def tool_text(tool: Written, upstream: str, indent: str = "  ") -> str:
+    """The tool's block, its name indented by `indent` and its keys by twice that."""
+    one = tool.candidate
+    keys = [
+        f"upstream: {plain(upstream)}",
+        f"operation: {quoted(one.selector)}",
+        f"effect: {one.effect}",
+    ]
+    if one.reason:
+        keys.append(f"effect_reason: {quoted(one.reason)}  {REVIEW}")
+    keys.append(f"description: {quoted(tool.description)}  {REVIEW}")
+    if tool.arguments:
+        keys.append("arguments:")
+        keys += [f"{indent}{_key(name)}: {_flow(row)}" for name, row in tool.arguments.items()]
+    if one.effect == "read":
+        keys.append(f"result: {{max_bytes: {_READ_BYTES}}}")
+    else:
+        keys.append("approval: always  # it changes something")
+    return f"{indent}{plain(one.name)}:\n" + "".join(f"{indent * 2}{line}\n" for line in keys)
+
+
+def hidden_line(candidate: Candidate, upstream: str, refused: str = "") -> str:
+    """The comment that a hidden tool is; `refused` says why none can be built of it."""
+    text = f"{candidate.place}: {candidate.summary or candidate.text}"
+    told = one_sentence(text, _TOLD_CHARS)
+    if refused:
+        return f"# CANNOT BE BUILT {plain(candidate.name)}: {one_sentence(refused, 200)} ({told})"
+    keys = [
+        f"upstream: {plain(upstream)}",
+        f"operation: {quoted(candidate.selector)}",
+        f"effect: {candidate.effect}",
+    ]
+    if candidate.reason:
+        keys.append(f"effect_reason: {quoted(candidate.reason)}")
+    if candidate.effect != "read":
+        keys.append("approval: always")
+    words = [*candidate.marks, *(["deprecated"] if candidate.deprecated else [])]
+    marks = f"[{', '.join(words)}] " if words else ""
+    return f"# {plain(candidate.name)}: {{{', '.join(keys)}}}  # {marks}{told}"
+
+
+def hidden_text(lines: list[str], indent: str = "  ") -> str:
+    """The block of the hidden, markers included; "" where there is none."""
+    if not lines:
+        return ""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line) + len(indent) + 1
+        if size > _HIDDEN_CHARS:
+            kept.append(f"# and {len(lines) - len(kept)} more: see them with --pick")
+            break
+        kept.append(line)
+    return "".join(f"{indent}{line}\n" for line in (FIRST, *kept, LAST))
+
+
+def line_digest(line: str) -> str:
+    """What a record keeps of a hidden line, to tell it from a line that the publisher wrote."""
+    return sha256_hex(line.strip().encode())[:16]
+
+
+def _key(name: str) -> str:
+    return plain(name) if re.fullmatch(r"[a-z][a-z0-9_-]*", name) else quoted(name)
+
+
+def _flow(row: dict[str, Any]) -> str:
+    """A small map of texts and numbers in YAML's flow style."""
+    cells = (
+        f"{key}: {quoted(value) if isinstance(value, str) else json.dumps(value)}"
+        for key, value in row.items()
+    )
+    return f"{{{', '.join(cells)}}}"
