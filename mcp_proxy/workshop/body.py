@@ -1,4 +1,4 @@
-"""The Request Body Object as slots: one for each property of one object, else one named `body`.
+"""A request's body as slots: one for each property of one object, else one named `body`.
 
 OpenAPI 3.0.4, 4.7.13 and 3.1.1, 4.8.13. Only JSON bodies are sent by this version.
 """
@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core.profile import ArgumentRule
 from mcp_proxy.workshop.dialect import REQUEST, Translator
-from mcp_proxy.workshop.media import bare, json_entry
+from mcp_proxy.workshop.media import json_entry
 from mcp_proxy.workshop.operation import Slot
+from mcp_proxy.workshop.operation_parts import BodyPart
 from mcp_proxy.workshop.references import Node, is_reference
 
 # A body with one of these is more than one shape: it stays whole.
@@ -29,39 +30,33 @@ class Body(NamedTuple):
 _NONE = Body(None, False, [])
 
 
-def request_body(operation: Node, method: str, translator: Translator) -> Body:
+def request_body(part: BodyPart | None, method: str, translator: Translator) -> Body:
     """The body of an operation, `method` in capitals.
 
     Raises:
         SourceError: MCPX-B02 malformed, MCPX-B03 a required body in no type of JSON.
     """
-    listed = operation.get("requestBody")
-    if listed is None:
+    if part is None:
         return _NONE
     if method in ("GET", "HEAD"):
         # RFC 9110, 9.3.1: content has no meaning there.
-        translator.warn(listed, f"the body of a {method} request is left out")
+        translator.warn(part.content.node, f"the body of a {method} request is left out")
         return _NONE
-    node = translator.references.follow(listed)
-    required = node.flag("required")
-    content = node.get("content")
-    if content is None:
-        raise node.error("a request body needs content")
-    entry = json_entry(content)
+    entry = json_entry(part.content.kinds)
     if entry is None:
-        return _without_json(content, required, translator)
-    kind, media = entry
-    schema = media.get("schema")
+        return _without_json(part, translator)
+    kind, schema = entry
     if schema is None or isinstance(schema.value, bool):
-        schema = media._replace(value={}, pointer=f"{media.pointer}/schema")
-    return Body(kind, required, _slots(schema, required, node.text("description"), translator))
+        schema = part.content.node._replace(value={})
+    return Body(kind, part.required, _slots(schema, part.required, part.text, translator))
 
 
-def _without_json(content: Node, required: bool, translator: Translator) -> Body:
-    kinds = ", ".join(bare(kind) for kind in content.mapping()) or "no type at all"
-    if required:
-        raise content.error(f"this version sends JSON bodies only, not {kinds}", "MCPX-B03")
-    translator.warn(content, f"the optional body is left out: it is not JSON but {kinds}")
+def _without_json(part: BodyPart, translator: Translator) -> Body:
+    node = part.content.node
+    kinds = ", ".join(kind for kind, _ in part.content.kinds) or "no type at all"
+    if part.required:
+        raise node.error(f"this version sends JSON bodies only, not {kinds}", "MCPX-B03")
+    translator.warn(node, f"the optional body is left out: it is not JSON but {kinds}")
     return _NONE
 
 

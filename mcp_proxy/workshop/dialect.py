@@ -1,6 +1,6 @@
-"""Schema Objects of OpenAPI 3.0 and 3.1 as JSON Schema 2020-12, references kept as `$defs`.
+"""Schema Objects of an API document as JSON Schema 2020-12, references kept as `$defs`.
 
-OpenAPI 3.0.4, 4.7.24 and 3.1.1, 4.8.24; JSON Schema 2020-12. An allow-list of keywords: what is
+Swagger 2.0; OpenAPI 3.0.4, 4.7.24 and 3.1.1, 4.8.24; JSON Schema 2020-12. An allow-list of keywords: what is
 not listed (`xml`, `discriminator`, `example`, `$id`, extensions) has no say in what is valid.
 Cycles stay cycles of `$defs`; each referenced schema is translated once for each direction.
 """
@@ -25,6 +25,8 @@ RESPONSE = "response"
 _HIDING = {REQUEST: "readOnly", RESPONSE: "writeOnly"}
 _COMBINERS = frozenset({"allOf", "anyOf", "oneOf", "not"})
 _DYNAMIC = ("$dynamicRef", "$recursiveRef")
+# Swagger 2.0 has none; its authors took to the first, and to 3.0's.
+_NULLABLE = {"2.0": ("x-nullable", "nullable"), "3.0": ("nullable",)}
 _SCHEMAS_MAX = 50_000
 _LOOK_THROUGH = 8
 
@@ -40,12 +42,12 @@ class _Place(NamedTuple):
 class Translator:
     """Translates the schemas of one operation; `defs` and `warnings` grow as it goes."""
 
-    def __init__(self, references: References, nullable_keyword: bool) -> None:
-        """`nullable_keyword`: the document is 3.0, where `nullable: true` adds null."""
+    def __init__(self, references: References, version: str) -> None:
+        """`version` is the document's: before 3.1, a keyword adds null to what is valid."""
         self.defs: dict[str, Any] = {}
         self.warnings: list[str] = []
         self.references = references
-        self._nullable_keyword = nullable_keyword
+        self._nullable = _NULLABLE.get(version[:3], ())
         self._names: dict[tuple[str, str, str], str] = {}
         self._pending: list[tuple[str, Node, str]] = []
         self._spent = 0
@@ -87,7 +89,7 @@ class Translator:
         if not is_reference(node):
             return self._keywords(node, place)
         reference = {"$ref": f"#/$defs/{self._def_name(node, place.direction)}"}
-        if self._nullable_keyword:
+        if self._nullable:
             # 3.0.4, 4.7.23: what stands beside a `$ref` is ignored; a description does no harm.
             text = node.text("description") if "description" in value else ""
             return {**reference, "description": text} if text else reference
@@ -115,7 +117,7 @@ class Translator:
                 self._items(node, apart, schema)
             elif key in _DYNAMIC:
                 self.warn(node, f"{key} is not followed; what it says is left to the upstream")
-        if self._nullable_keyword and node.flag("nullable"):
+        if any(node.flag(key) for key in self._nullable):
             return _with_null(schema)
         return schema
 

@@ -1,4 +1,4 @@
-"""An OpenAPI 3.0 or 3.1 document: loaded once, its table of contents, one operation at a time.
+"""A document of OpenAPI 2.0, 3.0 or 3.1: loaded once, its contents, one operation at a time.
 
 Only what an operation reaches is resolved, so that a document of thousands costs its parsing alone.
 """
@@ -14,14 +14,17 @@ from mcp_proxy.workshop.dialect import Translator
 from mcp_proxy.workshop.document_digest import Digests
 from mcp_proxy.workshop.document_summary import describe
 from mcp_proxy.workshop.operation import Operation, OperationName, Slot
-from mcp_proxy.workshop.parameters import parameter_slots
+from mcp_proxy.workshop.operation_parts import three_parts
+from mcp_proxy.workshop.parameters import parameter_slots, styled_sending
 from mcp_proxy.workshop.patterns import without_unreadable
 from mcp_proxy.workshop.references import Node, References
 from mcp_proxy.workshop.responses import success_response
+from mcp_proxy.workshop.swagger import swagger_parts, swagger_sending, swagger_servers
 
 # TRACE is not among them: it answers with the request's own headers, credential included.
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
+_SWAGGER = "2.0"
 _VERSION = re.compile(r"3\.[01](\.[0-9]+(-.*)?)?")
 _SELECTOR = re.compile(r"([A-Za-z]+) +(/.*)")
 # RFC 3986, 3.3: pchar without percent-encoding, and the braces of slots.
@@ -40,7 +43,7 @@ def read_document(path: str, root: str) -> "Document":
     `root` is the folder of the profile source: references stay below it (S12).
 
     Raises:
-        SourceError: MCPX-B02 not to be read, no OpenAPI 3.0 or 3.1, or malformed.
+        SourceError: MCPX-B02 not to be read, no OpenAPI 2.0, 3.0 or 3.1, or malformed.
     """
     references = References(path, root)
     return Document(references, _version(references.start))
@@ -50,12 +53,12 @@ class Document:
     """A loaded document. `servers` is what it says of itself: a hint, never taken silently."""
 
     def __init__(self, references: References, version: str) -> None:
-        """`version` is the text of its `openapi` key."""
+        """`version` is the text of its `openapi` or `swagger` key."""
         start = references.start
         info = start.get("info")
         self.version = version
         self.title = info.text("title") if info is not None else ""
-        self.servers = _servers(start)
+        self.servers = swagger_servers(start) if version == _SWAGGER else _servers(start)
         self._references = references
         self._digests = Digests(references)
         self._paths = start.get("paths") or Node({}, start.file, start.name, "/paths")
@@ -150,10 +153,13 @@ class Document:
 
     def _build(self, method: str, path: str, item: Node, node: Node) -> Operation:
         _check_path(node, path)
-        translator = Translator(self._references, self.version.startswith("3.0"))
-        slots = parameter_slots(item, node, path, translator)
-        body = request_body(node, method.upper(), translator)
-        response, types = success_response(node, translator)
+        translator = Translator(self._references, self.version)
+        is_swagger = self.version == _SWAGGER
+        parts = (swagger_parts if is_swagger else three_parts)(item, node, self._references)
+        sending = swagger_sending if is_swagger else styled_sending
+        slots = parameter_slots(parts.parameters, node, path, sending, translator)
+        body = request_body(parts.body, method.upper(), translator)
+        response, types = success_response(parts.answers, translator)
         for owner in (item, node):
             if owner.get("servers") is not None:
                 translator.warn(owner, "its own `servers` are not used; the profile's url is")
@@ -189,14 +195,16 @@ def _readable(
 
 def _version(start: Node) -> str:
     row = start.mapping()
-    if "swagger" in row:
-        raise start.error(f"it is Swagger {row['swagger']}; convert it to OpenAPI 3.0 or 3.1 first")
     # YAML reads an unquoted 3.0 as a number.
-    version = str(row.get("openapi", ""))
+    swagger, version = str(row.get("swagger", "")), str(row.get("openapi", ""))
+    if swagger == _SWAGGER:
+        return swagger
+    if swagger:
+        raise start.error(f"it is Swagger {swagger}; convert it to OpenAPI 3.0 or 3.1 first")
     if not version:
         raise start.error("it is no OpenAPI document: it has no `openapi` key")
     if not _VERSION.fullmatch(version):
-        raise start.error(f"it is OpenAPI {version}; this version reads 3.0 and 3.1")
+        raise start.error(f"it is OpenAPI {version}; 3.0, 3.1 and Swagger 2.0 are read")
     dialect = start.text("jsonSchemaDialect").rstrip("#")
     if dialect and dialect not in _DIALECTS:
         raise start.error(f"its jsonSchemaDialect {dialect} is not read; 2020-12 is")

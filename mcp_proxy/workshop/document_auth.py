@@ -1,4 +1,4 @@
-"""How an API document says that it is authorized: its `securitySchemes` in, the best guess out."""
+"""How an API document says that it is authorized: its security schemes in, the best guess out."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,12 +20,14 @@ class Guess(NamedTuple):
 
 def guess_auth(references: References, credential: str) -> Guess:
     """The scheme of a document's global `security`, else its first usable one."""
-    components = references.start.get("components")
+    start = references.start
+    components = start.get("components")
     listed = components.get("securitySchemes") if components is not None else None
+    listed = listed or start.get("securityDefinitions")
     if listed is None:
         return Guess("", "", "the document names no way to authorize")
     schemes = {name: references.follow(node) for name, node in listed.items()}
-    wanted = [name for name in _global_names(references.start) if name in schemes]
+    wanted = [name for name in _global_names(start) if name in schemes]
     for name in dict.fromkeys((*wanted, *schemes)):
         guess = _guess(schemes[name], name)
         if guess is not None and is_fit(guess.kind, credential, guess.name):
@@ -43,6 +45,8 @@ def _guess(scheme: Node, name: str) -> Guess | None:
     kind, how = scheme.text("type"), scheme.text("scheme").lower()
     if kind == "http" and how in ("bearer", "basic"):
         return Guess(how, "", f"the document's scheme {name}")
+    if kind == "basic":
+        return Guess(kind, "", f"the document's scheme {name}")
     if kind == "apiKey" and scheme.text("in") == "header":
         return Guess("header", scheme.text("name"), f"the document's scheme {name}")
     if kind in ("oauth2", "openIdConnect"):

@@ -1,4 +1,4 @@
-"""Media types of an API description: which are JSON, and what a Content Object offers of them."""
+"""Media types of an API description: which are JSON, and which of several is taken."""
 
 from mcp_proxy.workshop.references import Node
 
@@ -14,16 +14,16 @@ def is_json(media_type: str) -> bool:
     return kind == "application/json" or (kind.endswith("+json") and "/" in kind)
 
 
-def json_entry(content: Node) -> tuple[str, Node] | None:
-    """The JSON type of a Content Object and its Media Type Object: the plain one before others.
+def json_entry(kinds: list[tuple[str, Node | None]]) -> tuple[str, Node | None] | None:
+    """The JSON type among bare media types and its schema: the plain one before others.
 
     A wildcard range that JSON falls in counts as `application/json`.
     """
-    entries = [(bare(kind), node) for kind, node in content.items()]
-    wild = [("application/json", node) for kind, node in entries if kind in _RANGES]
-    plain = [entry for entry in entries if entry[0] == "application/json"]
-    suffixed = [entry for entry in entries if is_json(entry[0])]
+    plain = [entry for entry in kinds if entry[0] == "application/json"]
+    suffixed = [entry for entry in kinds if is_json(entry[0])]
+    wild = [("application/json", schema) for kind, schema in kinds if kind in _RANGES]
     return next(iter([*plain, *suffixed, *wild]), None)
 
 
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 _RANGES = frozenset({"*/*", "application/*"})

@@ -10,7 +10,8 @@ from mcp_proxy.core.profile import ArgumentRule
 from mcp_proxy.workshop.dialect import REQUEST, Translator
 from mcp_proxy.workshop.media import is_json
 from mcp_proxy.workshop.operation import Slot
-from mcp_proxy.workshop.references import Node
+from mcp_proxy.workshop.operation_parts import Sending
+from mcp_proxy.workshop.references import Node, References
 
 # 3.1.1, 4.8.12.1: a parameter of these names is ignored.
 _IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
@@ -39,7 +40,9 @@ _STYLES = {
 _SLOT = re.compile(r"\{([^{}]*)\}")
 
 
-def parameter_slots(item: Node, operation: Node, path: str, translator: Translator) -> list[Slot]:
+def parameter_slots(
+    nodes: list[Node], operation: Node, path: str, sending: Sending, translator: Translator
+) -> list[Slot]:
     """The slots of an operation's parameters, in the document's order.
 
     Raises:
@@ -47,32 +50,15 @@ def parameter_slots(item: Node, operation: Node, path: str, translator: Translat
             not fit each other.
     """
     slots = []
-    for node in _merged(item, operation, translator):
-        slot = _slot(node, translator)
+    for node in nodes:
+        slot = _slot(node, sending, translator)
         if slot is not None:
             slots.append(slot)
     _check_path(operation, path, slots)
     return slots
 
 
-def _merged(item: Node, operation: Node, translator: Translator) -> list[Node]:
-    """3.1.1, 4.8.10: an operation's parameter replaces its path's of the same name and place."""
-    merged: dict[tuple[str, str], Node] = {}
-    for owner in (item, operation):
-        own: set[tuple[str, str]] = set()
-        listed = owner.get("parameters")
-        for entry in listed.elements() if listed is not None else ():
-            node = translator.references.follow(entry)
-            place, name = node.text("in"), node.text("name")
-            key = (place, name.lower() if place == "header" else name)
-            if key in own:
-                raise entry.error(f"the {place} parameter {name!r} stands here twice")
-            own.add(key)
-            merged[key] = node
-    return list(merged.values())
-
-
-def _slot(node: Node, translator: Translator) -> Slot | None:
+def _slot(node: Node, sending: Sending, translator: Translator) -> Slot | None:
     place, name = node.text("in"), node.text("name")
     if not name:
         raise node.error("a parameter needs a name")
@@ -88,16 +74,19 @@ def _slot(node: Node, translator: Translator) -> Slot | None:
         raise node.error("`in` must be path, query, header or cookie")
     if place == "path" and not required:
         raise node.error(f"the path parameter {name!r} must be required: true")
-    rule, schema = _rule(node, place, name, translator)
+    rule, schema = sending(node, place, name, translator.references)
     described = translator.schema(schema, REQUEST)
     text = node.text("description") or str(described.get("description", ""))
     return Slot(name, rule, described, required, text)
 
 
-def _rule(node: Node, place: str, name: str, translator: Translator) -> tuple[ArgumentRule, Node]:
+def styled_sending(
+    node: Node, place: str, name: str, references: References
+) -> tuple[ArgumentRule, Node]:
+    """How a parameter of OpenAPI 3.0 or 3.1 is sent, and its schema."""
     content = node.get("content")
     if content is not None:
-        return ArgumentRule(place, name, "json", False, "one"), _json_schema(content, translator)
+        return ArgumentRule(place, name, "json", False, "one"), _json_schema(content, references)
     schema = node.get("schema")
     if schema is None:
         raise node.error(f"the parameter {name!r} has neither schema nor content")
@@ -109,12 +98,12 @@ def _rule(node: Node, place: str, name: str, translator: Translator) -> tuple[Ar
     return ArgumentRule(place, name, style, spread or style == "deepObject", "one"), schema
 
 
-def _json_schema(content: Node, translator: Translator) -> Node:
+def _json_schema(content: Node, references: References) -> Node:
     """3.1.1, 4.8.12.2.2: exactly one media type; here one of JSON."""
     kinds = list(content.items())
     if len(kinds) != 1 or not is_json(kinds[0][0]):
         raise content.error("a parameter's content must be application/json alone")
-    media = translator.references.follow(kinds[0][1])
+    media = references.follow(kinds[0][1])
     return media.get("schema") or media._replace(value=True)
 
 

@@ -40,9 +40,9 @@ def test_versions_3_0_and_3_1_are_read(tmp_path: Any, version: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ({"swagger": "2.0"}, "it is Swagger 2.0; convert it to OpenAPI 3.0 or 3.1 first"),
-        ({"openapi": "3.2.0"}, "it is OpenAPI 3.2.0; this version reads 3.0 and 3.1"),
-        ({"openapi": "2.9"}, "this version reads 3.0 and 3.1"),
+        ({"swagger": "1.2"}, "it is Swagger 1.2; convert it to OpenAPI 3.0 or 3.1 first"),
+        ({"openapi": "3.2.0"}, "it is OpenAPI 3.2.0; 3.0, 3.1 and Swagger 2.0 are read"),
+        ({"openapi": "2.9"}, "3.0, 3.1 and Swagger 2.0 are read"),
         ({"title": "x"}, "it has no `openapi` key"),
         ([1], "must be an object"),
         (spec(jsonSchemaDialect="http://json-schema.org/draft-07/schema#"), "is not read"),
