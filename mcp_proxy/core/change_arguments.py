@@ -1,0 +1,202 @@
+"""What the model may give a tool and where that goes, version against version (S5).
+
+Narrower means: whatever the new tool accepts, the old one accepted, and the same request left.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from mcp_proxy.core.change import NARROWER, WIDER, Change, same_json, shown
+from mcp_proxy.core.change_schema import accepts_no_more
+from mcp_proxy.core.change_text import tells_no_more, words_no_more
+from mcp_proxy.core.drift import differences
+from mcp_proxy.core.profile import ArgumentRule, Tool
+
+_DIFFERENCES_SHOWN = 6
+_LINE_CHARS = 100
+_LABELS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "above",
+    "exclusiveMaximum": "below",
+    "minLength": "characters, at least",
+    "maxLength": "characters, at most",
+    "minItems": "items, at least",
+    "maxItems": "items, at most",
+    "enum": "one of",
+}
+
+
+class Offered(NamedTuple):
+    """A tool, and its entry in the model's list."""
+
+    tool: Tool
+    row: dict[str, Any]
+
+    def listed(self, name: str) -> Any:
+        """An argument's schema as the model sees it, None where it sees none."""
+        return _part(self.row.get("inputSchema"), name)
+
+    def enforced(self, name: str) -> Any:
+        """An argument's schema as calls are held to it, None where none is."""
+        return _part(self.tool.enforced, name)
+
+    def requires(self, name: str) -> bool:
+        """Whether a call without the argument is refused."""
+        return name in self.tool.enforced.get("required", ())
+
+
+def argument_changes(place: str, old: Offered, new: Offered) -> Iterator[Change]:
+    """Arguments added, gone, sent elsewhere or checked otherwise."""
+    names = dict.fromkeys((*old.tool.arguments, *new.tool.arguments))
+    made = [change for name in names for change in _one(place, name, old, new)]
+    yield from made
+    kept = [[name for name in one if name in other] for one, other in _both(old, new)]
+    if kept[0] != kept[1]:
+        yield Change(WIDER, place, "the order in which its arguments are sent changed")
+    if _is_same(old, new):
+        return
+    is_proven = _is_narrower(old, new)
+    if not is_proven and not any(change.kind == WIDER for change in made):
+        yield Change(WIDER, place, "its arguments together are held to other rules")
+    elif is_proven and not made:
+        yield Change(NARROWER, place, "its arguments together are held to closer rules")
+
+
+def _both(old: Offered, new: Offered) -> tuple[Any, Any]:
+    own, other = old.tool.arguments, new.tool.arguments
+    return (own, other), (other, own)
+
+
+def _is_same(old: Offered, new: Offered) -> bool:
+    rows = old.row.get("inputSchema"), new.row.get("inputSchema")
+    return same_json(old.tool.enforced, new.tool.enforced) and same_json(*rows)
+
+
+def _is_narrower(old: Offered, new: Offered) -> bool:
+    enforced = old.tool.enforced, new.tool.enforced
+    rows = old.row.get("inputSchema"), new.row.get("inputSchema")
+    return (
+        accepts_no_more(*enforced)
+        and words_no_more(*enforced)
+        and accepts_no_more(*rows)
+        and tells_no_more(*rows)
+    )
+
+
+def _one(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
+    before, now = old.tool.arguments.get(name), new.tool.arguments.get(name)
+    label = f"argument {name}"
+    if (name in old.tool.constants) != (name in new.tool.constants):
+        return  # told as a constant
+    if now is None:
+        yield from _gone(place, name, old, new)
+    elif before is None:
+        need = "required" if new.requires(name) else "optional"
+        yield Change(WIDER, place, f"{label} is new ({need}): {shown(new.listed(name))}")
+    else:
+        if before != now:
+            yield _moved(place, label, before, now)
+        if new.requires(name) and not old.requires(name):
+            yield Change(NARROWER, place, f"{label} is required now")
+        elif old.requires(name) and not new.requires(name):
+            yield Change(WIDER, place, f"{label} may be left out now")
+        yield from _checked(place, name, old, new)
+
+
+def _gone(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
+    label = f"argument {name}"
+    taker = _could_send(name, old, new)
+    if old.requires(name):
+        yield Change(WIDER, place, f"{label}, which every call had to give, is gone")
+    elif name in old.tool.defaults:
+        yield Change(WIDER, place, f"{label} is gone, and its default is not sent any more")
+    elif taker is not None:
+        yield Change(WIDER, place, f"{label} is gone, and argument {taker} may name it now")
+    else:
+        yield Change(NARROWER, place, f"{label} is gone")
+
+
+def _could_send(name: str, old: Offered, new: Offered) -> str | None:
+    """The argument that brings names of its own into the query, where the one gone was guarded."""
+    if old.tool.arguments[name].place != "query":
+        return None
+    return next(
+        (
+            other
+            for other, rule in new.tool.arguments.items()
+            if rule.place == "query" and _brings_names(rule, new.enforced(other))
+        ),
+        None,
+    )
+
+
+def _brings_names(rule: ArgumentRule, schema: Any) -> bool:
+    if rule.style == "deepObject":
+        return True
+    return rule.explode and rule.style != "json" and not _is_no_object(schema)
+
+
+def _is_no_object(schema: Any) -> bool:
+    if not isinstance(schema, dict):
+        return False
+    types = schema.get("type", "object")
+    if "object" not in ([types] if isinstance(types, str) else types):
+        return True
+    return any(_is_no_object(part) for part in schema.get("allOf", ()))
+
+
+def _moved(place: str, label: str, old: ArgumentRule, new: ArgumentRule) -> Change:
+    if old._replace(segments="one") == new:
+        return Change(NARROWER, place, f"{label} may not hold slashes any more")
+    words = " -> ".join(" ".join(_route(rule)) for rule in (old, new))
+    return Change(WIDER, place, f"{label} is sent otherwise: {words}")
+
+
+def _route(rule: ArgumentRule) -> Iterator[str]:
+    yield f"{rule.place}.{rule.target}" if rule.target else rule.place
+    yield f"({rule.style}{', exploded' if rule.explode else ''}, {rule.segments})"
+
+
+def _checked(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
+    listed = old.listed(name), new.listed(name)
+    parts = old.enforced(name), new.enforced(name)
+    is_listed_alike = same_json(*listed)
+    if is_listed_alike and same_json(*parts):
+        return
+    roots = old.tool.enforced, new.tool.enforced
+    shown_roots = old.row.get("inputSchema"), new.row.get("inputSchema")
+    is_narrower = (
+        accepts_no_more(*parts, *roots)
+        and words_no_more(*parts)
+        and accepts_no_more(*listed, *shown_roots)
+        and tells_no_more(*listed)
+    )
+    how = " (not in what the model sees)" if is_listed_alike else ""
+    words = difference_words(*(parts if is_listed_alike else listed))
+    separator = "\n" if "\n" in words else " "
+    kind = NARROWER if is_narrower else WIDER
+    yield Change(kind, place, f"argument {name}{how}:{separator}{words}")
+
+
+def difference_words(old: Any, new: Any) -> str:
+    """Where two schemas differ, old value before new, each place on a line if it is a long one."""
+    found = differences(old, new)
+    told = [
+        f"{_label(one.pointer)} {one.before or 'none'} -> {one.now or 'none'}"
+        for one in found[:_DIFFERENCES_SHOWN]
+    ]
+    if len(found) > _DIFFERENCES_SHOWN:
+        told.append(f"and {len(found) - _DIFFERENCES_SHOWN} more places")
+    line = "; ".join(told)
+    return line if len(line) <= _LINE_CHARS else "\n".join(told)
+
+
+def _label(pointer: str) -> str:
+    keys = pointer.removeprefix("/").split("/")
+    words = _LABELS.get(keys[-1], keys[-1])
+    return " ".join((*keys[:-1], words)) if keys[:-1] else words
+
+
+def _part(schema: Any, name: str) -> Any:
+    return schema.get("properties", {}).get(name) if isinstance(schema, dict) else None

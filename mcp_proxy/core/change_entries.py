@@ -1,0 +1,137 @@
+"""Upstreams, resources and prompts, version against version (S5)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mcp_proxy.core.change import (
+    NARROWER,
+    WIDER,
+    Change,
+    Judge,
+    Judged,
+    at_most,
+    changed,
+    fewer,
+    field_changes,
+    shown,
+)
+from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
+from mcp_proxy.core.uri_template import compile_template, matches
+
+Resources = Mapping[str, Resource]
+
+
+def upstream_changes(
+    old: Mapping[str, UpstreamSpec], new: Mapping[str, UpstreamSpec]
+) -> Iterator[Change]:
+    """Where calls may go, by upstream."""
+    for name in dict.fromkeys((*old, *new)):
+        place = f"upstream {name}"
+        if name not in new:
+            yield Change(NARROWER, place, "is gone")
+        elif name not in old:
+            yield Change(WIDER, place, f"is new: {_summary(new[name])}")
+        else:
+            yield from field_changes(place, old[name], new[name], UPSTREAM_FIELDS)
+
+
+def resource_changes(old: Resources, new: Resources) -> Iterator[Change]:
+    """What may be read; of templates the first that matches counts, so that their order does."""
+    for name in dict.fromkeys((*old, *new)):
+        place = f"resource {name}"
+        if name not in new:
+            yield Change(*_gone(place, old[name], new))
+        elif name not in old:
+            yield Change(WIDER, place, f"the model can now read {shown(new[name].uri)}")
+        else:
+            yield from field_changes(place, old[name], new[name], RESOURCE_FIELDS)
+    yield from _order_changes(old, new)
+
+
+def prompt_changes(old: Mapping[str, Prompt], new: Mapping[str, Prompt]) -> Iterator[Change]:
+    """Which prompts there are."""
+    for name in dict.fromkeys((*old, *new)):
+        place = f"prompt {name}"
+        if name not in new:
+            yield Change(NARROWER, place, "is gone")
+        elif name not in old:
+            yield Change(WIDER, place, f"is new: {shown(new[name].entry)}")
+        else:
+            yield from field_changes(place, old[name], new[name], PROMPT_FIELDS)
+
+
+def _gone(place: str, resource: Resource, new: Resources) -> tuple[str, str, str]:
+    taker = next((name for name, item in new.items() if _may_take(item, resource)), None)
+    if taker is None:
+        return NARROWER, place, "the model can no longer read it"
+    return WIDER, place, f"is gone, and what it named may be read by {taker} now"
+
+
+def _may_take(template: Resource, gone: Resource) -> bool:
+    """Whether a template may match what the resource that is gone did; if in doubt, it may."""
+    if not template.is_template:
+        return False
+    if gone.is_template:
+        return True
+    try:
+        return matches(compile_template(template.uri), gone.uri)
+    except ValueError:
+        return True
+
+
+def _order_changes(old: Resources, new: Resources) -> Iterator[Change]:
+    orders = [
+        [name for name in one if name in other and one[name].is_template]
+        for one, other in ((old, new), (new, old))
+    ]
+    if orders[0] != orders[1]:
+        yield Change(WIDER, "profile", "resource templates are tried in another order")
+
+
+def _judge_auth(old: Any, new: Any) -> Judged:
+    words = [_auth(auth) for auth in (old, new)]
+    yield WIDER, f"credential: {words[0]} -> {words[1]}"
+
+
+def _auth(auth: Any) -> str:
+    return "none" if auth is None else shown(" ".join(auth))
+
+
+def _summary(spec: UpstreamSpec) -> str:
+    words = f"{spec.kind} {shown(spec.url or list(spec.command))}, credential {_auth(spec.auth)}"
+    more = [f"{name}={value}" for name, value in spec.environment]
+    words += f", environment {shown(more)}" if more else ""
+    return words + (f", features {', '.join(spec.features)}" if spec.features else "")
+
+
+def _judge_listed(_old: bool, new: bool) -> Judged:
+    yield WIDER, "is listed now" if new else "is listed no more"
+
+
+UPSTREAM_FIELDS: dict[str, Judge] = {
+    "kind": changed("kind"),
+    "url": changed("address"),
+    "auth": _judge_auth,
+    "deadline_ms": at_most("a call waits at most", "ms"),
+    "features": fewer("feature"),
+    "links": fewer("origin of links"),
+    "command": changed("command"),
+    "environment": changed("environment"),
+}
+RESOURCE_FIELDS: dict[str, Judge] = {
+    "name": changed("name"),
+    "upstream": changed("upstream"),
+    "uri": changed("URI"),
+    "is_template": changed("is a template"),
+    "is_listed": _judge_listed,
+    "entry": changed("listed as"),
+    "max_bytes": at_most("a read has at most", "bytes"),
+    "digest": changed("pinned content"),
+}
+PROMPT_FIELDS: dict[str, Judge] = {
+    "name": changed("name"),
+    "upstream": changed("upstream"),
+    "prompt": changed("prompt of the upstream"),
+    "entry": changed("listed as"),
+    "max_bytes": at_most("a prompt has at most", "bytes"),
+}

@@ -1,0 +1,110 @@
+"""One tool, version against version: what the model reads of it, may give it, gets from it (S5)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mcp_proxy.core.change import (
+    NARROWER,
+    WIDER,
+    Change,
+    Judge,
+    Judged,
+    changed,
+    elsewhere,
+    field_changes,
+    same_json,
+    same_text,
+    shown,
+)
+from mcp_proxy.core.change_arguments import Offered, argument_changes, difference_words
+from mcp_proxy.core.change_policy import judge_approval, judge_channels, result_changes
+from mcp_proxy.core.change_text import tells_no_more
+
+_EFFECTS = ("read", "write", "destructive")
+# Hints that a client gets, from the freest effect to the one it warns of most.
+_HINTS: tuple[dict[str, bool], ...] = (
+    {"readOnlyHint": True},
+    {"readOnlyHint": False, "destructiveHint": False},
+    {"readOnlyHint": False, "destructiveHint": True},
+)
+
+
+def tool_changes(place: str, old: Offered, new: Offered) -> Iterator[Change]:
+    """All differences of a tool that both versions have."""
+    yield from _row_changes(place, old.row, new.row)
+    yield from field_changes(place, old.tool, new.tool, TOOL_FIELDS)
+    yield from argument_changes(place, old, new)
+    yield from result_changes(place, old.tool.result, new.tool.result)
+
+
+def _row_changes(place: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
+    for key in dict.fromkeys((*old, *new)):
+        if key == "inputSchema" and key in old and key in new:
+            continue  # told argument by argument
+        before, now = old.get(key), new.get(key)
+        if (key in old) == (key in new) and same_json(before, now):
+            continue
+        judge = _ROW_KEYS.get(key, changed(key))
+        yield from (Change(kind, place, words) for kind, words in judge(before, now))
+
+
+def _judge_effect(old: str, new: str) -> Judged:
+    is_raised = _EFFECTS.index(new) > _EFFECTS.index(old)
+    yield (NARROWER if is_raised else WIDER), f"effect: {old} -> {new}"
+
+
+def _judge_hints(old: Any, new: Any) -> Judged:
+    ranks = [
+        [index for index, one in enumerate(_HINTS) if same_json(one, hints)] for hints in (old, new)
+    ]
+    is_raised = all(ranks) and ranks[1] > ranks[0]
+    yield (NARROWER if is_raised else WIDER), f"hints for the client: {shown(old)} -> {shown(new)}"
+
+
+def _judge_output(old: Any, new: Any) -> Judged:
+    both = isinstance(old, dict) and isinstance(new, dict)
+    kind = NARROWER if both and tells_no_more(old, new) else WIDER
+    if not both:
+        yield kind, f"what it answers: {shown(old)} -> {shown(new)}"
+        return
+    yield kind, f"what it answers: {difference_words(old, new)}"
+
+
+def _judge_sent(what: str) -> Judge:
+    """Of constants or defaults: name by name, any difference is wider."""
+
+    def judge(old: dict[str, Any], new: dict[str, Any]) -> Judged:
+        for name in dict.fromkeys((*old, *new)):
+            words = [shown(one[name]) if name in one else "not sent" for one in (old, new)]
+            if (name in old) != (name in new) or not same_text(old.get(name), new.get(name)):
+                yield WIDER, f"{what} {name}: {words[0]} -> {words[1]}"
+
+    return judge
+
+
+def _judge_retry(old: str, new: str) -> Judged:
+    yield (
+        (WIDER if new == "safe" else NARROWER),
+        f"repeated after a broken connection: {old} -> {new}",
+    )
+
+
+_ROW_KEYS: dict[str, Judge] = {
+    "annotations": _judge_hints,
+    "outputSchema": _judge_output,
+}
+
+TOOL_FIELDS: dict[str, Judge] = {
+    "name": changed("name"),
+    "upstream": changed("upstream"),
+    "effect": _judge_effect,
+    "enforced": elsewhere,
+    "arguments": elsewhere,
+    "constants": _judge_sent("always sent:"),
+    "defaults": _judge_sent("sent where the model gives nothing:"),
+    "template": changed("request"),
+    "result": elsewhere,
+    "approval": judge_approval,
+    "retry": _judge_retry,
+    "channels": judge_channels,
+}
