@@ -12,6 +12,7 @@ from mcp_proxy.app.profiles import Candidate, Checked, Installed
 from mcp_proxy.cli import render
 from mcp_proxy.cli.profile_build import add_build_commands
 from mcp_proxy.cli.profile_drift import add_drift_command
+from mcp_proxy.cli.profile_lint import add_lint_command
 from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import McpProxyError
@@ -22,6 +23,7 @@ def add_commands(subparsers: Any) -> None:
     group = subparsers.add_parser("profile", help="make, sign, install and look at tool profiles")
     actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
     add_build_commands(actions)
+    add_lint_command(actions)
     _add_sign(actions)
     verify = actions.add_parser("verify", help="check a signed file; exit 0 or 1")
     verify.add_argument("file", metavar="FILE")
