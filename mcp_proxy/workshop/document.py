@@ -50,7 +50,10 @@ def read_document(path: str, root: str) -> "Document":
 
 
 class Document:
-    """A loaded document. `servers` is what it says of itself: a hint, never taken silently."""
+    """A loaded document. `servers` is what it says of itself: a hint, never taken silently.
+
+    `references` are its files, for what else is read of it.
+    """
 
     def __init__(self, references: References, version: str) -> None:
         """`version` is the text of its `openapi` or `swagger` key."""
@@ -59,7 +62,7 @@ class Document:
         self.version = version
         self.title = info.text("title") if info is not None else ""
         self.servers = swagger_servers(start) if version == _SWAGGER else _servers(start)
-        self._references = references
+        self.references = references
         self._digests = Digests(references)
         self._paths = start.get("paths") or Node({}, start.file, start.name, "/paths")
         self._by_id: dict[str, list[tuple[str, str]]] | None = None
@@ -80,7 +83,7 @@ class Document:
         # Bundlers take a reference to an operation too, and published documents use it.
         # A fragment only tells two operations of one path apart; it is never sent.
         sent = path.partition("#")[0]
-        return self._build(method, sent, item, self._references.follow(item.child(method)))
+        return self._build(method, sent, item, self.references.follow(item.child(method)))
 
     def digest_of(self, selector: str) -> str:
         """64 hex digits over the operation and all it reaches, its path's parameters too.
@@ -101,7 +104,7 @@ class Document:
         Raises SourceError as `operation` for a selector alone.
         """
         method, path = self._find(selector)
-        node = self._references.follow(self._item(path).child(method))
+        node = self.references.follow(self._item(path).child(method))
         base = {"arguments": {}, "response": "", "summary": node.text("summary")}
         told = {**base, "deprecated": node.flag("deprecated"), "refused": ""}
         try:
@@ -111,20 +114,20 @@ class Document:
 
     def _item(self, path: str) -> Node:
         node = self._paths.get(path)
-        return self._paths._replace(value={}) if node is None else self._references.follow(node)
+        return self._paths._replace(value={}) if node is None else self.references.follow(node)
 
     def _entries(self) -> Iterator[OperationName]:
         for path, node in self._paths.items():
             if not path.startswith("/"):
                 continue
-            item = self._references.follow(node)
+            item = self.references.follow(node)
             for method in _METHODS:
                 if method in item.mapping():
-                    entry = self._references.follow(item.child(method))
+                    entry = self.references.follow(item.child(method))
                     yield _name(method, path, entry)
 
     def _find(self, selector: str) -> tuple[str, str]:
-        start = self._references.start
+        start = self.references.start
         match = _SELECTOR.fullmatch(selector)
         if match is not None:
             method, path = match[1].lower(), match[2]
@@ -153,9 +156,9 @@ class Document:
 
     def _build(self, method: str, path: str, item: Node, node: Node) -> Operation:
         _check_path(node, path)
-        translator = Translator(self._references, self.version)
+        translator = Translator(self.references, self.version)
         is_swagger = self.version == _SWAGGER
-        parts = (swagger_parts if is_swagger else three_parts)(item, node, self._references)
+        parts = (swagger_parts if is_swagger else three_parts)(item, node, self.references)
         sending = swagger_sending if is_swagger else styled_sending
         slots = parameter_slots(parts.parameters, node, path, sending, translator)
         body = request_body(parts.body, method.upper(), translator)

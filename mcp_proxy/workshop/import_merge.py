@@ -51,7 +51,7 @@ def merge(data: bytes, file: str, tools: list[str], hidden: list[str], ours: fro
 
 
 def _parts(text: str, source: Positioned, ours: frozenset[str]) -> _Parts:
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     marks = [index for index, line in enumerate(lines) if line.strip() in (FIRST, LAST)]
     if len(marks) == 2 and lines[marks[0]].strip() == FIRST:
         first, last = marks
@@ -59,6 +59,11 @@ def _parts(text: str, source: Positioned, ours: frozenset[str]) -> _Parts:
         return _Parts("".join([*lines[:first], *kept]), "".join(lines[last + 1 :]))
     at = _end_of_tools(source, lines)
     return _Parts("".join(lines[:at]), "".join(lines[at:]))
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their ends; `splitlines` would end some where YAML does not."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _is_ours(line: str, ours: frozenset[str]) -> bool:
@@ -84,7 +89,7 @@ def _opened(before: str, source: Positioned, file: str) -> str:
         return before + ("" if before.endswith("\n") or not before else "\n") + "tools:\n"
     if not tools:
         return _EMPTY_TOOLS.sub("tools:", before)
-    line = before.splitlines()[source.lines["tools",] - 1]
+    line = _lines(before)[source.lines["tools",] - 1]
     if "{" in line.split("#")[0]:
         why = f"{file}:{source.lines['tools',]}: tools stand in braces, so none can be added."
         raise SourceError("MCPX-B01", why, f"write {file}'s tools as a block, one key a line")
@@ -96,7 +101,7 @@ def _indent(source: Positioned, text: str) -> str:
     own = [line for path, line in source.lines.items() if len(path) == 2 and path[0] == "tools"]
     if not own:
         return "  "
-    found = re.match(r" +", text.splitlines()[own[0] - 1])
+    found = re.match(r" +", _lines(text)[own[0] - 1])
     return found[0] if found is not None else "  "
 
 

@@ -24,7 +24,6 @@ from mcp_proxy.workshop.draft import (
 )
 from mcp_proxy.workshop.draft_lists import list_blocks
 from mcp_proxy.workshop.listing import Listing
-from mcp_proxy.workshop.references import References
 from mcp_proxy.workshop.source_keys import ToolSource
 from mcp_proxy.workshop.tools_mcp import all_tools, mcp_tool
 from mcp_proxy.workshop.tools_rest import rest_tool
@@ -67,7 +66,7 @@ def source_from_document(name: str, openapi: str, folder: str, url: str | None) 
         "kind: rest",
         f"url: {quoted(address)}  # {origin}",
         f"openapi: {quoted(os.path.relpath(path, folder))}",
-        _auth_line(guess_auth(References(path, folder), name), name),
+        _auth_line(guess_auth(document.references, name), name),
     ]
     drafts = _document_drafts(document)
     chosen = choose_drafts(drafts, partial(_build_rest, name, document))
