@@ -57,7 +57,8 @@ def parse_envelope(data: bytes) -> Envelope:
 
 def dump_envelope(envelope: Envelope) -> bytes:
     """The canonical form: compact, fixed key order, standard base64 with padding, no newline."""
-    return _canonical(envelope.payload_type, _encode(envelope.payload), envelope.signatures)
+    before, after = _around(envelope.payload_type, envelope.signatures)
+    return before + _encode(envelope.payload) + after
 
 
 def parse_canonical(data: bytes) -> Envelope:
@@ -67,7 +68,7 @@ def parse_canonical(data: bytes) -> Envelope:
         ProfileError: P01 there is no signature, P10 damaged or in another spelling.
     """
     start = data.find(_PAYLOAD) + len(_PAYLOAD)
-    end = data.find(_SIGNATURES, start)
+    end = data.rfind(_SIGNATURES)
     try:
         kind = strict_json.loads(data[len(_KIND) : start - len(_PAYLOAD)])
         rows = strict_json.loads(data[end + len(_SIGNATURES) : -1])
@@ -76,7 +77,10 @@ def parse_canonical(data: bytes) -> Envelope:
         # Strict decoding leaves only the unused bits of the last characters without a check.
         payload = binascii.a2b_base64(encoded, strict_mode=True)
         last = encoded[-4:] == _encode(payload[-(len(payload) % 3 or 3) :])
-        exact = signatures and last and _canonical(kind, encoded, signatures) == data
+        before, after = _around(kind, signatures)
+        # Apart, for the two texts could share a quotation mark.
+        apart = start <= end and data[:start] == before and data[end:] == after
+        exact = signatures and last and apart
     except (ValueError, TypeError, ProfileError):
         exact = False
     if not exact:
@@ -85,17 +89,11 @@ def parse_canonical(data: bytes) -> Envelope:
     return Envelope(kind, payload, signatures)
 
 
-def _canonical(kind: str, encoded: bytes, signatures: tuple[Signature, ...]) -> bytes:
+def _around(kind: str, signatures: tuple[Signature, ...]) -> tuple[bytes, bytes]:
+    """The canonical form's bytes before and after the encoded payload."""
     rows = [{"keyid": item.keyid, "sig": _encode(item.sig).decode()} for item in signatures]
-    parts = (
-        _KIND,
-        strict_json.dumps(kind),
-        _PAYLOAD,
-        encoded,
-        _SIGNATURES,
-        strict_json.dumps(rows),
-    )
-    return b"".join(parts) + b"}"
+    before = _KIND + strict_json.dumps(kind) + _PAYLOAD
+    return before, _SIGNATURES + strict_json.dumps(rows) + b"}"
 
 
 def _parse_object(data: bytes) -> dict[str, Any]:

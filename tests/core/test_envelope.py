@@ -71,6 +71,13 @@ def test_whatever_is_read_as_canonical_is_its_own_encoding(
         assert dump_envelope(read) == changed
 
 
+def test_an_empty_payload_whose_quotation_marks_are_one_is_not_canonical() -> None:
+    data = dump_envelope(Envelope("kind", b"", (Signature("ab", b"s" * 64),)))
+    assert parse_canonical(data).payload == b""
+    with pytest.raises(ProfileError):
+        parse_canonical(data.replace(b'"payload":"","', b'"payload":","'))
+
+
 def test_unused_bits_of_base64_are_not_canonical() -> None:
     data = dump_envelope(Envelope("t", b"1", (Signature("", b"22"),)))
     assert b'"MQ=="' in data
