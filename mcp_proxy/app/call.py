@@ -12,7 +12,7 @@ from mcp_proxy.core.answer import Event, Question, Reply, Told
 from mcp_proxy.core.offer import Refusal
 from mcp_proxy.core.outcome import Result, RpcError
 from mcp_proxy.core.plan import Ready
-from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import Outgoing
 from mcp_proxy.core.session import Session
 from mcp_proxy.edges import clock
@@ -22,15 +22,25 @@ from mcp_proxy.errors import AuditError
 
 
 class DryRun(NamedTuple):
-    """What a call would do: the decision, and the request it would send."""
+    """What a call would do at `now_s`: the decision, and the request it would send.
 
+    `ready` is None where no such tool may be called.
+    """
+
+    profile: Profile
+    ready: Ready | None
     decision: policy.Decision
-    spec: UpstreamSpec | None
+    now_s: float
 
     @property
     def request(self) -> Outgoing | None:
         """The exact request, without the credential; None for a denied call."""
         return None if isinstance(self.decision, policy.Deny) else self.decision.request
+
+    @property
+    def spec(self) -> UpstreamSpec | None:
+        """Where it would go."""
+        return None if self.ready is None else self.ready.spec
 
 
 class NoCaller:
@@ -83,9 +93,14 @@ def dry_run(profile_name: str, tool: str, arguments: Any) -> DryRun:
     now_s = clock.now_s()
     profile = load_profile(home, profile_name, now_s)
     ready = ProfileContract(home, profile, generation, lambda: None).ready(tool, now_s)
-    if not isinstance(ready, Ready):
-        return DryRun(ready, None)
+    return try_call(profile, ready, arguments, now_s)
+
+
+def try_call(profile: Profile, ready: Ready | policy.Deny, arguments: Any, now_s: float) -> DryRun:
+    """The decision on a call of a tool that was made ready, or denied before."""
+    if isinstance(ready, policy.Deny):
+        return DryRun(profile, None, ready, now_s)
     decision = policy.decide(
         ready.tool, ready.schema, ready.spec, arguments, ready.expires_s, now_s
     )
-    return DryRun(decision, ready.spec)
+    return DryRun(profile, ready, decision, now_s)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from mcp_proxy.core.command import Place
 from mcp_proxy.core.freshness import standing
 from mcp_proxy.core.origin import parse_url
-from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource
+from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource, ready_tool
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_prompt, parse_resource, parse_tool
 from mcp_proxy.core.reading import find_resource
 from mcp_proxy.core.roots import late, stale
-from mcp_proxy.core.schema import SchemaRefused, compile_schema
+from mcp_proxy.core.schema import SchemaRefused
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.credentials import trusted_command
 from mcp_proxy.edges.places import Home
@@ -138,13 +138,10 @@ class ProfileContract:
     def _prepare(self, line: bytes, name: str) -> Ready:
         tool = parse_tool(line, name)
         spec = self._spec(tool.upstream, f"Tool {name}")
-        checks = tool.result.validate != "off"
         try:
-            schema = compile_schema(tool.enforced)
-            response = compile_schema(tool.result.schema) if checks else None
+            return ready_tool(tool, spec, self._profile.header.expires)
         except SchemaRefused:
             raise ProfileError("MCPX-P10", f"A schema of tool {name} is not valid.") from None
-        return Ready(tool, schema, response, spec, self._profile.header.expires)
 
     def _resource(self, uri: str) -> ReadyResource | Deny:
         held = self._holdings()

@@ -12,7 +12,9 @@ from mcp_proxy.app.profiles import Candidate, Checked, Installed
 from mcp_proxy.cli import render
 from mcp_proxy.cli.profile_build import add_build_commands
 from mcp_proxy.cli.profile_drift import add_drift_command
+from mcp_proxy.cli.profile_explain import add_explain_command
 from mcp_proxy.cli.profile_lint import add_lint_command
+from mcp_proxy.cli.profile_publish import add_publish_command
 from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import McpProxyError
@@ -25,6 +27,7 @@ def add_commands(subparsers: Any) -> None:
     add_build_commands(actions)
     add_lint_command(actions)
     _add_sign(actions)
+    add_publish_command(actions)
     verify = actions.add_parser("verify", help="check a signed file; exit 0 or 1")
     verify.add_argument("file", metavar="FILE")
     verify.add_argument("--json", action="store_true", help="as JSON")
@@ -40,6 +43,7 @@ def add_commands(subparsers: Any) -> None:
     show.add_argument("name", metavar="NAME")
     show.add_argument("--json", action="store_true", help="as JSON")
     show.set_defaults(run=run_show)
+    add_explain_command(actions)
     add_drift_command(actions)
     remove = actions.add_parser("remove", help="take an installed profile away")
     remove.add_argument("name", metavar="NAME")

@@ -1,0 +1,43 @@
+"""The exact request of a call, for a person and as JSON, the credential masked."""
+
+import json
+from typing import Any
+
+from mcp_proxy.cli import render
+from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.request import Outgoing, RestRequest
+
+_MASK = "********"
+
+
+def plain_request(request: Outgoing | None, spec: UpstreamSpec | None) -> dict[str, Any] | None:
+    """The request as it would go out; None where there is none."""
+    if request is None:
+        return None
+    headers = [] if spec is None or spec.auth is None else [[_header_of(spec), _MASK]]
+    if isinstance(request, RestRequest):
+        body = None if request.body is None else request.body.decode()
+        headers += [list(pair) for pair in request.headers]
+        return {"method": request.method, "url": request.url, "headers": headers, "body": body}
+    body = json.dumps({"method": "tools/call", "params": request.params}, ensure_ascii=False)
+    if spec is not None and spec.kind == "stdio":
+        words = " ".join(map(render.quoted, spec.command))
+        return {"method": "stdin of", "url": words, "headers": [], "body": body}
+    headers += [list(pair) for pair in request.headers]
+    url = "" if spec is None else spec.url
+    return {"method": "POST", "url": url, "headers": headers, "body": body}
+
+
+def request_lines(request: Outgoing | None, spec: UpstreamSpec | None) -> list[str]:
+    """The same as lines, as a request is written."""
+    shown = plain_request(request, spec)
+    if shown is None:
+        return []
+    lines = [f"{shown['method']} {shown['url']}"]
+    lines += [f"{name}: {value}" for name, value in shown["headers"]]
+    return lines if shown["body"] is None else [*lines, "", shown["body"]]
+
+
+def _header_of(spec: UpstreamSpec) -> str:
+    assert spec.auth is not None  # noqa: S101  (the caller has asked)
+    return spec.auth.name if spec.auth.kind == "header" else "Authorization"
