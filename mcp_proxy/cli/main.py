@@ -10,14 +10,17 @@ from mcp_proxy.app import warmup
 from mcp_proxy.cli import render
 from mcp_proxy.errors import McpProxyError
 
-_GROUPS = ("demo", "doctor", "profile", "trust", "credential", "call", "audit", "home")
+_GROUPS = (
+    *("demo", "doctor", "profile", "repository", "trust"),
+    *("credential", "call", "audit", "home"),
+)
 
 _DESCRIPTION = """\
 A local sidecar between an AI client and your APIs.
 
   mcp-proxy --profile NAME     serve an installed profile on stdio: what the client launches
 
-publisher   profile new, build, sign
+publisher   profile new, build, sign, publish; repository init, delegate
 developer   trust add, profile install, trust command, credential set, call, doctor
 auditor     audit tail, show, verify
 """

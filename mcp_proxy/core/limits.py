@@ -23,6 +23,7 @@ class Limits:
     trust_store_bytes: int = 1 << 20
     settings_bytes: int = 256 << 10
     small_file_bytes: int = 1 << 20
+    repository_metadata_bytes: int = 5_000_000
     document_bytes: int = 64 << 20
     deadline_default_ms: int = 50_000
     deadline_max_ms: int = 230_000

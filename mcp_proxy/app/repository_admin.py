@@ -1,0 +1,266 @@
+"""`repository init`, `delegate`, `root`, `sign`, `revoke`, `floor`, `show`: the publisher's host.
+
+Each command that signs is logged before it writes, works under the folder's lock, and takes the
+keys that it was given, or else those of the keychain that the roles name.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from mcp_proxy.app import admin_log
+from mcp_proxy.app.signing_keys import SigningKey, find_key, held_keys
+from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.repository import Listed, RepositoryView
+from mcp_proxy.core.trust_store import parse_key_line
+from mcp_proxy.edges import clock
+from mcp_proxy.edges.places import ensure_home
+from mcp_proxy.edges.repository_change import Change
+from mcp_proxy.edges.repository_files import Repository, load_repository, lock
+from mcp_proxy.edges.repository_profiles import Delegated, delegate, raise_floor, revoke
+from mcp_proxy.edges.repository_root import (
+    DRAFT,
+    Edit,
+    RootDraft,
+    RootKeys,
+    create_repository,
+    next_root,
+    read_draft,
+    remove_draft,
+    root_lacks,
+    sign_root,
+    write_draft,
+)
+from mcp_proxy.edges.repository_view import key_names, view_repository
+from mcp_proxy.errors import CredentialError, UsageError
+
+_Result = TypeVar("_Result")
+
+
+class Founding(NamedTuple):
+    """Names of the keys of a new repository, and for how many days root and timestamp hold."""
+
+    root_keys: tuple[str, ...]
+    threshold: int
+    targets_key: str
+    online_key: str
+    days: dict[str, int]
+
+
+class Created(NamedTuple):
+    """A new repository: its root's path and SHA-256, and the keys that were made for it."""
+
+    path: str
+    digest: str
+    made: tuple[SigningKey, ...]
+
+
+class RootStep(NamedTuple):
+    """A new root's version; `lacks` is what it waits for, as a draft, or None where it counts."""
+
+    version: int
+    lacks: CredentialError | None
+
+
+def create(folder: str, plan: Founding) -> Created:
+    """A repository without profiles in `folder`; keys that the keychain lacks are made.
+
+    Raises:
+        UsageError: W01 the folder has one already, or the threshold cannot be reached.
+        CredentialError: C01, C02 a key cannot be had.
+        AuditError: A01, and nothing is written.
+    """
+    names = dict.fromkeys((*plan.root_keys, plan.targets_key, plan.online_key))
+    found = {name: find_key(name, make=True) for name in names}
+    lines = {name: parse_key_line(key.line) for name, key in found.items()}
+    keys = RootKeys(
+        tuple(lines[name] for name in dict.fromkeys(plan.root_keys)),
+        plan.threshold,
+        (lines[plan.targets_key],),
+        (lines[plan.online_key],),
+    )
+    _log(folder, "repository init", found.values())
+    _make_folder(folder)
+    with lock(folder):
+        seeds = [key.seed for key in found.values()]
+        root = create_repository(folder, keys, plan.days, seeds, clock.now_s())
+    made = tuple(key for key in found.values() if key.made)
+    return Created(os.path.join(folder, "metadata", "1.root.json"), sha256_hex(root), made)
+
+
+def delegate_name(
+    folder: str, name: str, signers: Sequence[str], threshold: int, keys: Sequence[str]
+) -> Delegated:
+    """Gives a profile's name to the signers of these key lines, and to nobody else.
+
+    Raises:
+        HomeError: T01. CredentialError: T02, C01. UsageError: W01. AuditError: A01.
+    """
+    lines = [parse_key_line(line) for line in signers]
+    held = [line.name for line in lines]
+    return change_repository(
+        folder,
+        "repository delegate",
+        keys,
+        lambda change: delegate(change, name, lines, threshold),
+        also=held,
+        profile=name,
+    )
+
+
+def revoke_version(
+    folder: str, name: str, version: int | None, keys: Sequence[str]
+) -> Listed | None:
+    """Lists one version of a profile no more, or none of it; what is current then.
+
+    Raises:
+        HomeError: T01. CredentialError: T02, C01. UsageError: W01. AuditError: A01.
+    """
+    return change_repository(
+        folder,
+        "repository revoke",
+        keys,
+        lambda change: revoke(change, _known(change, name), version),
+        profile=name,
+        version=version or 0,
+    )
+
+
+def set_floor(folder: str, name: str, version: int, keys: Sequence[str]) -> tuple[int, ...]:
+    """Lists no version below `version` any more; those that are gone. Raises as `revoke`."""
+    return change_repository(
+        folder,
+        "repository floor",
+        keys,
+        lambda change: raise_floor(change, _known(change, name), version),
+        profile=name,
+        version=version,
+    )
+
+
+def make_edit(
+    group: str, added: Sequence[str], removed: Sequence[str], threshold: int | None
+) -> Edit:
+    """What a new root changes for root, targets or online. Raises UsageError W01."""
+    return Edit(group, tuple(map(parse_key_line, added)), tuple(removed), threshold)
+
+
+def edit_root(folder: str, edit: Edit, keys: Sequence[str]) -> RootStep:
+    """A new root with this edit; without one it is the same for another term.
+
+    Raises:
+        UsageError: W01 a draft is waiting, or the edit cannot be made.
+        HomeError: T01. CredentialError: C01; T02 another role has to be signed anew and cannot be.
+        AuditError: A01, and nothing is written.
+    """
+    with lock(folder):
+        held = load_repository(folder)
+        if read_draft(held) is not None:
+            why = "A new root is waiting for signatures already."
+            mend = f"mcp-proxy repository sign {folder}, or rm {os.path.join(folder, DRAFT)}"
+            raise UsageError("MCPX-W01", why, mend)
+        draft = next_root(held, [edit], clock.now_s())
+        signing = _signing(held, keys, key_names(held, draft))
+        sign_root(held, draft, [key.seed for key in signing])
+        _log(folder, "repository root", signing, version=draft.signed.version)
+        return _settle_root(held, draft, signing)
+
+
+def sign_draft(folder: str, keys: Sequence[str]) -> RootStep:
+    """Adds signatures to the root that waits for them; with enough of them it counts.
+
+    Raises:
+        UsageError: W01 no root is waiting. Else as `edit_root`.
+    """
+    with lock(folder):
+        held = load_repository(folder)
+        draft = read_draft(held)
+        if draft is None:
+            raise UsageError("MCPX-W01", f"In {folder} no root is waiting for signatures.")
+        signing = _signing(held, keys, key_names(held, draft))
+        sign_root(held, draft, [key.seed for key in signing])
+        _log(folder, "repository sign", signing, version=draft.signed.version)
+        return _settle_root(held, draft, signing)
+
+
+def show(folder: str) -> RepositoryView:
+    """What the repository holds. Raises HomeError T01."""
+    held = load_repository(folder)
+    return view_repository(held, read_draft(held))
+
+
+def show_key(key: str) -> SigningKey:
+    """A signing key by its name, made at need. Raises CredentialError C01, C02."""
+    return find_key(key, make=True)
+
+
+def change_repository(
+    folder: str,
+    command: str,
+    keys: Sequence[str],
+    edit: Callable[[Change], _Result],
+    *,
+    also: Sequence[str] = (),
+    **facts: str | int,
+) -> _Result:
+    """Edits a repository under its lock: signed, logged, then written; what `edit` returned.
+
+    `also` are names of keys that the roles do not name yet, taken from the keychain.
+
+    Raises:
+        HomeError: T01. CredentialError: T02, C01. AuditError: A01; nothing is written then.
+    """
+    with lock(folder):
+        held = load_repository(folder)
+        signing = _signing(held, keys, also)
+        change = Change(held, [key.seed for key in signing], clock.now_s())
+        result = edit(change)
+        change.prepare()
+        _log(folder, command, signing, **facts)
+        change.commit()
+        return result
+
+
+def _settle_root(held: Repository, draft: RootDraft, signing: Sequence[SigningKey]) -> RootStep:
+    lacks = root_lacks(held, draft)
+    if lacks is not None:
+        write_draft(held.folder, draft)
+        return RootStep(draft.signed.version, lacks)
+    change = Change(held, [key.seed for key in signing], clock.now_s())
+    change.set_root(draft)
+    try:
+        change.prepare()
+    except CredentialError:
+        write_draft(held.folder, draft)
+        raise
+    change.commit()
+    remove_draft(held.folder)
+    return RootStep(draft.signed.version, None)
+
+
+def _signing(held: Repository, keys: Sequence[str], also: Iterable[str]) -> list[SigningKey]:
+    """The keys that were asked for, or else those of the keychain that the repository names."""
+    if keys:
+        return [find_key(key, make=False) for key in dict.fromkeys(keys)]
+    return held_keys((*key_names(held), *also))
+
+
+def _known(change: Change, name: str) -> str:
+    if change.delegates(name) is None:
+        why = f"The repository gives the profile {name[:64]!r} to nobody."
+        mend = "mcp-proxy repository delegate DIR NAME --signer KEY-LINE"
+        raise UsageError("MCPX-W01", why, mend)
+    return name
+
+
+def _log(folder: str, command: str, keys: Iterable[SigningKey], **facts: str | int) -> None:
+    signers = " ".join(sorted(key.fingerprint for key in keys))
+    place = os.path.abspath(folder)
+    admin_log.record(ensure_home(), command, repository=place, keys=signers, **facts)
+
+
+def _make_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise UsageError("MCPX-W01", f"{folder} cannot be made: {error.strerror}.") from None
