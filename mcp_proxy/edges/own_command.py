@@ -3,6 +3,7 @@
 What a serving process needs seldom, and would hold for good once imported, runs there.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -10,8 +11,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 # -P: nothing is imported from the folder that a client happened to start us in.
-_SELF = (sys.executable, "-P", "-m", "mcp_proxy")
+_SELF = (sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "mcp_proxy")
+_NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _OUTPUT_BYTES = 64 << 10
+
+# The places, and what an interpreter needs: a credential in a variable of ours goes to nobody.
+_PASSED = frozenset(
+    {
+        *("MCP_PROXY_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "HOME", "PATH"),
+        *("LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"),
+        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "USERPROFILE", "APPDATA", "LOCALAPPDATA"),
+        *("PROGRAMDATA", "TEMP", "TMP", "TMPDIR"),
+    }
+)
 
 
 class Ended(NamedTuple):
@@ -33,14 +45,16 @@ def start_own(
 
 
 def _run(command: list[str], deadline_s: float) -> Ended:
-    quiet = subprocess.DEVNULL
+    quiet, environment = subprocess.DEVNULL, os.environ.items()
     try:
         done = subprocess.run(
             command,
             stdin=quiet,
             stdout=subprocess.PIPE,
             stderr=quiet,
+            env={name: value for name, value in environment if name.upper() in _PASSED},
             timeout=deadline_s,
+            creationflags=_NO_WINDOW,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -1,8 +1,13 @@
 """A command of this program in a process of its own."""
 
+import subprocess
 import threading
+from typing import Any
+
+import pytest
 
 from mcp_proxy import __version__
+from mcp_proxy.edges import own_command
 from mcp_proxy.edges.own_command import Ended, start_own
 
 
@@ -30,3 +35,18 @@ def test_wrong_usage_is_told_by_its_code_without_a_word_on_our_own_stderr(capfd:
 
 def test_a_command_that_does_not_end_in_time_is_ended() -> None:
     assert run("--version", deadline_s=0.001) == Ended(-1, b"")
+
+
+def test_no_credential_of_ours_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_TOKEN", "canary-of-a-secret")
+    seen: list[dict[str, str]] = []
+    run_really = subprocess.run
+
+    def spy(command: list[str], **options: Any) -> "subprocess.CompletedProcess[bytes]":
+        seen.append(options["env"])
+        return run_really(command, **options)
+
+    monkeypatch.setattr(own_command.subprocess, "run", spy)
+    assert run("--version").code == 0
+    assert "canary-of-a-secret" not in str(seen)
+    assert "PATH" in seen[0]
