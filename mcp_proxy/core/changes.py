@@ -37,6 +37,18 @@ def compare(old: Contents, new: Contents) -> tuple[Change, ...]:
 
     Empty where nothing but version, time of issue and digest does.
     """
+    try:
+        return tuple(_changes(old, new))
+    except RecursionError:
+        return (Change(WIDER, "profile", "is nested too deeply to be compared"),)
+
+
+def is_wider(changes: Iterable[Change]) -> bool:
+    """Whether a person has to be asked."""
+    return any(change.kind not in (NARROWER, SAME) for change in changes)
+
+
+def _changes(old: Contents, new: Contents) -> Iterable[Change]:
     return (
         *field_changes("profile", old.header, new.header, HEADER_FIELDS),
         *field_changes("profile", old.header.audit, new.header.audit, AUDIT_FIELDS),
@@ -46,11 +58,6 @@ def compare(old: Contents, new: Contents) -> tuple[Change, ...]:
         *resource_changes(old.resources, new.resources),
         *prompt_changes(old.prompts, new.prompts),
     )
-
-
-def is_wider(changes: Iterable[Change]) -> bool:
-    """Whether a person has to be asked."""
-    return any(change.kind not in (NARROWER, SAME) for change in changes)
 
 
 def _tool_changes(old: Contents, new: Contents) -> Iterator[Change]:
