@@ -31,6 +31,7 @@ from tuf.api.metadata import (
     Targets,
     Timestamp,
 )
+from tuf.ngclient import Updater
 
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.envelope import parse_envelope
@@ -401,6 +402,37 @@ def serve(folder: str) -> Iterator[Host]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class Client:
+    """python-tuf's own client, with a cache below `folder`; what our publisher is judged by."""
+
+    def __init__(self, root: bytes, url: str, folder: str) -> None:
+        """`root` is the first root.json, `url` the host's."""
+        self._bootstrap = root
+        self._url = url
+        self._folders = [os.path.join(folder, part) for part in ("metadata", "targets")]
+        for place in self._folders:
+            os.makedirs(place, exist_ok=True)
+
+    def load(self, path: str = "billing/profile.dsse.json") -> bytes | None:
+        """A refresh, then the target's bytes; None where nobody may list it or nobody does."""
+        metadata, targets = self._folders
+        updater = Updater(
+            metadata,
+            f"{self._url}/metadata/",
+            targets,
+            f"{self._url}/targets/",
+            bootstrap=self._bootstrap,
+        )
+        updater.refresh()
+        info = updater.get_targetinfo(path)
+        if info is None:
+            return None
+        # A version has the bytes of its profile, so two paths may name one file.
+        place = updater.download_target(info, os.path.join(targets, path.replace("/", "_")))
+        with open(place, "rb") as file:
+            return file.read()
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
