@@ -2,9 +2,17 @@
 
 import re
 import sys
+import time
 
 import pytest
-from e2e.stage import Stage
+from e2e.stage import PROFILE, Stage
+
+from mcp_proxy.core.seen import Activation, dump_seen, repository_root
+from mcp_proxy.core.trust_store import Repository, TrustStore
+from mcp_proxy.edges.files import write_file
+from mcp_proxy.edges.installs import change_trust
+from mcp_proxy.edges.places import find_home
+from mcp_proxy.edges.profile_store import read_records, read_trust, records_path
 
 # Our own modules of the start path. A new one costs every start: add it knowingly.
 OWN = {
@@ -93,3 +101,23 @@ def test_our_own_modules_of_the_start_path_are_these(loaded: set[str]) -> None:
     own = {name for name in loaded if name.split(".")[0] == "mcp_proxy"}
     # The interpreter runs `-m` modules without an import line of their own.
     assert own | {"mcp_proxy.__main__"} == OWN
+
+
+def test_a_repositorys_profile_loads_no_more_than_one_of_pinned_keys(
+    stage: Stage, loaded: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_PROXY_HOME", stage.env["MCP_PROXY_HOME"])
+    home = find_home()
+    trust, records = read_trust(home), read_records(home)
+    record = records[PROFILE]
+    keys = tuple(trust.keys[keyid].public for keyid in record.signed_by)
+    word = Activation(keys, int(time.time()) + 3600)
+    moved = record._replace(root=repository_root("ab" * 32), activation=word)
+    repository = Repository("ab" * 32, "https://profiles.example.com/", ("*",))
+    try:
+        write_file(records_path(home), dump_seen({**records, PROFILE: moved}))
+        change_trust(home, lambda _held: TrustStore({}, {repository.id: repository}))
+        assert loaded_by(stage) == loaded
+    finally:
+        write_file(records_path(home), dump_seen(records))
+        change_trust(home, lambda _held: trust)
