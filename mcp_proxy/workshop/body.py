@@ -6,11 +6,12 @@ OpenAPI 3.0.4, 4.7.13 and 3.1.1, 4.8.13. Only JSON bodies are sent by this versi
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.profile import ArgumentRule
-from mcp_proxy.workshop.dialect import REQUEST, Translator
+from mcp_proxy.workshop.hiding import REQUEST, is_hidden
 from mcp_proxy.workshop.media import json_entry
 from mcp_proxy.workshop.operation import Slot
 from mcp_proxy.workshop.operation_parts import BodyPart
 from mcp_proxy.workshop.references import Node, is_reference
+from mcp_proxy.workshop.translator import Translator
 
 # A body with one of these is more than one shape: it stays whole.
 _UNION = frozenset({"oneOf", "anyOf", "not", "if", "enum", "const"})
@@ -113,7 +114,7 @@ def _property_slots(parts: list[Node], translator: Translator) -> list[Slot]:
     return [
         _property(name, nodes, name in needed, translator)
         for name, nodes in found.items()
-        if not any(translator.is_hidden(node, REQUEST) for node in nodes)
+        if not any(is_hidden(node, REQUEST, translator.references) for node in nodes)
     ]
 
 

@@ -1,14 +1,15 @@
 """Schema Objects of an API document as JSON Schema 2020-12, references kept as `$defs`.
 
-Swagger 2.0; OpenAPI 3.0.4, 4.7.24 and 3.1.1, 4.8.24; JSON Schema 2020-12. An allow-list of keywords: what is
-not listed (`xml`, `discriminator`, `example`, `$id`, extensions) has no say in what is valid.
-Cycles stay cycles of `$defs`; each referenced schema is translated once for each direction.
+Swagger 2.0; OpenAPI 3.0.4, 4.7.24 and 3.1.1, 4.8.24; JSON Schema 2020-12. An allow-list of
+keywords: what is not listed (`xml`, `discriminator`, `example`, `$id`, extensions) has no say in
+what is valid.
 """
 
-import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.workshop.hiding import REQUEST, hidden_names, is_hidden
 from mcp_proxy.workshop.keywords import (
     ANNOTATIONS,
     LISTS_OF_SCHEMAS,
@@ -18,17 +19,15 @@ from mcp_proxy.workshop.keywords import (
 )
 from mcp_proxy.workshop.references import Node, References, is_reference
 
-REQUEST = "request"
-RESPONSE = "response"
-
-# What a property must not bear to be part of a message in that direction (3.1.1, 4.8.24).
-_HIDING = {REQUEST: "readOnly", RESPONSE: "writeOnly"}
 _COMBINERS = frozenset({"allOf", "anyOf", "oneOf", "not"})
 _DYNAMIC = ("$dynamicRef", "$recursiveRef")
 # Swagger 2.0 has none; its authors took to the first, and to 3.0's.
 _NULLABLE = {"2.0": ("x-nullable", "nullable"), "3.0": ("nullable",)}
-_SCHEMAS_MAX = 50_000
-_LOOK_THROUGH = 8
+# Of one operation, and of one schema alone.
+SCHEMAS_MAX = 50_000
+
+# A referenced schema and its direction in, its definition's name out.
+Naming = Callable[[Node, str], str]
 
 
 class _Place(NamedTuple):
@@ -39,56 +38,39 @@ class _Place(NamedTuple):
     hidden: frozenset[str]
 
 
-class Translator:
-    """Translates the schemas of one operation; `defs` and `warnings` grow as it goes."""
+class Walk:
+    """Translates one schema; keeps which definitions it names, warnings, and how much it held."""
 
-    def __init__(self, references: References, version: str) -> None:
+    def __init__(self, references: References, version: str, naming: Naming) -> None:
         """`version` is the document's: before 3.1, a keyword adds null to what is valid."""
-        self.defs: dict[str, Any] = {}
+        self.names: dict[str, None] = {}
         self.warnings: list[str] = []
-        self.references = references
+        self.size = 0
+        self._references = references
         self._nullable = _NULLABLE.get(version[:3], ())
-        self._names: dict[tuple[str, str, str], str] = {}
-        self._pending: list[tuple[str, Node, str]] = []
-        self._spent = 0
+        self._naming = naming
 
-    def schema(self, node: Node, direction: str) -> dict[str, Any]:
-        """One schema, and into `defs` all it reaches.
+    def schema(self, node: Node, direction: str) -> Any:
+        """The schema at `node`, a boolean where it is one.
 
         Raises:
             SourceError: MCPX-B02 malformed, too deep, too large, or a reference that leads nowhere.
         """
-        found = self._schema(node, _Place(direction, 0, frozenset()))
-        while self._pending:
-            name, target, way = self._pending.pop()
-            self.defs[name] = self._schema(target, _Place(way, 0, frozenset()))
-        return found if isinstance(found, dict) else ({} if found else {"not": {}})
-
-    def is_hidden(self, node: Node, direction: str, hops: int = _LOOK_THROUGH) -> bool:
-        """Whether a property is no part of a message: readOnly in requests, writeOnly in answers.
-
-        Looks through references and `allOf`, because 3.0 allows no keyword beside a `$ref`.
-        """
-        if not isinstance(node.value, dict) or hops == 0:
-            return False
-        if node.value.get(_HIDING[direction]) is True:
-            return True
-        if is_reference(node) and self.is_hidden(self.references.target(node), direction, hops - 1):
-            return True
-        parts = node.get("allOf")
-        return parts is not None and any(
-            self.is_hidden(part, direction, hops - 1) for part in parts.elements()
-        )
+        return self._schema(node, _Place(direction, 0, frozenset()))
 
     def _schema(self, node: Node, place: _Place) -> Any:
         if isinstance(node.value, bool):
             return node.value
         self._spend(node, place)
         value = node.mapping()
-        place = place._replace(hidden=place.hidden | self._hidden_names(node, place.direction))
+        place = place._replace(
+            hidden=place.hidden | hidden_names(node, place.direction, self._references)
+        )
         if not is_reference(node):
             return self._keywords(node, place)
-        reference = {"$ref": f"#/$defs/{self._def_name(node, place.direction)}"}
+        name = self._naming(self._references.target(node), place.direction)
+        self.names[name] = None
+        reference = {"$ref": f"#/$defs/{name}"}
         if self._nullable:
             # 3.0.4, 4.7.23: what stands beside a `$ref` is ignored; a description does no harm.
             text = node.text("description") if "description" in value else ""
@@ -116,15 +98,16 @@ class Translator:
             elif key == "items":
                 self._items(node, apart, schema)
             elif key in _DYNAMIC:
-                self.warn(node, f"{key} is not followed; what it says is left to the upstream")
+                text = f"{key} is not followed; what it says is left to the upstream"
+                self.warnings.append(node.told(text))
         if any(node.flag(key) for key in self._nullable):
             return _with_null(schema)
         return schema
 
     def _properties(self, node: Node, place: _Place) -> dict[str, Any]:
         properties: dict[str, Any] = {}
-        for name, part in self.references.properties(node).items():
-            if not self.is_hidden(part, place.direction):
+        for name, part in self._references.properties(node).items():
+            if not is_hidden(part, place.direction, self._references):
                 properties[name] = self._schema(part, place)
             elif place.direction == REQUEST:
                 properties[name] = False
@@ -141,42 +124,12 @@ class Translator:
         if rest is not None:
             schema["items"] = self._schema(node.child("additionalItems"), place)
 
-    def _hidden_names(self, node: Node, direction: str, hops: int = _LOOK_THROUGH) -> set[str]:
-        if not isinstance(node.value, dict) or hops == 0:
-            return set()
-        properties = self.references.properties(node)
-        names = {name for name, part in properties.items() if self.is_hidden(part, direction)}
-        parts = node.get("allOf")
-        for part in parts.elements() if parts is not None else ():
-            target = self.references.follow(part)
-            names |= self._hidden_names(target, direction, hops - 1)
-        return names
-
-    def _def_name(self, node: Node, direction: str) -> str:
-        target = self.references.target(node)
-        key = (target.file, target.pointer, direction)
-        if key not in self._names:
-            last = re.split(r"[\\/]", target.pointer or target.name)[-1]
-            stem = re.sub(r"[^A-Za-z0-9_.-]", "_", last)[:64]
-            name, number = stem, 1
-            while name in self.defs:
-                number += 1
-                name = f"{stem}_{number}"
-            self.defs[name] = {}
-            self._names[key] = name
-            self._pending.append((name, target, direction))
-        return self._names[key]
-
     def _spend(self, node: Node, place: _Place) -> None:
-        self._spent += 1
-        if self._spent > _SCHEMAS_MAX:
-            raise node.error(f"the operation's schemas are more than {_SCHEMAS_MAX}")
+        self.size += 1
+        if self.size > SCHEMAS_MAX:
+            raise node.error(f"the operation's schemas are more than {SCHEMAS_MAX}")
         if place.depth > LIMITS.json_depth:
             raise node.error(f"nested deeper than {LIMITS.json_depth} levels")
-
-    def warn(self, node: Node, text: str) -> None:
-        """Keeps a sentence about a place for the publisher."""
-        self.warnings.append(node.told(text))
 
 
 def _with_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.body import request_body
-from mcp_proxy.workshop.dialect import Translator
+from mcp_proxy.workshop.definitions import Definitions
 from mcp_proxy.workshop.document_digest import Digests
-from mcp_proxy.workshop.document_summary import describe
+from mcp_proxy.workshop.document_summary import Summaries
 from mcp_proxy.workshop.operation import Operation, OperationName, Slot
 from mcp_proxy.workshop.operation_parts import three_parts
 from mcp_proxy.workshop.parameters import parameter_slots, styled_sending
@@ -20,6 +20,7 @@ from mcp_proxy.workshop.patterns import without_unreadable
 from mcp_proxy.workshop.references import Node, References
 from mcp_proxy.workshop.responses import success_response
 from mcp_proxy.workshop.swagger import swagger_parts, swagger_sending, swagger_servers
+from mcp_proxy.workshop.translator import Translator
 
 # TRACE is not among them: it answers with the request's own headers, credential included.
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
@@ -64,6 +65,9 @@ class Document:
         self.servers = swagger_servers(start) if version == _SWAGGER else _servers(start)
         self.references = references
         self._digests = Digests(references)
+        self._definitions = Definitions(references, version)
+        self._patterns: dict[str, list[str]] = {}
+        self._summaries = Summaries()
         self._paths = start.get("paths") or Node({}, start.file, start.name, "/paths")
         self._by_id: dict[str, list[tuple[str, str]]] | None = None
 
@@ -98,7 +102,7 @@ class Document:
         return self._digests.whole([place, item.child(method), *shared])
 
     def described(self, selector: str) -> dict[str, Any]:
-        """The operation in brief, to tell what moved; its form is `document_summary.describe`'s.
+        """The operation in brief, to tell what moved; its form is `Summaries.describe`'s.
 
         `deprecated` is added, and `refused`: why no tool can be built of it, "" where one can.
         Raises SourceError as `operation` for a selector alone.
@@ -108,7 +112,7 @@ class Document:
         base = {"arguments": {}, "response": "", "summary": node.text("summary")}
         told = {**base, "deprecated": node.flag("deprecated"), "refused": ""}
         try:
-            return {**told, **describe(self.operation(selector))}
+            return {**told, **self._summaries.describe(self.operation(selector))}
         except SourceError as error:
             return {**told, "refused": error.why}
 
@@ -156,7 +160,7 @@ class Document:
 
     def _build(self, method: str, path: str, item: Node, node: Node) -> Operation:
         _check_path(node, path)
-        translator = Translator(self.references, self.version)
+        translator = Translator(self._definitions)
         is_swagger = self.version == _SWAGGER
         parts = (swagger_parts if is_swagger else three_parts)(item, node, self.references)
         sending = swagger_sending if is_swagger else styled_sending
@@ -166,7 +170,7 @@ class Document:
         for owner in (item, node):
             if owner.get("servers") is not None:
                 translator.warn(owner, "its own `servers` are not used; the profile's url is")
-        slots, response, defs = _readable([*slots, *body.slots], response, translator)
+        slots, response, defs = self._readable([*slots, *body.slots], response, translator)
         return Operation(
             id=node.text("operationId"),
             method=method.upper(),
@@ -182,18 +186,19 @@ class Document:
             warnings=tuple(translator.warnings),
         )
 
-
-def _readable(
-    slots: list[Slot], response: dict[str, Any] | None, translator: Translator
-) -> tuple[list[Slot], dict[str, Any] | None, dict[str, Any]]:
-    """The same without the patterns that the linear engine cannot read, each one told of."""
-    names = [f"argument {slot.name} ({slot.rule.place})" for slot in slots]
-    schemas: dict[str, Any] = dict(zip(names, (slot.schema for slot in slots), strict=True))
-    schemas["the response"] = response
-    kept, defs, warnings = without_unreadable(schemas, translator.defs)
-    translator.warnings.extend(warnings)
-    kept_slots = [slot._replace(schema=kept[name]) for name, slot in zip(names, slots, strict=True)]
-    return kept_slots, kept["the response"], defs
+    def _readable(
+        self, slots: list[Slot], response: dict[str, Any] | None, translator: Translator
+    ) -> tuple[list[Slot], dict[str, Any] | None, dict[str, Any]]:
+        """The same without the patterns that the linear engine cannot read, each one told of."""
+        names = [f"argument {slot.name} ({slot.rule.place})" for slot in slots]
+        schemas: dict[str, Any] = dict(zip(names, (slot.schema for slot in slots), strict=True))
+        schemas["the response"] = response
+        kept, defs, warnings = without_unreadable(schemas, translator.defs, self._patterns)
+        translator.warnings.extend(warnings)
+        kept_slots = [
+            slot._replace(schema=kept[name]) for name, slot in zip(names, slots, strict=True)
+        ]
+        return kept_slots, kept["the response"], defs
 
 
 def _version(start: Node) -> str:

@@ -4,6 +4,7 @@ A referenced value is digested once and stands in by its name, so a cycle ends a
 operations that share their schemas cost little more than one. Examples have no say.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ class Digests:
                 found[key] = self._digested(node)
                 waiting.extend(found[key].targets.items())
         rows = [[*key, found[key].digest] for key in sorted(found)]
-        return sha256_hex(canonical([[one.digest for one in start], rows]))
+        return sha256_hex(json.dumps([[one.digest for one in start], rows]).encode())
 
     def _digested(self, node: Node) -> _Digested:
         key = (self._file(node), node.pointer)

@@ -7,11 +7,12 @@ policy owns, is nobody's argument (security rule S11).
 import re
 
 from mcp_proxy.core.profile import ArgumentRule
-from mcp_proxy.workshop.dialect import REQUEST, Translator
+from mcp_proxy.workshop.hiding import REQUEST
 from mcp_proxy.workshop.media import is_json
 from mcp_proxy.workshop.operation import Slot
 from mcp_proxy.workshop.operation_parts import Sending
 from mcp_proxy.workshop.references import Node, References
+from mcp_proxy.workshop.translator import Translator
 
 # 3.1.1, 4.8.12.1: a parameter of these names is ignored.
 _IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})

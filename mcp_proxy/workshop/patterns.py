@@ -13,13 +13,18 @@ from mcp_proxy.workshop.keywords import LISTS_OF_SCHEMAS, MAPS_OF_SCHEMAS, SCHEM
 
 
 def without_unreadable(
-    schemas: dict[str, Any], defs: dict[str, Any]
+    schemas: dict[str, Any], defs: dict[str, Any], known: dict[str, list[str]]
 ) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
     """`schemas` and `defs` without such patterns, and a sentence about each one.
 
-    Both map names to translated schemas; `schemas` may reach `defs`.
+    Both map names to translated schemas; `schemas` may reach `defs`. `known` keeps what was found
+    in definitions, for another call with some of the same.
     """
-    warnings = _unreadable({**schemas, **{f"$defs/{name}": item for name, item in defs.items()}})
+    for name in defs.keys() - known.keys():
+        known[name] = _unreadable(defs[name])
+    found = {name: _unreadable(schema) for name, schema in schemas.items()}
+    found.update({f"$defs/{name}": known[name] for name in defs})
+    warnings = tuple(_told(name, pattern) for name in found for pattern in found[name])
     if not warnings:
         return schemas, defs, ()
     weak = _weak_names(defs)
@@ -27,17 +32,18 @@ def without_unreadable(
     return kept, {name: _widened(schema, weak)[0] for name, schema in defs.items()}, warnings
 
 
-def _unreadable(schemas: dict[str, Any]) -> tuple[str, ...]:
+def _told(name: str, pattern: str) -> str:
+    return f"the pattern {pattern!r} in {name} needs backtracking: left to the upstream"
+
+
+def _unreadable(schema: Any) -> list[str]:
     found: dict[str, None] = {}
-    for name, schema in schemas.items():
-        level = [schema]
-        while level:
-            item = level.pop()
-            for pattern in _bad_patterns(item):
-                text = f"the pattern {pattern!r} in {name} needs backtracking: left to the upstream"
-                found[text] = None
-            level.extend(_subschemas(item))
-    return tuple(found)
+    level = [schema]
+    while level:
+        item = level.pop()
+        found.update(dict.fromkeys(_bad_patterns(item)))
+        level.extend(_subschemas(item))
+    return list(found)
 
 
 def _bad_patterns(schema: Any) -> list[str]:

@@ -5,9 +5,10 @@ OpenAPI 3.0.4, 4.7.16 and 3.1.1, 4.8.16; Swagger 2.0, Responses Object.
 
 from typing import Any
 
-from mcp_proxy.workshop.dialect import RESPONSE, Translator
+from mcp_proxy.workshop.hiding import RESPONSE
 from mcp_proxy.workshop.media import json_entry
 from mcp_proxy.workshop.operation_parts import Content
+from mcp_proxy.workshop.translator import Translator
 
 
 def success_response(

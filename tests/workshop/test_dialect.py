@@ -114,8 +114,8 @@ def test_two_schemas_of_one_name_get_two_names(tmp_path: Any) -> None:
     (tmp_path / "other.json").write_text('{"A": {"type": "integer"}}')
     schema = {"oneOf": [{"$ref": "#/components/schemas/A"}, {"$ref": "other.json#/A"}]}
     found = operation(tmp_path, answers(schema), schemas={"A": {"type": "string"}})
-    assert found.response == {"oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/A_2"}]}
-    assert found.defs == {"A": {"type": "string"}, "A_2": {"type": "integer"}}
+    assert found.response == {"oneOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/A:c4fb1b7dd79c"}]}
+    assert found.defs == {"A": {"type": "string"}, "A:c4fb1b7dd79c": {"type": "integer"}}
 
 
 USER = {
@@ -133,14 +133,14 @@ PASSWORD = {"type": "string", "writeOnly": True}
 def test_read_only_properties_are_no_arguments_at_any_depth(tmp_path: Any) -> None:
     schema = {"type": "object", "properties": {"user": {"$ref": "#/components/schemas/User"}}}
     slots, found = translated_body(tmp_path, schema, User=USER, Password=PASSWORD)
-    assert slots == {"user": {"$ref": "#/$defs/User"}}
-    assert found.defs["User"] == {
+    assert slots == {"user": {"$ref": "#/$defs/User:request"}}
+    assert found.defs["User:request"] == {
         "type": "object",
         "required": ["name", "password"],
         "properties": {
             "id": False,
             "name": {"type": "string"},
-            "password": {"$ref": "#/$defs/Password"},
+            "password": {"$ref": "#/$defs/Password:request"},
         },
     }
 
@@ -162,9 +162,9 @@ def test_a_schema_of_both_ways_is_translated_for_each(tmp_path: Any) -> None:
         **answers(reference),
     }
     found = operation(tmp_path, entry, schemas={"User": USER, "Password": PASSWORD})
-    assert found.slots[0].schema == {"$ref": "#/$defs/User"}
-    assert found.response == {"$ref": "#/$defs/User_2"}
-    assert found.defs["User"]["required"] != found.defs["User_2"]["required"]
+    assert found.slots[0].schema == {"$ref": "#/$defs/User:request"}
+    assert found.response == {"$ref": "#/$defs/User"}
+    assert found.defs["User:request"]["required"] != found.defs["User"]["required"]
 
 
 def test_a_read_only_name_required_by_another_part_is_not_required(tmp_path: Any) -> None:

@@ -12,7 +12,7 @@ BAD = {"pattern": "^(?!x)"}
 
 
 def widened(schema: Any, **defs: Any) -> Any:
-    schemas, _, warnings = without_unreadable({"it": schema}, defs)
+    schemas, _, warnings = without_unreadable({"it": schema}, defs, {})
     assert warnings
     return schemas["it"]
 

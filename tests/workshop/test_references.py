@@ -81,10 +81,12 @@ def test_files_below_the_folder_are_read_each_relative_to_its_own_place(tmp_path
     found = operation(
         tmp_path, answers({"$ref": "models/invoice.json"}), schemas={"Cents": {"type": "integer"}}
     )
-    assert found.response == {"$ref": "#/$defs/invoice.json"}
+    assert found.response == {"$ref": "#/$defs/invoice.json:1757746e825a"}
     assert found.defs == {
-        "invoice.json": {"properties": {"money": {"$ref": "#/$defs/money.json"}}},
-        "money.json": {"$ref": "#/$defs/Cents"},
+        "invoice.json:1757746e825a": {
+            "properties": {"money": {"$ref": "#/$defs/money.json:c3a9de243519"}}
+        },
+        "money.json:c3a9de243519": {"$ref": "#/$defs/Cents"},
         "Cents": {"type": "integer"},
     }
 
@@ -127,7 +129,7 @@ def test_pointers_go_through_lists_escapes_and_other_references(tmp_path: Any) -
     found = operation(
         tmp_path, answers({"$ref": "#/components/schemas/Alias/allOf/1"}), schemas=schemas
     )
-    assert found.defs == {"1": {"type": "integer"}}
+    assert found.defs == {"1:1083d57379ae": {"type": "integer"}}
 
 
 @pytest.mark.parametrize(
