@@ -1,10 +1,10 @@
 """A checked source in, the payload to sign out.
 
 Every document is resolved away here, so that serve never sees one. What is built is parsed back and
-every enforced schema compiled before it is handed out.
+every enforced schema compiled before it is handed out. What makes a profile wrong is refused here;
+what makes it bad is found by `profile lint`.
 """
 
-import re
 import zoneinfo
 from functools import partial
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.workshop.apps import Placed, build_apps
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.blocks import Block
-from mcp_proxy.workshop.list_entry import check_length, check_visible, schema_bytes
+from mcp_proxy.workshop.list_entry import check_length, check_visible
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.prompts import build_prompts
 from mcp_proxy.workshop.resources import build_resources
@@ -31,11 +31,6 @@ from mcp_proxy.workshop.tools_mcp import Unusable, mcp_tool
 from mcp_proxy.workshop.tools_rest import BuiltTool, rest_tool
 from mcp_proxy.workshop.upstream_source import RestSource, StdioSource
 from mcp_proxy.workshop.upstreams import Files, find_upstream, upstream_spec
-
-_TOOLS_LINT = 40
-_NAME_LINT_CHARS = 40
-# Clients put their own name for the server before the tool's, and cut or refuse beyond 64.
-_FULL_NAME_CHARS = 57
 
 
 class Built(NamedTuple):
@@ -155,13 +150,10 @@ def _tools(source: Source, files: Files, problems: Problems) -> list[Placed]:
             continue
         one = _attempt(block, source.profile, files, problems)
         if one is not None:
-            problems.warn(block.path, _lint(one, source.profile.profile))
+            problems.warn(block.path, one.warnings)
             built.append(Placed(block.path, one))
     if len(blocks) > LIMITS.tools:
         problems.add(("tools",), f"hold {len(blocks)} tools; at most {LIMITS.tools} fit")
-    elif len(blocks) > _TOOLS_LINT:
-        text = f"{len(blocks)} tools; above {_TOOLS_LINT} models choose badly"
-        problems.warn(("tools",), [text])
     return built
 
 
@@ -205,18 +197,6 @@ def _tool(block: Block[ToolSource], profile: ProfileSource, files: Files) -> Bui
     listed = files.listing(upstream).tools
     apps, as_listed = "apps" in upstream.features, "*" in block.path
     return mcp_tool(block.name, block.source, listed, apps=apps, as_listed=as_listed)
-
-
-def _lint(one: BuiltTool, profile: str) -> list[str]:
-    name, size = one.tool.name, schema_bytes(one.entry)
-    warnings = list(one.warnings)
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        warnings.append("its name holds more than a-z, 0-9 and _; some clients refuse that")
-    if len(name) > _NAME_LINT_CHARS or len(profile) + len(name) > _FULL_NAME_CHARS:
-        warnings.append(f"its name has {len(name)} characters; some clients cut long ones")
-    if size > LIMITS.model_schema_lint_bytes:
-        warnings.append(f"the model's schema has {size} bytes; name fewer arguments")
-    return warnings
 
 
 def _check_clear(profile: ProfileSource, built: list[BuiltTool]) -> None:

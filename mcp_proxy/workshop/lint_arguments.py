@@ -26,13 +26,13 @@ _BOUNDS = {
 _LEAD = re.compile(
     r"(?i)(?:\b(?:can|must|may|should) be (?:one of|either|any of)\b|\bone of(?: the following)?\b"
     r"|\b(?:allowed|possible|valid|accepted|supported|permitted|available) (?:values|options)\b"
-    r"(?: are| include)?|\beither\b)(?: the following)?(?: values)?\s*:?\s*"
+    r"(?: are| include)?|\b(?:is|are) either\b)(?: the following)?(?: values)?\s*:?\s*"
 )
 _QUOTED = r"(?:`[^`\n]{1,40}`|\"[^\"\n]{1,40}\"|'[^'\n]{1,40}')"
 _BETWEEN = r"(?:\s*(?:,|\||/|,?\s*\bor\b|,?\s*\band\b)\s*)+"
 _QUOTED_LIST = re.compile(rf"{_QUOTED}(?:{_BETWEEN}{_QUOTED})+")
 _BARE_LIST = re.compile(
-    r"[\w.-]{1,40}(?:\s*[,|]\s*(?:or |and )?[\w.-]{1,40}){2,}(?=\s*(?:[.;)\n]|$))"
+    r"[\w.-]{1,40}(?:\s*[,|]\s*(?:or |and )?[\w.-]{1,40}){2,}(?=\s*(?:[.;()\n]|$))"
 )
 
 
@@ -108,5 +108,5 @@ def _listed_values(schema: dict[str, Any]) -> str:
         if found is None and lead[0].rstrip().endswith(":"):
             found = _BARE_LIST.match(text, lead.end())
         if found is not None:
-            return found[0]
+            return found[0].rstrip(".")
     return ""

@@ -10,7 +10,7 @@ from mcp_proxy.workshop.yaml_reader import Path
 
 # Every pair is compared; beyond this many, rule L805 says what matters.
 _COMPARED = 300
-_ALIKE = 0.8
+_ALIKE = 0.85
 _WORD = re.compile(r"[a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SAME = {
@@ -25,6 +25,7 @@ _SAME = {
     )
     for word in words.split()
 }
+_VERBS = frozenset(_SAME.values())
 _EMPTY_WORDS = """
 a an the of for in on by to with and or all one from at as is are be given specific
 """
@@ -34,6 +35,7 @@ _EMPTY = frozenset(_EMPTY_WORDS.split())
 class _Entry(NamedTuple):
     place: Path
     name: str
+    spelled: tuple[str, ...]
     words: frozenset[str]
     said: frozenset[str]
 
@@ -51,32 +53,41 @@ def find(subject: Subject) -> Iterator[Hit]:
 
 def _entry(place: Path, name: str, row: dict[str, Any]) -> _Entry:
     text = str(row.get("description") or "")
-    return _Entry(place, name, _words(name), _words(text) - _EMPTY)
+    spelled = tuple(sorted(_SAME.get(word, word) for word in _split(name)))
+    return _Entry(place, name, spelled, _folded(name), _folded(text) - _EMPTY)
 
 
 def _alike(first: _Entry, second: _Entry) -> str:
-    if first.words == second.words:
+    if first.spelled == second.spelled:
         return "have names of the same words"
     if first.said and first.said == second.said:
         return "have the same description"
-    # What one creates and the other deletes is told apart by that word, however alike the rest.
-    is_close = (
-        _share(first.words, second.words) > 0.5 and min(len(first.said), len(second.said)) > 3
-    )
-    verbs = set(_SAME.values())
-    if is_close and first.words & verbs == second.words & verbs:
-        share = _share(first.said, second.said)
-        return "have names and descriptions of almost the same words" if share >= _ALIKE else ""
+    is_long = min(len(first.said), len(second.said)) > 3
+    if is_long and not _are_told_apart(first, second):
+        is_close = _share(first.words, second.words) > 0.5
+        if is_close and _share(first.said, second.said) >= _ALIKE:
+            return "have names and descriptions of almost the same words"
     return ""
+
+
+def _are_told_apart(first: _Entry, second: _Entry) -> bool:
+    """By their verbs, or by a word of the one's name and description that the other's lack."""
+    if first.words & _VERBS != second.words & _VERBS:
+        return True
+    pairs = ((first, second), (second, first))
+    return any((one.words & one.said) - other.said for one, other in pairs)
 
 
 def _share(first: frozenset[str], second: frozenset[str]) -> float:
     return len(first & second) / len(first | second) if first | second else 0.0
 
 
-def _words(text: str) -> frozenset[str]:
-    found = _WORD.findall(_CAMEL.sub(" ", text).lower())
-    return frozenset(_SAME.get(word, word) for word in map(_singular, found))
+def _folded(text: str) -> frozenset[str]:
+    return frozenset(_SAME.get(word, word) for word in map(_singular, _split(text)))
+
+
+def _split(text: str) -> list[str]:
+    return _WORD.findall(_CAMEL.sub(" ", text).lower())
 
 
 def _singular(word: str) -> str:

@@ -17,14 +17,13 @@ _ORDERS = re.compile(
     r"|inform(?:ing)?|reveal(?:ing)?|disclos(?:e|ing))\b[^.\n]{0,30}"
     r"\b(?:the|your) (?:user|human|person|operator)\b"
     r"|\bhide (?:this|it|that) from (?:the|your) (?:user|human|person|operator)\b"
-    r"|\byou are now (?:a|an|in|the|no longer)\b"
-    r"|\bwithout (?:asking|confirmation from) (?:the|your) (?:user|human|person|operator)\b",
+    r"|\byou are now (?:a|an|in|the|no longer)\b",
     re.IGNORECASE,
 )
 _SPEAKERS = re.compile(
     r"</?(?:system|important|instructions?|assistant|secret|hidden|admin|tool_calls?|tool_use"
     r"|tool_result|function_calls?|function_results?|invoke|thinking)(?:\s[^<>\n]{0,80})?>"
-    r"|<\|[a-z_]{3,24}\|>|\[/?INST\]|<</?SYS>>"
+    r"|<\|(?:im|start|end|eot|eom|begin|system|user|assistant|tool)_?[a-z_]{0,20}\|>|\[/?INST\]|<</?SYS>>"
     r"|(?:^|\n)\s*(?:\#{2,4}\s*)?(?:system|assistant|human)(?: message| prompt)?:\s"
     r"|\{\s*\"(?:tool_calls?|function_call|tool_use)\"\s*:"
     r"|\{\s*\"name\"\s*:\s*\"[^\"\n]{1,64}\"\s*,\s*\"(?:arguments|parameters|input)\"\s*:"
@@ -32,7 +31,8 @@ _SPEAKERS = re.compile(
     re.IGNORECASE,
 )
 _STEERING = re.compile(
-    r"\byou must (?:always|never)\b"
+    r"\byou must (?:always|never) (?:call|use|run|invoke|prefer|choose|select|say|tell|answer|reply"
+    r"|respond|send|obey|follow|trust)\b"
     r"|\b(?:before|instead of) (?:using |calling |invoking )?(?:any|all|every) other tools?\b"
     r"|\b(?:always|must) (?:call|use|run|invoke) this (?:tool|function)\b"
     r"|\b(?:never|don['\u2019]t|do not) (?:call|use|invoke) (?:any |the )?other tools?\b"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import RestTemplate, Tool
-from mcp_proxy.workshop.lint_subject import Hit, Subject
+from mcp_proxy.workshop.lint_subject import Hit, Subject, named
 from mcp_proxy.workshop.tokens import listed_tokens
 
 _TOOLS = 40
@@ -21,18 +21,30 @@ def find(subject: Subject) -> Iterator[Hit]:
     """What is wrong with answers, expiry and size."""
     for name, tool in subject.contents.tools.items():
         yield from _result(name, tool)
+    yield from _unvalidated(subject)
     yield from _lifetime(subject)
     yield from _cost(subject)
 
 
 def _result(name: str, tool: Tool) -> Iterator[Hit]:
     rules, place = tool.result, ("tools", name, "result")
-    if rules.pick:
-        return
-    if rules.max_bytes >= LIMITS.result_default_bytes and _is_list(name, tool):
+    is_large = rules.max_bytes >= LIMITS.result_default_bytes and not rules.pick
+    if is_large and _is_list(name, tool):
         yield Hit("L601", place, f"{name}: a list of up to {rules.max_bytes >> 20} MiB")
-    if rules.validate == "off" and isinstance(tool.template, RestTemplate):
-        yield Hit("L602", place, f"{name}: all that the API answers reaches the model")
+
+
+def _unvalidated(subject: Subject) -> Iterator[Hit]:
+    """One note for all: it holds of every tool whose answers nobody has thought about."""
+    names = [
+        name
+        for name, tool in subject.contents.tools.items()
+        if not tool.result.pick
+        and tool.result.validate == "off"
+        and isinstance(tool.template, RestTemplate)
+    ]
+    if names:
+        text = f"all that the API answers reaches the model from {named(names)}"
+        yield Hit("L602", ("tools", names[0], "result"), text)
 
 
 def _is_list(name: str, tool: Tool) -> bool:

@@ -23,7 +23,7 @@ RULES: dict[str, Rule] = {
         "error",
         "description-missing",
         "a tool says nothing of itself",
-        "say what it does and what it needs",
+        "say what it does and needs",
     ),
     "L102": Rule(
         "error",
@@ -120,10 +120,7 @@ RULES: dict[str, Rule] = {
     ),
     # text that works against the reader
     "L401": Rule(
-        "error",
-        "hidden-character",
-        "a text holds characters that a person cannot see",
-        "take them out",
+        "error", "hidden-character", "a text holds characters that nobody sees", "take them out"
     ),
     "L402": Rule(
         "error",
@@ -151,10 +148,7 @@ RULES: dict[str, Rule] = {
         "rename the tool",
     ),
     "L502": Rule(
-        "warning",
-        "name-long",
-        "a tool's name has more than 40 characters",
-        "rename the tool",
+        "warning", "name-long", "a tool's name has more than 40 characters", "rename the tool"
     ),
     "L503": Rule(
         "error",
@@ -187,10 +181,7 @@ RULES: dict[str, Rule] = {
         "name fewer arguments, or the inner ones by `from: body#/pointer`",
     ),
     "L508": Rule(
-        "error",
-        "schema-large",
-        "an input schema has more than 16 KiB",
-        "name fewer arguments",
+        "error", "schema-large", "an input schema has more than 16 KiB", "name fewer arguments"
     ),
     "L509": Rule(
         "note",
@@ -211,10 +202,7 @@ RULES: dict[str, Rule] = {
         "add `pattern:` without look-around, named groups or inline flags",
     ),
     "L512": Rule(
-        "warning",
-        "default-misfit",
-        "a default does not fit its own schema",
-        "correct the default",
+        "warning", "default-misfit", "a default does not fit its own schema", "correct the default"
     ),
     "L513": Rule(
         "note",

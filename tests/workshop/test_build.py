@@ -341,18 +341,7 @@ def test_every_problem_of_a_source_is_told_at_once(tmp_path: Path) -> None:
     assert "it has no operation 'no'" in both
 
 
-def test_names_and_numbers_that_clients_dislike_are_warned_of(tmp_path: Path) -> None:
-    line = LIST % "arguments: {limit: {}}"
-    built = build_tools(tmp_path, line.replace("  list:", "  List-" + "x" * 50 + ":"))
-    assert any("holds more than a-z, 0-9 and _" in text for text in built.warnings)
-    assert any("has 55 characters" in text for text in built.warnings)
-    many = "".join(line.replace("  list:", f"  list{n}:") for n in range(41))
-    assert any("41 tools" in text for text in build_tools(tmp_path, many).warnings)
-
-
-def test_a_schema_too_large_for_a_model_is_refused_and_a_large_one_warned_of(
-    tmp_path: Path,
-) -> None:
+def test_a_schema_too_large_for_a_model_is_refused(tmp_path: Path) -> None:
     def api_of(count: int) -> Any:
         row: dict[str, Any] = json.loads(json.dumps(API))
         values = [f"value-{number:06}" for number in range(count)]
@@ -361,7 +350,7 @@ def test_a_schema_too_large_for_a_model_is_refused_and_a_large_one_warned_of(
 
     line = LIST % "arguments: {limit: {}}"
     write_files(tmp_path, api_of(1_500))
-    assert any("the model's schema has" in text for text in build_tools(tmp_path, line).warnings)
+    build_tools(tmp_path, line)
     write_files(tmp_path, api_of(6_000))
     assert "more than 65536; name fewer arguments" in refusal(tmp_path, line)
 
