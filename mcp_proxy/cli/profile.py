@@ -8,9 +8,12 @@ from mcp_proxy.app import profiles, signing
 from mcp_proxy.app.client_entry import client_entry
 from mcp_proxy.app.first_call import first_call
 from mcp_proxy.app.missing import missing_commands, missing_credentials
+from mcp_proxy.app.profile_diff import changes_here
 from mcp_proxy.app.profiles import Candidate, Checked, Installed
 from mcp_proxy.cli import render
+from mcp_proxy.cli.change_view import change_lines, count_words
 from mcp_proxy.cli.profile_build import add_build_commands
+from mcp_proxy.cli.profile_diff import add_diff_command
 from mcp_proxy.cli.profile_drift import add_drift_command
 from mcp_proxy.cli.profile_explain import add_explain_command
 from mcp_proxy.cli.profile_lint import add_lint_command
@@ -43,6 +46,7 @@ def add_commands(subparsers: Any) -> None:
     show.add_argument("name", metavar="NAME")
     show.add_argument("--json", action="store_true", help="as JSON")
     show.set_defaults(run=run_show)
+    add_diff_command(actions)
     add_explain_command(actions)
     add_drift_command(actions)
     remove = actions.add_parser("remove", help="take an installed profile away")
@@ -100,7 +104,7 @@ def run_install(options: argparse.Namespace) -> int:
     candidate = profiles.prepare(options.file)
     known = profiles.is_known(candidate)
     if not known:
-        for line in (*summary_lines(candidate.checked), _change(candidate.checked)):
+        for line in (*summary_lines(candidate.checked), *_changes(candidate.checked)):
             render.say(line)
     name = candidate.checked.profile.header.profile
     if not known and not render.confirm(f"Install profile {name}?", options.yes):
@@ -174,6 +178,14 @@ def _change(checked: Checked) -> str:
     if before.digest == checked.profile.digest:
         return "Exactly this version was installed here before."
     return f"Version {version} follows version {before.version}, installed here before."
+
+
+def _changes(checked: Checked) -> list[str]:
+    """Which version this follows, and what it changes for who has the installed one."""
+    changes = None if checked.before is None else changes_here(checked.profile)
+    if changes is None:
+        return [_change(checked)]
+    return [_change(checked), *change_lines(changes), f"changes   {count_words(changes)}"]
 
 
 def _cells(row: Installed) -> list[object]:

@@ -19,10 +19,10 @@ _LABELS = {
     "maximum": "at most",
     "exclusiveMinimum": "above",
     "exclusiveMaximum": "below",
-    "minLength": "characters, at least",
-    "maxLength": "characters, at most",
-    "minItems": "items, at least",
-    "maxItems": "items, at most",
+    "minLength": "length at least",
+    "maxLength": "length at most",
+    "minItems": "items at least",
+    "maxItems": "items at most",
     "enum": "one of",
 }
 

@@ -76,10 +76,10 @@ def result_changes(place: str, old: ResultRules, new: ResultRules) -> Iterator[C
 
 def _judge_pick(old: tuple[str, ...], new: tuple[str, ...]) -> Judged:
     kind = NARROWER if _is_picked_less(old, new) else WIDER
-    words = [", ".join(paths) or "every field" for paths in (old, new)]
+    words = [shown(list(paths)) if paths else "every field" for paths in (old, new)]
     if set(old) == set(new):
         kind = SAME
-    yield kind, f"the model gets of an answer: {shown(words[0])} -> {shown(words[1])}"
+    yield kind, f"the model gets of an answer: {words[0]} -> {words[1]}"
 
 
 RESULT_FIELDS: dict[str, Judge] = {
