@@ -3,6 +3,7 @@ redirects and each within the same origin, bounded in bytes and time."""
 
 import asyncio
 from contextlib import aclosing
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from mcp_proxy.core.limits import LIMITS
@@ -17,8 +18,10 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ACCEPT = (("Accept", "application/json, application/yaml, text/yaml, */*;q=0.5"),)
 
 
-async def download(url: str, deadline_s: float, *, localhost: bool) -> bytes:
-    """The bytes that are at `url`, at most `LIMITS.document_bytes`, within `deadline_s` in all.
+async def download(
+    url: str, deadline_s: float, *, localhost: bool, max_bytes: int = LIMITS.document_bytes
+) -> bytes:
+    """The bytes that are at `url`, at most `max_bytes`, within `deadline_s` in all.
 
     `localhost` admits http://localhost, as the local settings may.
 
@@ -31,12 +34,21 @@ async def download(url: str, deadline_s: float, *, localhost: bool) -> bytes:
     link = Link(spec, _NoCredential(), LIMITS)
     try:
         async with asyncio.timeout(deadline_s):
-            return await _follow(link, origin, target, Trip(deadline_s), localhost=localhost)
+            asked = _Asked(link, origin, Trip(deadline_s), max_bytes, localhost)
+            return await _follow(asked, target)
     except TimeoutError:
         text = f"{origin.text} did not give the document within {deadline_s:.3g} seconds."
         raise Broken("MCPX-U02", text) from None
     finally:
         await link.close()
+
+
+class _Asked(NamedTuple):
+    link: Link
+    origin: Origin
+    trip: Trip
+    max_bytes: int
+    localhost: bool
 
 
 class _NoCredential:
@@ -47,22 +59,25 @@ class _NoCredential:
         """Nothing was kept."""
 
 
-async def _follow(link: Link, origin: Origin, target: str, trip: Trip, *, localhost: bool) -> bytes:
+async def _follow(asked: _Asked, target: str) -> bytes:
+    origin = asked.origin
     for _ in range(_HOPS + 1):
-        async with link.send("GET", origin.text + target, _ACCEPT, None, trip) as reply:
+        url = origin.text + target
+        async with asked.link.send("GET", url, _ACCEPT, None, asked.trip) as reply:
             if reply.status in _REDIRECTS:
-                target = _next_target(reply, origin, target, localhost=localhost)
+                target = _next_target(reply, asked, target)
             elif reply.status == 200:
-                return await _bounded(reply)
+                return await _bounded(reply, asked.max_bytes)
             else:
-                raise await link.refused(reply)
+                raise await asked.link.refused(reply)
     raise Broken("MCPX-U04", f"{origin.text} redirects more than {_HOPS} times.")
 
 
-def _next_target(reply: Reply, origin: Origin, target: str, *, localhost: bool) -> str:
+def _next_target(reply: Reply, asked: _Asked, target: str) -> str:
+    origin = asked.origin
     place = urljoin(origin.text + target, reply.headers.get("location", ""))
     try:
-        found, target = _parse(place.partition("#")[0], localhost=localhost)
+        found, target = _parse(place.partition("#")[0], localhost=asked.localhost)
     except UsageError:
         raise Broken("MCPX-U04", f"{origin.text} redirects to what is no URL.") from None
     if found != origin:
@@ -71,14 +86,14 @@ def _next_target(reply: Reply, origin: Origin, target: str, *, localhost: bool) 
     return target
 
 
-async def _bounded(reply: Reply) -> bytes:
+async def _bounded(reply: Reply, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async with aclosing(reply.pieces()) as pieces:
         async for piece in pieces:
             size += len(piece)
-            if size > LIMITS.document_bytes:
-                text = f"The document is larger than {LIMITS.document_bytes >> 20} MiB."
+            if size > max_bytes:
+                text = f"The document is larger than {max_bytes:,} bytes."
                 raise Broken("MCPX-R01", text, status=reply.status)
             parts.append(piece)
     return b"".join(parts)

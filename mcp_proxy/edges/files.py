@@ -25,8 +25,12 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 
-def read_file(path: str, max_bytes: int, *, secret: bool = False) -> bytes | None:
+def read_file(
+    path: str, max_bytes: int, *, secret: bool = False, owner: int | None = None
+) -> bytes | None:
     """A file's bytes, or None where there is none; a `secret` one must not be readable by others.
+
+    It has to belong to `owner` (a user's number), by default to the user that we run as.
 
     Raises:
         HomeError: H02 not safe to use, H03 not readable.
@@ -40,7 +44,7 @@ def read_file(path: str, max_bytes: int, *, secret: bool = False) -> bytes | Non
             raise unsafe(path, "it is a symbolic link", f"rm '{path}'") from None
         raise _broken(path, error) from None
     try:
-        _check_file(path, os.fstat(descriptor), secret)
+        _check_file(path, os.fstat(descriptor), secret, owner)
         check_ancestors(os.path.dirname(path))
         return _read_bounded(descriptor, path, max_bytes)
     except OSError as error:
@@ -143,14 +147,20 @@ def ensure_folder(path: str) -> None:
     check_own_folder(path)
 
 
+class Held(Exception):
+    """Another process holds the lock, and this one was not to wait."""
+
+
 class FileLock:
     """An OS lock on a file of its own, held within `with`; waits until it is free.
 
     The system frees it when the holder ends, however it ends, so it is never broken by age.
+    With `wait` off, entering raises `Held` where it is taken.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, wait: bool = True) -> None:
         self._path = path
+        self._wait = wait
         self._descriptor = -1
 
     def __enter__(self) -> Self:
@@ -159,10 +169,7 @@ class FileLock:
             self._descriptor = os.open(
                 self._path, os.O_RDWR | os.O_CREAT | _FLAGS | _NO_LINK, 0o600
             )
-            if sys.platform == "win32":
-                msvcrt.locking(self._descriptor, msvcrt.LK_LOCK, 1)
-            else:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            self._lock()
         except OSError as error:
             raise _broken(self._path, error) from None
         return self
@@ -175,13 +182,27 @@ class FileLock:
     ) -> None:
         os.close(self._descriptor)
 
+    def _lock(self) -> None:
+        try:
+            if sys.platform == "win32":
+                mode = msvcrt.LK_LOCK if self._wait else msvcrt.LK_NBLCK
+                msvcrt.locking(self._descriptor, mode, 1)
+            else:
+                mode = fcntl.LOCK_EX if self._wait else fcntl.LOCK_EX | fcntl.LOCK_NB
+                fcntl.flock(self._descriptor, mode)
+        except OSError as error:
+            os.close(self._descriptor)
+            if not self._wait and error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN):
+                raise Held from None
+            raise
 
-def _check_file(path: str, status: os.stat_result, secret: bool) -> None:
+
+def _check_file(path: str, status: os.stat_result, secret: bool, owner: int | None) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise unsafe(path, "it is not a regular file")
     if not POSIX:
         return
-    if status.st_uid != os.geteuid():
+    if status.st_uid != (os.geteuid() if owner is None else owner):
         raise unsafe(path, "it belongs to another user")
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise unsafe(path, "other users may write it", f"chmod go-w '{path}'")

@@ -1,0 +1,86 @@
+"""What a repository's verified metadata say of one profile, and what follows for what is installed.
+
+A target is found by its version; its bytes count only if length and SHA-256 are those listed.
+"""
+
+from typing import NamedTuple
+
+from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.seen import Activation, Seen
+from mcp_proxy.errors import ProfileError
+
+
+class Target(NamedTuple):
+    """A listed file: its target path, the version it is, its length in bytes, its digest in hex."""
+
+    path: str
+    version: int
+    length: int
+    sha256: str
+
+
+class Listing(NamedTuple):
+    """A profile's delegation as it stands.
+
+    `keys` are the raw Ed25519 keys that may sign, `until_s` when the first of the metadata expires
+    (since the epoch), `floor` the oldest version that may be pinned, `current` what the publisher
+    wants installed (None: nothing), `versions` all that are listed, by number.
+    """
+
+    keys: tuple[bytes, ...]
+    until_s: int
+    floor: int
+    current: Target | None
+    versions: dict[int, Target]
+
+
+def held_version(record: Seen) -> int:
+    """The version that a record lets be installed."""
+    return record.version if record.pin is None else record.pin.version
+
+
+def held_digest(record: Seen) -> str:
+    """The digest of that version's payload."""
+    return record.digest if record.pin is None else record.pin.digest
+
+
+def withdrawal(name: str, version: int, listing: Listing) -> str:
+    """Why `version` may be used no longer, in a sentence; "" where it may."""
+    if not listing.keys:
+        return f"The repository answers for profile {name} no longer."
+    if listing.current is None:
+        return f"The repository has withdrawn profile {name}: it lists no version of it."
+    if version < listing.floor:
+        return (
+            f"Version {version} of profile {name} is below version {listing.floor}, the oldest "
+            "that its repository lets anyone use."
+        )
+    if version not in listing.versions:
+        return f"The repository has withdrawn version {version} of profile {name}."
+    return ""
+
+
+def activation(listing: Listing, withdrawn: str = "", waiting: int = 0) -> Activation:
+    """What a version record keeps of a listing."""
+    return Activation(listing.keys, listing.until_s, listing.floor, withdrawn, waiting)
+
+
+def find_target(name: str, version: int, listing: Listing) -> Target:
+    """The listed file of that version.
+
+    Raises:
+        ProfileError: P26 not listed, P28 below the floor.
+    """
+    if version < listing.floor:
+        raise ProfileError("MCPX-P28", withdrawal(name, version, listing))
+    target = listing.versions.get(version)
+    if target is None:
+        listed = ", ".join(map(str, sorted(listing.versions)[-10:])) or "none"
+        why = f"The repository lists no version {version} of profile {name}; it lists {listed}."
+        raise ProfileError("MCPX-P26", why, f"mcp-proxy profile install {name}")
+    return target
+
+
+def is_target(data: bytes, target: Target) -> bool:
+    """Whether these are the bytes that were signed for."""
+    return len(data) == target.length and sha256_hex(data) == target.sha256
