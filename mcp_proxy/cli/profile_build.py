@@ -4,9 +4,9 @@ import argparse
 from typing import Any
 
 from mcp_proxy.app.building import build_file, new_file
-from mcp_proxy.app.capture import Start
 from mcp_proxy.cli import render
-from mcp_proxy.cli.profile_view import command_lines
+from mcp_proxy.cli.profile_import import add_import_command
+from mcp_proxy.cli.start_question import start_question
 
 
 def add_build_commands(subparsers: Any) -> None:
@@ -14,10 +14,11 @@ def add_build_commands(subparsers: Any) -> None:
     new = subparsers.add_parser("new", help="start a profile source: NAME.yaml in this folder")
     new.add_argument("name", metavar="NAME")
     kind = new.add_mutually_exclusive_group()
-    kind.add_argument("--openapi", metavar="FILE", help="an OpenAPI 3.0 or 3.1 document")
+    kind.add_argument("--openapi", metavar="FILE", help="an OpenAPI document, 2.0 to 3.1")
     kind.add_argument("--mcp", metavar="URL", help="an MCP gateway; what it has is listed now")
     new.add_argument("--url", metavar="URL", help="with --openapi: where the API is")
     new.set_defaults(run=run_new)
+    add_import_command(subparsers)
     build = subparsers.add_parser("build", help="build a source into a payload to sign")
     build.add_argument("source", metavar="SOURCE.yaml")
     build.add_argument("-o", dest="out", metavar="FILE", help="default: STEM.payload.jsonl")
@@ -40,12 +41,7 @@ def run_new(options: argparse.Namespace) -> int:
 
 def run_build(options: argparse.Namespace) -> int:
     """`profile build`: warnings as talk, the payload's path as data."""
-
-    def may_start(start: Start) -> bool:
-        for line in _start_lines(start):
-            render.say(line)
-        return render.confirm("Start it?", options.yes)
-
+    may_start = start_question(options.yes)
     built = build_file(options.source, options.out, refresh=options.refresh, may_start=may_start)
     for path in built.captured:
         render.say(f"Captured a server's listing into {path}; read it before you sign.")
@@ -54,13 +50,3 @@ def run_build(options: argparse.Namespace) -> int:
     render.say(f"Built {built.profile} version {built.version}.")
     render.data(built.path)
     return 0
-
-
-def _start_lines(start: Start) -> list[str]:
-    lines = ["To capture its listing, this program is started as you, with all your rights:"]
-    lines += [*command_lines(start.spec), f"  program  {start.executable}"]
-    if start.variable and start.is_set:
-        lines.append(f"  gets     {start.variable}, from this environment")
-    elif start.variable:
-        lines.append(f"  lacks    {start.variable}; set it here if it cannot list without")
-    return lines

@@ -9,6 +9,7 @@ from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.document import Document
 from mcp_proxy.workshop.draft import tool_name
+from mcp_proxy.workshop.draft_lists import list_blocks
 from mcp_proxy.workshop.import_arguments import argument_rows
 from mcp_proxy.workshop.listed_tool import read_tool
 from mcp_proxy.workshop.listing import Listing
@@ -69,6 +70,9 @@ class Subject(Protocol):
     def described(self, candidate: Candidate) -> dict[str, Any]:
         """In brief: arguments, response, summary, deprecated."""
 
+    def others(self, upstream: str) -> list[str]:
+        """What is there beside tools, as lines of comments."""
+
 
 class DocumentSubject:
     """The operations of an API document."""
@@ -102,6 +106,10 @@ class DocumentSubject:
         """As the document has it."""
         return self._document.described(candidate.place)
 
+    def others(self, _upstream: str) -> list[str]:
+        """None."""
+        return []
+
     def _operation(self, candidate: Candidate) -> Operation:
         if candidate.place not in self._operations:
             self._operations[candidate.place] = self._document.operation(candidate.selector)
@@ -114,6 +122,7 @@ class ListingSubject:
     def __init__(self, kind: str, listing: Listing) -> None:
         """`kind` is mcp or stdio."""
         self.kind = kind
+        self._listing = listing
         self._tools = listing.tools
 
     def candidates(self, names: set[str]) -> list[Candidate]:
@@ -146,6 +155,13 @@ class ListingSubject:
             slot.name: {"required": slot.required, "schema": _brief(slot.schema)} for slot in slots
         }
         return {**told, "arguments": rows}
+
+    def others(self, upstream: str) -> list[str]:
+        """Its resources and prompts."""
+        lines = list_blocks(upstream, self._listing).splitlines()
+        return [
+            f"# {line.replace('# ', '', 1) if line.lstrip()[:1] == '#' else line}" for line in lines
+        ]
 
 
 def _operation(one: OperationName, names: set[str], *, is_own: bool) -> Candidate:

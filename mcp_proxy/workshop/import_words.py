@@ -20,7 +20,7 @@ def draft_description(summary: str, text: str, otherwise: str) -> str:
     `otherwise` stands where the document says nothing.
     """
     first, rest = plain_words(summary), plain_words(text)
-    if rest.lower().startswith(first.lower().rstrip(".")):
+    if rest.lower().startswith(first.lower().rstrip(".")) or _verb(first) == _verb(rest):
         first = ""
     sentences = [first, *_SENTENCE_END.split(rest)]
     kept = ""
@@ -38,6 +38,11 @@ def plain_words(text: str) -> str:
     bare = _NOTE.sub("", _LINK.sub(r"\1", _LINE_MARK.sub("", _TAG.sub(" ", text[:_SCAN_CHARS]))))
     bare = bare.replace("**", "").replace("__", "").replace("`", "")
     return re.sub(r"\s+([.,;:])", r"\1", one_sentence(bare, _SCAN_CHARS))
+
+
+def _verb(text: str) -> str:
+    """The first word, `lists` as `list`: a title and its text often begin with the same."""
+    return text.lower().partition(" ")[0].removesuffix("s")
 
 
 def _ended(sentence: str) -> str:

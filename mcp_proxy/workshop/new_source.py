@@ -7,18 +7,14 @@ comments, so that whatever changes something is a publisher's own decision.
 import os
 from functools import partial
 
-from mcp_proxy.core.origin import parse_url
-from mcp_proxy.core.profile import FEATURES, UpstreamSpec
-from mcp_proxy.errors import SourceError
+from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.workshop.document import Document, read_document
-from mcp_proxy.workshop.document_auth import Guess, guess_auth
 from mcp_proxy.workshop.draft import (
     Draft,
     New,
     Page,
     choose_drafts,
     plain,
-    quoted,
     tool_name,
     write_page,
 )
@@ -27,6 +23,7 @@ from mcp_proxy.workshop.listing import Listing
 from mcp_proxy.workshop.source_keys import ToolSource
 from mcp_proxy.workshop.tools_mcp import all_tools, mcp_tool
 from mcp_proxy.workshop.tools_rest import rest_tool
+from mcp_proxy.workshop.upstream_lines import document_lines, gateway_lines
 
 _EFFECTS = {"GET": "read", "HEAD": "read", "DELETE": "destructive"}
 
@@ -61,13 +58,7 @@ def source_from_document(name: str, openapi: str, folder: str, url: str | None) 
     """
     path = os.path.join(folder, openapi)
     document = read_document(path, folder)
-    address, origin = _address(document, url)
-    lines = [
-        "kind: rest",
-        f"url: {quoted(address)}  # {origin}",
-        f"openapi: {quoted(os.path.relpath(path, folder))}",
-        _auth_line(guess_auth(document.references, name), name),
-    ]
+    lines = document_lines(name, document, os.path.relpath(path, folder), url)
     drafts = _document_drafts(document)
     chosen = choose_drafts(drafts, partial(_build_rest, name, document))
     return write_page(Page(name, document.title or name, lines, drafts, chosen))
@@ -79,10 +70,7 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
     Raises:
         SourceError: MCPX-B02, it lists tools and none can be built, or nothing at all.
     """
-    lines = ["kind: mcp", f"url: {quoted(spec.url)}", f"listing: {quoted(file)}"]
-    if spec.auth is not None:
-        lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {plain(spec.auth.credential)}}}")
-    lines.append(f"# features: [{', '.join(FEATURES)}]  # off unless named")
+    lines = gateway_lines(spec, file)
     taken: set[str] = set()
     drafts = [
         Draft(tool_name(tool, taken), tool, block.effect, _text(listing.tools[tool]), tool)
@@ -97,27 +85,6 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
 def source_from_nothing(name: str) -> New:
     """The source's form, to be filled in by hand."""
     return New(_SKELETON.format(name=name, plain=plain(name)), 0, 0)
-
-
-def _address(document: Document, url: str | None) -> tuple[str, str]:
-    """The upstream's address, and where it is from: never silently from the document (S12)."""
-    given = url or next(iter(document.servers), "")
-    try:
-        origin, path = parse_url(given)
-    except ValueError as error:
-        where = "--url" if url else "the document's `servers`"
-        why = f"No address of the API can be taken from {where}. {error}"
-        next_step = "mcp-proxy profile new NAME --openapi FILE --url https://HOST"
-        raise SourceError("MCPX-B01", why, next_step) from None
-    note = "as given" if url else "from the document's `servers`: CHECK that it is the API you mean"
-    return origin.text + path, note
-
-
-def _auth_line(guess: Guess, credential: str) -> str:
-    if not guess.kind:
-        return f"# auth: {{kind: bearer, credential: {plain(credential)}}}  # {guess.note}"
-    header = f", name: {quoted(guess.name)}" if guess.name else ""
-    return f"auth: {{kind: {guess.kind}, credential: {plain(credential)}{header}}}  # {guess.note}"
 
 
 def _document_drafts(document: Document) -> list[Draft]:

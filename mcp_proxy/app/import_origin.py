@@ -1,0 +1,155 @@
+"""Where an import reads from: a file, a URL, a gateway or a local server, told apart and read."""
+
+import asyncio
+import os
+import tempfile
+from typing import NamedTuple
+
+from mcp_proxy.app.capture import MayStart, capture_listings, gateway_listing
+from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import Auth
+from mcp_proxy.edges.attempts import Broken
+from mcp_proxy.edges.download import download
+from mcp_proxy.edges.files import read_given
+from mcp_proxy.edges.places import find_home
+from mcp_proxy.edges.settings import read_settings
+from mcp_proxy.errors import UsageError
+from mcp_proxy.workshop.document import read_document
+from mcp_proxy.workshop.import_subject import DocumentSubject, ListingSubject, Subject
+from mcp_proxy.workshop.listing import parse_listing
+from mcp_proxy.workshop.source import Source, parse_source
+from mcp_proxy.workshop.upstream_lines import command_lines, document_lines, gateway_lines
+from mcp_proxy.workshop.upstream_source import ListedSource, McpSource, StdioSource
+from mcp_proxy.workshop.upstreams import gateway_spec
+
+_DEADLINE_S = 60.0
+
+
+class Origin(NamedTuple):
+    """What an import was told to read; one of them, or none for what the source has.
+
+    `openapi` is a path or a URL, `url` the API's own address, `command` a local server's.
+    """
+
+    openapi: str | None = None
+    mcp: str | None = None
+    command: tuple[str, ...] = ()
+    url: str | None = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether it names anything to read."""
+        return self.openapi is not None or self.mcp is not None or bool(self.command)
+
+
+class Read(NamedTuple):
+    """What was read. `file` is how the source names it; `data` are its bytes where it is to be
+    written there. `lines` are a new upstream's keys; `url` is where a document came from."""
+
+    subject: Subject
+    title: str
+    file: str
+    sha256: str
+    data: bytes | None
+    lines: list[str]
+    url: str
+
+
+def read_file(name: str, path: str, folder: str, url: str | None, *, is_new: bool) -> Read:
+    """The document at `path`. Raises SourceError, UsageError."""
+    full = os.path.abspath(path)
+    sha256 = sha256_hex(read_given(full, LIMITS.document_bytes))
+    document = read_document(full, folder)
+    file = _relative(full, folder)
+    lines = document_lines(name, document, file, url) if is_new else []
+    return Read(DocumentSubject(document), document.title or name, file, sha256, None, lines, "")
+
+
+def read_url(name: str, address: str, stem: str, url: str | None, *, is_new: bool) -> Read:
+    """The document at an address, to be written to STEM.openapi.json or .yaml.
+
+    Raises SourceError, UsageError, UpstreamError.
+    """
+    localhost = read_settings(find_home()).localhost
+    data = asyncio.run(download(address, _DEADLINE_S, localhost=localhost))
+    ending = ".json" if data.lstrip()[:1] in (b"{", b"[") else ".yaml"
+    file = f"{os.path.basename(stem)}.openapi{ending}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, file)
+        with open(path, "wb") as written:
+            written.write(data)
+        document = read_document(path, folder)
+    lines = document_lines(name, document, file, url) if is_new else []
+    digest = sha256_hex(data)
+    subject = DocumentSubject(document)
+    return Read(subject, document.title or name, file, digest, data, lines, address)
+
+
+def read_gateway(name: str, url: str, stem: str) -> Read:
+    """A gateway's listing, captured now; asked for a credential, it gets the profile's own.
+
+    Raises SourceError, UsageError, UpstreamError, CredentialError.
+    """
+    file = f"{os.path.basename(stem)}.tools.json"
+    spec = gateway_spec(url, None)
+    try:
+        data = gateway_listing(spec, name, file)
+    except Broken as error:
+        if error.status not in (401, 403):
+            raise
+        spec = gateway_spec(url, Auth("bearer", name, "Authorization"))
+        data = gateway_listing(spec, name, file)
+    return _listed("mcp", name, file, data, gateway_lines(spec, file))
+
+
+def read_command(name: str, command: tuple[str, ...], stem: str, may_start: MayStart) -> Read:
+    """A local server's listing, captured now if `may_start` agrees.
+
+    Raises SourceError, UsageError, UpstreamError.
+    """
+    file = f"{os.path.basename(stem)}.tools.json"
+    lines = command_lines(command, file)
+    keys = "".join(f"    {line}\n" for line in lines)
+    text = f"profile: {name!r}\nversion: 1\nupstreams:\n  {name!r}:\n{keys}"
+    source = parse_source(text.encode(), f"{name}.yaml")
+    return read_server(source, name, may_start)._replace(file=file, lines=lines)
+
+
+def read_server(source: Source, name: str, may_start: MayStart) -> Read:
+    """The listing of the source's server `name`, captured anew, with its own credential.
+
+    Raises SourceError, UsageError, UpstreamError, CredentialError.
+    """
+    upstream = source.profile.upstreams[name]
+    if not isinstance(upstream, (McpSource, StdioSource)):
+        raise UsageError("MCPX-W01", f"{name} is a REST API; name its document with --openapi.")
+    with tempfile.TemporaryDirectory() as folder:
+        alone = _alone(source, name, upstream, folder)
+        (path,) = capture_listings(alone, may_start, refresh=True)
+        data = read_given(path, LIMITS.document_bytes)
+    return _listed(upstream.kind, source.profile.profile, upstream.listing, data, [])
+
+
+def is_url(text: str) -> bool:
+    """Whether a document is named by an address, not by a path."""
+    return text.lower().startswith(("https://", "http://"))
+
+
+def _alone(source: Source, name: str, upstream: ListedSource, folder: str) -> Source:
+    """The source with this upstream only, whose listing goes into `folder`."""
+    own = upstream.model_copy(update={"listing": "listing.json"})
+    profile = source.profile.model_copy(update={"upstreams": {name: own}})
+    return source._replace(folder=folder, profile=profile)
+
+
+def _listed(kind: str, name: str, file: str, data: bytes, lines: list[str]) -> Read:
+    subject = ListingSubject(kind, parse_listing(data, file))
+    return Read(subject, name, file, sha256_hex(data), data, lines, "")
+
+
+def _relative(path: str, folder: str) -> str:
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:  # two drives
+        return path

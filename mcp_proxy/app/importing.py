@@ -1,0 +1,243 @@
+"""`profile import`: an API or an MCP server in, a source in which everything starts hidden out.
+
+A later import keeps every byte that the publisher wrote and says what moved since the one before.
+"""
+
+import datetime as dt
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from mcp_proxy.app.capture import MayStart
+from mcp_proxy.app.import_earlier import (
+    Earlier,
+    read_earlier,
+    record_path,
+    refreshed,
+    refuse_foreign,
+)
+from mcp_proxy.app.import_origin import (
+    Origin,
+    Read,
+    is_url,
+    read_command,
+    read_file,
+    read_gateway,
+    read_url,
+)
+from mcp_proxy.core.profile import NAME_PATTERN
+from mcp_proxy.edges import clock
+from mcp_proxy.edges.files import write_given
+from mcp_proxy.errors import SourceError, UsageError
+from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.import_merge import merge
+from mcp_proxy.workshop.import_moves import Move, moves
+from mcp_proxy.workshop.import_record import Record, dump_record, remember
+from mcp_proxy.workshop.import_subject import Candidate, Subject
+from mcp_proxy.workshop.import_text import (
+    Head,
+    Written,
+    hidden_line,
+    line_digest,
+    source_text,
+    tool_text,
+    write_tool,
+)
+from mcp_proxy.workshop.selection import Expression, Selected, check_hits, parse_expression, select
+from mcp_proxy.workshop.tokens import listed_tokens
+
+_DAYS = 365
+
+
+class Trial(NamedTuple):
+    """What building a candidate came to: the block and its tokens in tools/list, or a refusal."""
+
+    written: Written | None
+    tokens: int
+    refusal: str
+
+
+Try = Callable[[Candidate], Trial]
+# Lets a person choose among candidates; None: leave without writing anything.
+Pick = Callable[[list[Candidate], Try], list[Candidate] | None]
+
+
+class Wish(NamedTuple):
+    """What a person asked for. `pick` is asked where there is neither a source nor `select` yet,
+    or always with `picks`."""
+
+    name: str
+    out: str | None
+    origin: Origin
+    select: tuple[str, ...]
+    include: tuple[str, ...]
+    picks: bool
+
+
+class Imported(NamedTuple):
+    """What an import did. `left_out` counts by mark what was selected and not asked for;
+    `refused` are the selected that no tool can be built of; `moves` is None for a first import."""
+
+    path: str
+    tools: tuple[str, ...]
+    tokens: int
+    hidden: int
+    left_out: Mapping[str, int]
+    refused: Mapping[str, str]
+    moves: tuple[Move, ...] | None
+    notes: tuple[str, ...]
+
+
+def import_profile(wish: Wish, may_start: MayStart, pick: Pick | None) -> Imported | None:
+    """Imports; None where the person left the picker. `pick` is None without a terminal.
+
+    Raises:
+        UsageError: the name, a file or an expression is none; what is asked cannot be.
+        SourceError: the document, the listing, the source or its record cannot be used.
+        UpstreamError, CredentialError: a URL or a server does not give what it has.
+    """
+    if not re.fullmatch(NAME_PATTERN, wish.name):
+        raise UsageError("MCPX-W01", "A profile's name is 1 to 16 of a-z, 0-9 and -.")
+    expressions = [parse_expression(text) for text in wish.select]
+    path = wish.out or f"{wish.name}.yaml"
+    earlier = read_earlier(wish.name, path)
+    if earlier is None:
+        read = _read(wish, path, may_start)
+    else:
+        earlier, read = refreshed(wish.origin, earlier, may_start)
+    refuse_foreign(path, read, earlier)
+    return _Import(wish, path, read, earlier).run(expressions, pick)
+
+
+class _Import:
+    """One import under way, once everything has been read."""
+
+    def __init__(self, wish: Wish, path: str, read: Read, earlier: Earlier | None) -> None:
+        self._wish, self._path, self._read, self._earlier = wish, path, read, earlier
+        self._subject: Subject = read.subject
+        self._upstream = wish.name if earlier is None else earlier.upstream
+        names = set() if earlier is None else set(earlier.source.profile.tools)
+        self._all = self._subject.candidates(names)
+        own = {} if earlier is None else earlier.tools(self._all)
+        self._tools: dict[str, tuple[str, ...]] = own
+        self._free = [one for one in self._all if one.selector not in own]
+        self._trials: dict[str, Trial] = {}
+
+    def run(self, expressions: list[Expression], pick: Pick | None) -> Imported | None:
+        asks = self._wish.picks or (self._earlier is None and not expressions)
+        if asks and pick is not None:
+            picked = pick(self._free, self._trial)
+            if picked is None:
+                return None
+            selected = Selected(picked, {})
+        else:
+            check_hits(self._all, expressions)
+            selected = select(self._free, expressions, set(self._wish.include))
+        return self._write(selected)
+
+    def _write(self, selected: Selected) -> Imported:
+        trials = {one.selector: self._trial(one) for one in selected.chosen}
+        written = [trial.written for trial in trials.values() if trial.written is not None]
+        refused = {key: trial.refusal for key, trial in trials.items() if trial.refusal}
+        hidden = self._hidden({one.candidate.selector for one in written}, refused)
+        text = self._text(written, hidden)
+        record = self._record(written, hidden)
+        found = None
+        if self._earlier is not None:
+            old = None if self._earlier.record is None else self._earlier.record.operations
+            found = tuple(moves(old, record.operations, self._tools))
+        self._save(text, record)
+        return Imported(
+            path=self._path,
+            tools=tuple(one.candidate.name for one in written),
+            tokens=sum(trial.tokens for trial in trials.values()),
+            hidden=len(self._free) - len(written),
+            left_out=selected.left_out,
+            refused=refused,
+            moves=found,
+            notes=() if self._earlier is None else self._earlier.notes(self._read),
+        )
+
+    def _trial(self, candidate: Candidate) -> Trial:
+        if candidate.selector not in self._trials:
+            self._trials[candidate.selector] = _tried(self._subject, self._upstream, candidate)
+        return self._trials[candidate.selector]
+
+    def _hidden(self, written: set[str], refused: dict[str, str]) -> list[str]:
+        lines = [
+            hidden_line(one, self._upstream, refused.get(one.selector, ""))
+            for one in self._free
+            if one.selector not in written
+        ]
+        return [*lines, *self._subject.others(self._upstream)]
+
+    def _text(self, written: list[Written], hidden: list[str]) -> bytes:
+        if self._earlier is not None:
+            blocks = [tool_text(one, self._upstream) for one in written]
+            record = self._earlier.record
+            ours = frozenset() if record is None else record.hidden
+            return merge(self._earlier.data, self._path, blocks, hidden, ours).encode()
+        head = Head(self._wish.name, self._read.title, self._read.lines, _expiry(clock.now_s()))
+        return source_text(head, written, hidden).encode()
+
+    def _record(self, written: list[Written], hidden: list[str]) -> Record:
+        shown = {*self._tools, *(one.candidate.selector for one in written)}
+        read = self._read
+        return Record(
+            kind=self._subject.kind,
+            upstream=self._upstream,
+            url=read.url,
+            file=read.file,
+            sha256=read.sha256,
+            hidden=frozenset(map(line_digest, hidden)),
+            operations=remember(self._subject, self._all, shown),
+        )
+
+    def _save(self, text: bytes, record: Record) -> None:
+        folder = os.path.dirname(os.path.abspath(self._path))
+        if self._read.data is not None:
+            write_given(os.path.join(folder, self._read.file), self._read.data)
+        if self._earlier is None or text != self._earlier.data:
+            write_given(self._path, text)
+        write_given(record_path(self._path), dump_record(record))
+
+
+def _read(wish: Wish, path: str, may_start: MayStart) -> Read:
+    """What a first import reads."""
+    origin, stem = wish.origin, os.path.splitext(path)[0]
+    if origin.openapi is not None and is_url(origin.openapi):
+        return read_url(wish.name, origin.openapi, stem, origin.url, is_new=True)
+    if origin.openapi is not None:
+        folder = os.path.dirname(os.path.abspath(path))
+        return read_file(wish.name, origin.openapi, folder, origin.url, is_new=True)
+    if origin.url is not None:
+        raise UsageError("MCPX-W01", "--url goes with --openapi.")
+    if origin.mcp is not None:
+        return read_gateway(wish.name, origin.mcp, stem)
+    if origin.command:
+        return read_command(wish.name, origin.command, stem, may_start)
+    why = f"{path} is not there yet, so say what to import: --openapi, --mcp or --stdio."
+    raise UsageError("MCPX-W01", why, f"mcp-proxy profile import {wish.name} --openapi FILE")
+
+
+def _tried(subject: Subject, upstream: str, candidate: Candidate) -> Trial:
+    refusal = ""
+    try:
+        drafted = subject.arguments(candidate)
+        for arguments in (drafted, {}) if drafted else ({},):
+            written = write_tool(candidate, arguments)
+            try:
+                built = subject.build(candidate, written.block(upstream))
+            except Wrong as wrong:
+                refusal = refusal or str(wrong)
+            else:
+                return Trial(written, listed_tokens(built.entry), "")
+    except SourceError as error:
+        refusal = error.why
+    return Trial(None, 0, refusal)
+
+
+def _expiry(now_s: float) -> str:
+    day = dt.datetime.fromtimestamp(now_s, dt.UTC).date()
+    return (day + dt.timedelta(days=_DAYS)).isoformat()

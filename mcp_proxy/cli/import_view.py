@@ -1,0 +1,65 @@
+"""What `profile import` tells: what was written, what was left out, and what moved."""
+
+from collections.abc import Iterator
+
+from mcp_proxy.app.importing import Imported
+from mcp_proxy.workshop.import_moves import Move
+
+_NAMES = 12
+_REFUSED = 10
+_KINDS = ("gone", "renamed", "changed", "new")
+
+
+def imported_lines(done: Imported) -> list[str]:
+    """The talk of a whole import, in the order in which it matters."""
+    return [*_move_lines(done), *_written_lines(done), *done.notes, *_next_lines(done)]
+
+
+def _written_lines(done: Imported) -> Iterator[str]:
+    tokens = f" (about {done.tokens:,} tokens of the model's list)" if done.tools else ""
+    yield f"Tools written out: {len(done.tools)}{tokens}; hidden: {done.hidden:,}."
+    if done.left_out:
+        counts = ", ".join(f"{count} {mark}" for mark, count in done.left_out.items())
+        yield f"Selected, but left out: {counts}. Ask with --include MARK, or name one exactly."
+    for name, reason in list(done.refused.items())[:_REFUSED]:
+        yield f"No tool can be built of {name}: {reason}"
+    if len(done.refused) > _REFUSED:
+        yield f"... nor of {len(done.refused) - _REFUSED} more; they say why in {done.path}."
+
+
+def _next_lines(done: Imported) -> Iterator[str]:
+    if done.tools:
+        yield f"Read what says REVIEW in it, then: mcp-proxy profile lint {done.path}"
+    elif done.moves is None:
+        yield f"Choose with --select or --pick, or take a # away in {done.path}."
+
+
+def _move_lines(done: Imported) -> Iterator[str]:
+    if done.moves is None:
+        return
+    own = [move for move in done.moves if move.tools]
+    for move in own:
+        yield from _own_lines(move)
+    if not own:
+        yield "Nothing moved that a tool of this profile uses."
+    for kind in _KINDS:
+        names = [_name(move) for move in done.moves if move.kind == kind and not move.tools]
+        if names:
+            more = f", and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+            yield f"{kind.capitalize()} beside the profile's: {', '.join(names[:_NAMES])}{more}"
+
+
+def _own_lines(move: Move) -> Iterator[str]:
+    tools = f"{', '.join(move.tools)} ({move.operation})"
+    if move.kind == "gone":
+        near = f" Near to it: {', '.join(move.near)}." if move.near else ""
+        yield f"LOST     {tools}: there is no such operation any more.{near}"
+    elif move.kind == "renamed":
+        yield f"RENAMED  {tools}: it is called {move.now} now; write that as its operation."
+    else:
+        yield f"CHANGED  {tools}" + (":" if move.words else ": more than its arguments tell.")
+        yield from (f"  {words}" for words in move.words)
+
+
+def _name(move: Move) -> str:
+    return f"{move.operation} (now {move.now})" if move.now else move.operation
