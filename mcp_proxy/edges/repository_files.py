@@ -67,7 +67,9 @@ def delegated_names(targets: Targets) -> tuple[str, ...]:
 
 
 def lock(folder: str) -> FileLock:
-    """Whose holder alone changes the repository."""
+    """Whose holder alone changes the repository. Raises HomeError T01 where there is no folder."""
+    if not os.path.isdir(folder):
+        raise _none(folder)
     return FileLock(os.path.join(os.path.abspath(folder), ".lock"))
 
 
@@ -121,11 +123,15 @@ def damaged(folder: str, reason: str) -> HomeError:
     return HomeError("MCPX-T01", f"{folder} is no whole profile repository: {reason}")
 
 
+def _none(folder: str) -> HomeError:
+    why = f"{folder} is no profile repository."
+    return HomeError("MCPX-T01", why, "mcp-proxy repository init DIR")
+
+
 def _load_roots(folder: str) -> tuple[Metadata[Root], Metadata[Root]]:
     """The last two roots; each is signed by itself and by the one before it."""
     if not os.path.exists(os.path.join(folder, metadata_path("root", 1))):
-        why = f"{folder} is no profile repository."
-        raise HomeError("MCPX-T01", why, "mcp-proxy repository init DIR")
+        raise _none(folder)
     roots: list[Metadata[Root]] = []
     while os.path.exists(os.path.join(folder, metadata_path("root", len(roots) + 1))):
         path = metadata_path("root", len(roots) + 1)
