@@ -17,6 +17,7 @@ from mcp_proxy.workshop.operation import Operation, OperationName, Slot
 from mcp_proxy.workshop.operation_parts import three_parts
 from mcp_proxy.workshop.parameters import parameter_slots, styled_sending
 from mcp_proxy.workshop.patterns import without_unreadable
+from mcp_proxy.workshop.pinned_files import Pinned
 from mcp_proxy.workshop.references import Node, References
 from mcp_proxy.workshop.responses import success_response
 from mcp_proxy.workshop.swagger import swagger_parts, swagger_sending, swagger_servers
@@ -38,15 +39,16 @@ _DIALECTS = frozenset(
 )
 
 
-def read_document(path: str, root: str) -> "Document":
+def read_document(path: str, root: str, pinned: tuple[Pinned, ...] = ()) -> "Document":
     """The API document at `path`, JSON or YAML, at most 64 MiB with all it refers to.
 
-    `root` is the folder of the profile source: references stay below it (S12).
+    `root` is the folder of the profile source: references stay below it (S12), but for what
+    `pinned` names.
 
     Raises:
         SourceError: MCPX-B02 not to be read, no OpenAPI 2.0, 3.0 or 3.1, or malformed.
     """
-    references = References(path, root)
+    references = References(path, root, pinned)
     return Document(references, _version(references.start))
 
 

@@ -1,7 +1,8 @@
 """Values of an API description and where they stand; `$ref` followed, never out of the folder.
 
-RFC 6901 pointers. A reference resolves within its document, or in files below the source's folder
-after links are resolved; everything else is refused before anything is opened.
+RFC 6901 pointers. A reference resolves within its document, in files below the source's folder
+after links are resolved, or in a file that the source lists with its SHA-256; everything else is
+refused before anything is opened.
 """
 
 import os
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import SourceError
+from mcp_proxy.workshop.pinned_files import Pinned, PinnedFiles, is_below, reference_place
 from mcp_proxy.workshop.spec_file import TOLD_CHARS, parse_spec, read_bounded
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -20,7 +22,10 @@ _HOPS = 32
 
 
 class Node(NamedTuple):
-    """A value and its place: `file` is a path without links, `name` how errors call it."""
+    """A value and its place: `file` is where its file is from, `name` how errors call it.
+
+    `file` is a path without links, or the URL or path that a listed file stands for.
+    """
 
     value: Any
     file: str
@@ -81,9 +86,14 @@ class Node(NamedTuple):
 class References:
     """The files of one API description, each read once, 64 MiB in all."""
 
-    def __init__(self, path: str, root: str) -> None:
-        """`path` is the document, `root` the folder that references must stay in."""
+    def __init__(self, path: str, root: str, pinned: tuple[Pinned, ...] = ()) -> None:
+        """`path` is the document, `root` the folder that references must stay in.
+
+        `pinned` are the files that may stand for others. Raises SourceError MCPX-B02.
+        """
         self._root = os.path.realpath(root)
+        self._pinned = PinnedFiles(self._root, pinned)
+        self._proven: set[str] = set()
         self._nested = 0
         self._left_bytes = LIMITS.document_bytes
         self._files: dict[str, Node] = {}
@@ -121,7 +131,7 @@ class References:
 
     def _find(self, node: Node, reference: str) -> Node:
         path, _, fragment = reference.partition("#")
-        found = self._file(node, unquote(path)) if path else self._files[node.file]
+        found = self._file(node, path) if path else self._files[node.file]
         pointer = unquote(fragment)
         if pointer and not pointer.startswith("/"):
             raise node.error(f"$ref {reference!r}: only JSON pointers are followed, no anchors")
@@ -136,21 +146,39 @@ class References:
         return found
 
     def _file(self, node: Node, path: str) -> Node:
-        """S12: below the root after links are resolved; no URL, no absolute path."""
+        """S12: listed, or below the root after links are resolved; no URL, no absolute path."""
+        place = "" if "\0" in path else reference_place(node.file, path)
+        if place in self._pinned:
+            return self._listed(place)
+        hint = "list another under `references` with its SHA-256"
+        if node.file in self._pinned:
+            raise node.error(f"$ref {path!r} leads to {place}, which `references` does not list")
+        path = unquote(path)
         if _SCHEME.match(path) or path.startswith(("/", "\\")) or "\0" in path:
-            raise node.error(f"$ref {path!r}: only files below the source's folder are read")
+            text = f"$ref {path!r}: only files below the source's folder are read; {hint}"
+            raise node.error(text)
         real = os.path.realpath(os.path.join(os.path.dirname(node.file), path))
-        if not _is_below(real, self._root):
-            raise node.error(f"$ref {path!r} leads out of the source's folder")
+        if not is_below(real, self._root):
+            raise node.error(f"$ref {path!r} leads out of the source's folder; {hint}")
         if real not in self._files:
             self._read(real, os.path.relpath(real, self._root))
         return self._files[real]
 
     def _read(self, real: str, name: str) -> Node:
-        data = read_bounded(real, name, self._left_bytes)
+        return self._keep(real, name, read_bounded(real, name, self._left_bytes))
+
+    def _listed(self, place: str) -> Node:
+        """What was opened otherwise, such as the document itself, was held against nothing."""
+        if place not in self._proven:
+            data, name = self._pinned.read(place, self._left_bytes)
+            self._keep(place, name, data)
+            self._proven.add(place)
+        return self._files[place]
+
+    def _keep(self, file: str, name: str, data: bytes) -> Node:
         self._left_bytes -= len(data)
-        self._files[real] = Node(parse_spec(data, name), real, name, "")
-        return self._files[real]
+        self._files[file] = Node(parse_spec(data, name), file, name, "")
+        return self._files[file]
 
 
 def is_reference(node: Node) -> bool:
@@ -164,10 +192,3 @@ def _step(value: Any, key: str) -> str | int | None:
     if isinstance(value, list) and key.isascii() and key.isdigit() and len(key) < 10:
         return int(key) if int(key) < len(value) else None
     return None
-
-
-def _is_below(real: str, root: str) -> bool:
-    try:
-        return os.path.commonpath([real, root]) == root
-    except ValueError:  # two drives
-        return False

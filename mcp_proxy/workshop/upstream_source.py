@@ -41,6 +41,19 @@ class VariableAuthSource(BaseModel):
     name: VariableName = Field(description="The variable's name.")
 
 
+class ReferenceSource(BaseModel):
+    """A file that stands for one which a document refers to outside of the source's folder."""
+
+    model_config = STRICT
+    of: Annotated[str, Matching(r"[^#]+", "write the URL or path alone, without # and on")] = Field(
+        description="Where the reference leads: a URL, or a path from this file."
+    )
+    file: str = Field(min_length=1, description="What to read instead, relative to this file.")
+    sha256: Annotated[
+        str, Matching(r"[0-9a-fA-F]{64}", "write the 64 hex digits of the file's SHA-256")
+    ] = Field(description="The SHA-256 of that file.")
+
+
 class RestSource(BaseModel):
     """A REST API; `openapi` is read at build time only."""
 
@@ -50,6 +63,10 @@ class RestSource(BaseModel):
     deadline: Duration = Field(LIMITS.deadline_default_ms, description="Of a whole call.")
     kind: Literal["rest"]
     openapi: str = Field(min_length=1, description="The API document, relative to this file.")
+    references: list[ReferenceSource] = Field(
+        default_factory=list,
+        description="Files for references out of this folder; nothing is fetched.",
+    )
 
 
 class _ListedSource(BaseModel):

@@ -9,6 +9,7 @@ from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.listing import Listing, read_listing
+from mcp_proxy.workshop.pinned_files import Pinned
 from mcp_proxy.workshop.source_keys import ProfileSource
 from mcp_proxy.workshop.stdio_command import checked_command, checked_environment
 from mcp_proxy.workshop.upstream_source import (
@@ -121,15 +122,16 @@ class Files:
     def __init__(self, folder: str) -> None:
         """`folder` is the source's, which everything must lie below (S12)."""
         self._folder = folder
-        self._documents: dict[str, Document] = {}
+        self._documents: dict[tuple[str, tuple[Pinned, ...]], Document] = {}
         self._listings: dict[str, Listing] = {}
 
     def document(self, upstream: RestSource) -> Document:
         """The upstream's API document. Raises SourceError MCPX-B02."""
         path = os.path.join(self._folder, upstream.openapi)
-        if path not in self._documents:
-            self._documents[path] = read_document(path, self._folder)
-        return self._documents[path]
+        pinned = tuple(Pinned(one.of, one.file, one.sha256) for one in upstream.references)
+        if (path, pinned) not in self._documents:
+            self._documents[path, pinned] = read_document(path, self._folder, pinned)
+        return self._documents[path, pinned]
 
     def listing(self, upstream: ListedSource) -> Listing:
         """What the server captured. Raises SourceError MCPX-B02."""
