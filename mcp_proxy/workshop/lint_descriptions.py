@@ -13,7 +13,7 @@ _REVIEW = re.compile(r"(?:^|\s)# REVIEW\b")
 
 _COPIED = {
     "speaks of an endpoint": re.compile(
-        r"(?i)\bth(?:is|e) (?:api )?(?:endpoint|route|api call|rest call|rest api)\b"
+        r"(?i)\bthis (?:api )?(?:endpoint|route|api call|rest call|rest api)\b"
     ),
     "names a method and a path": re.compile(r"\b(?:GET|POST|PUT|PATCH|DELETE|HEAD) +/\S"),
     "speaks of HTTP": re.compile(

@@ -23,7 +23,8 @@ _ORDERS = re.compile(
 _SPEAKERS = re.compile(
     r"</?(?:system|important|instructions?|assistant|secret|hidden|admin|tool_calls?|tool_use"
     r"|tool_result|function_calls?|function_results?|invoke|thinking)(?:\s[^<>\n]{0,80})?>"
-    r"|<\|(?:im|start|end|eot|eom|begin|system|user|assistant|tool)_?[a-z_]{0,20}\|>|\[/?INST\]|<</?SYS>>"
+    r"|<\|(?:im_start|im_end|im_sep|start_header_id|end_header_id|eot_id|eom_id|begin_of_text"
+    r"|start_of_turn|end_of_turn|system|user|assistant|tool)\|>|\[/?INST\]|<</?SYS>>"
     r"|(?:^|\n)\s*(?:\#{2,4}\s*)?(?:system|assistant|human)(?: message| prompt)?:\s"
     r"|\{\s*\"(?:tool_calls?|function_call|tool_use)\"\s*:"
     r"|\{\s*\"name\"\s*:\s*\"[^\"\n]{1,64}\"\s*,\s*\"(?:arguments|parameters|input)\"\s*:"

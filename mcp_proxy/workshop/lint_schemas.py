@@ -86,7 +86,7 @@ def _has_type_list(schema: dict[str, Any]) -> bool:
 def _is_deep(schema: dict[str, Any]) -> bool:
     """Whether objects and lists lie in each other more than `_DEPTH` deep."""
     level = [schema]
-    for _ in range(_DEPTH):
+    for _ in range(_DEPTH + 1):
         level = [inner for part in level for inner in _inner(part)]
     return bool(level)
 
@@ -94,11 +94,15 @@ def _is_deep(schema: dict[str, Any]) -> bool:
 def _inner(schema: Any) -> list[Any]:
     if not isinstance(schema, dict):
         return []
-    beside = [part for key in _UNIONS for part in schema.get(key, ())]
-    found = [inner for part in beside for inner in _inner(part)]
+    found = [inner for part in _branches(schema, _UNIONS) for inner in _inner(part)]
     rows = schema.get("properties")
     found += rows.values() if isinstance(rows, dict) else []
     return found + [schema[key] for key in ("items",) if isinstance(schema.get(key), dict)]
+
+
+def _branches(schema: dict[str, Any], keys: tuple[str, ...]) -> list[Any]:
+    lists = [schema.get(key) for key in keys]
+    return [part for found in lists if isinstance(found, list) for part in found]
 
 
 def _has_long_enum(schema: dict[str, Any]) -> bool:
@@ -138,10 +142,9 @@ def _has_untagged_union(schema: dict[str, Any]) -> bool:
 
 def _is_untagged(schema: dict[str, Any]) -> bool:
     """Two objects or more, and no property that has fixed and different values in each."""
-    branches = [part for key in ("anyOf", "oneOf") for part in schema.get(key, ())]
     rows = [
         part["properties"]
-        for part in branches
+        for part in _branches(schema, ("anyOf", "oneOf"))
         if isinstance(part, dict) and isinstance(part.get("properties"), dict)
     ]
     if len(rows) < 2:

@@ -38,6 +38,7 @@ _HOST = re.compile(
 )
 _OPAQUE = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WORDED = re.compile(r"[a-z]{4,}|[A-Z]{4,}|[0-9]{6,}")
 _RANDOM_BITS = 3.6
 
 
@@ -81,11 +82,12 @@ def _is_random(text: str) -> bool:
     """Letters and digits without a word or a meaning that shows."""
     if not _OPAQUE.fullmatch(text) or _UUID.fullmatch(text) or _EXAMPLE.search(text):
         return False
+    worded = sum(map(len, _WORDED.findall(text)))
     kinds = (str.islower, str.isupper, str.isdigit)
     has_kinds = sum(any(map(kind, text)) for kind in kinds)
     counts = Counter(text).values()
     bits = -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
-    return has_kinds >= 2 and bits > _RANDOM_BITS and any(map(str.isdigit, text))
+    return has_kinds >= 2 and bits > _RANDOM_BITS and worded < len(text) / 2
 
 
 def _as_text(value: Any) -> str:
