@@ -113,7 +113,8 @@ def frame(state: Picking, known: dict[str, Trial], height: int) -> list[Text]:
 
 def _line(state: Picking, index: int, trial: Trial | None) -> Text:
     row = state.rows[index]
-    line = Text("[x] " if index in state.chosen else "[ ] ")
+    line = Text("› " if index == state.current else "  ")
+    line.append("[x] " if index in state.chosen else "[ ] ")
     line.append(f"{row.effect:<12}", _STYLES[row.effect])
     tokens = "…" if trial is None else "none" if trial.refusal else f"{trial.tokens:,}"
     line.append(f"{tokens:>6}  ", "dim")
@@ -121,7 +122,7 @@ def _line(state: Picking, index: int, trial: Trial | None) -> Text:
         line.append(f"[{' '.join(row.marks)}] ", "magenta")
     if row.deprecated:
         line.append("[deprecated] ", "magenta")
-    line.append(one_sentence(f"{row.name}  {row.place}  {row.summary or row.text}", _CELL_CHARS))
+    line.append(one_sentence(f"{row.place} · {row.summary or row.text}", _CELL_CHARS))
     if index == state.current:
         line.stylize("reverse")
     return line

@@ -11,9 +11,9 @@ from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.import_text import FIRST, LAST, hidden_text, line_digest
 from mcp_proxy.workshop.yaml_reader import Positioned, parse_yaml
 
-_OURS = re.compile(
-    r"# [^:#]+: \{upstream: .*, operation: .*, effect: .*\}  # |# CANNOT BE BUILT |# and \d+ more: "
-)
+# Where no record tells which lines are ours, their form does; of one of them it always does.
+_FORM = re.compile(r"# [^:#]+: \{upstream: .*, operation: .*, effect: .*\}  # |# CANNOT BE BUILT ")
+_MORE = re.compile(r"# and [0-9]+ more: see them with --pick")
 _EMPTY_TOOLS = re.compile(r"^tools:[ \t]*\{[ \t]*\}[ \t]*(?=#|\r?$)", re.MULTILINE)
 
 
@@ -68,7 +68,9 @@ def _lines(text: str) -> list[str]:
 
 def _is_ours(line: str, ours: frozenset[str]) -> bool:
     stripped = line.strip()
-    return line_digest(stripped) in ours if ours else bool(_OURS.match(stripped))
+    if _MORE.fullmatch(stripped):
+        return True
+    return line_digest(stripped) in ours if ours else bool(_FORM.match(stripped))
 
 
 def _end_of_tools(source: Positioned, lines: list[str]) -> int:
