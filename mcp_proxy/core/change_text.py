@@ -52,14 +52,15 @@ def _tells(olds: list[Any], news: list[Any]) -> bool:
     if _annotations(olds) != _annotations(news):
         return False
     return all(
-        _is_told(key, value, [before[key] for before in olds if key in before])
+        _is_told(key, value, olds)
         for one in news
         for key, value in one.items()
         if key not in ANNOTATIONS and key != "allOf"
     )
 
 
-def _is_told(key: str, value: Any, held: list[Any]) -> bool:
+def _is_told(key: str, value: Any, olds: list[dict[str, Any]]) -> bool:
+    held = [one[key] for one in olds if key in one]
     if key == "properties":
         named = {name: [one[name] for one in held if name in one] for name in value}
         return all(named[name] and _tells(named[name], [part]) for name, part in value.items())
@@ -71,6 +72,8 @@ def _is_told(key: str, value: Any, held: list[Any]) -> bool:
         return all(any(_tells([choice], [part]) for choice in choices) for part in value)
     if key in _BOUNDS and isinstance(value, (bool, int, float)):
         return True
+    if key == "required":
+        held += [list(one.get("properties", ())) for one in olds]
     if key in _WORDS:
         return _strings(value) - _VOCABULARY <= _strings(held)
     return any(same_json(value, one) for one in held)
