@@ -81,7 +81,7 @@ def create(folder: str, plan: Founding) -> Created:
     )
     _log(folder, "repository init", found.values())
     _make_folder(folder)
-    with lock(folder):
+    with lock(folder, new=True):
         seeds = [key.seed for key in found.values()]
         root = create_repository(folder, keys, plan.days, seeds, clock.now_s())
     made = tuple(key for key in found.values() if key.made)

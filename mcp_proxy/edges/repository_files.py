@@ -66,9 +66,13 @@ def delegated_names(targets: Targets) -> tuple[str, ...]:
     return tuple(sorted((delegations.roles if delegations else None) or ()))
 
 
-def lock(folder: str) -> FileLock:
-    """Whose holder alone changes the repository. Raises HomeError T01 where there is no folder."""
-    if not os.path.isdir(folder):
+def lock(folder: str, *, new: bool = False) -> FileLock:
+    """Whose holder alone changes the repository; `new` says that there is none yet.
+
+    Raises:
+        HomeError: T01 there is none, and it is not new.
+    """
+    if not new and not os.path.isdir(os.path.join(folder, "metadata")):
         raise _none(folder)
     return FileLock(os.path.join(os.path.abspath(folder), ".lock"))
 
