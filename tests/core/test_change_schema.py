@@ -38,7 +38,7 @@ def test_s5_what_is_called_narrower_accepts_nothing_that_the_old_schema_refuses(
 
 
 @pytest.mark.slow
-@settings(max_examples=5_000)
+@settings(max_examples=3_000)
 @given(PAIRS)
 def test_s5_the_same_law_over_many_more_schemas(pair: tuple[Any, Any]) -> None:
     law(*pair)
