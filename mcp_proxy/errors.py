@@ -66,8 +66,8 @@ CATALOG: dict[str, Entry] = {
     "MCPX-P28": Entry("older than its repository lets anyone pin", "mcp-proxy profile update NAME"),
     "MCPX-P29": Entry("the machine's administrator does not allow it", "mcp-proxy doctor"),
     "MCPX-P30": Entry(
-        "python-tuf, which reads repositories, is not installed",
-        "install mcp-proxy with its extra tuf",
+        "python-tuf, which repositories need, is not installed",
+        "uv tool install '/path/to/this/checkout[tuf]'",
     ),
     # home and files
     "MCPX-H01": Entry("MCP_PROXY_HOME was not made on this machine", "mcp-proxy home init DIR"),
@@ -131,9 +131,6 @@ CATALOG: dict[str, Entry] = {
     # ours
     "MCPX-I01": Entry("an internal error", "report it with the text on stderr"),
     "MCPX-W01": Entry("wrong usage", "mcp-proxy --help"),
-    "MCPX-W02": Entry(
-        "an optional part is not installed", "uv tool install '/path/to/this/checkout[tuf]'"
-    ),
 }
 
 

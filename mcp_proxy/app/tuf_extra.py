@@ -3,10 +3,12 @@
 from typing import Any
 
 from mcp_proxy.app import warmup
-from mcp_proxy.errors import UsageError
+from mcp_proxy.errors import ProfileError
 
 REPOSITORY_ADMIN = "mcp_proxy.app.repository_admin"
 PUBLISHING = "mcp_proxy.app.publishing"
+PROFILE_REPOSITORY = "mcp_proxy.edges.profile_repository"
+REPOSITORY_PROOF = "mcp_proxy.edges.repository_proof"
 
 _EXTRA = ("securesystemslib", "tuf")
 
@@ -15,7 +17,7 @@ def load(name: str) -> Any:
     """The module of that name.
 
     Raises:
-        UsageError: W02 the extra is not installed.
+        ProfileError: P30 the extra is not installed.
     """
     try:
         return warmup.load(name)
@@ -23,4 +25,4 @@ def load(name: str) -> Any:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
         why = "Profile repositories need python-tuf, which is the extra `tuf` of this package."
-        raise UsageError("MCPX-W02", why) from None
+        raise ProfileError("MCPX-P30", why) from None
