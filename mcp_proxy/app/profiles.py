@@ -14,7 +14,7 @@ from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import read_given
 from mcp_proxy.edges.installs import install_profile, list_installed, remove_profile
 from mcp_proxy.edges.places import Home, ensure_home, find_home
-from mcp_proxy.edges.profile_store import load_profile, read_keys, read_records
+from mcp_proxy.edges.profile_store import judged, load_profile, read_keys, read_records
 from mcp_proxy.errors import McpProxyError, ProfileError
 
 
@@ -130,8 +130,13 @@ def remove(name: str) -> None:
 
 
 def _check_file(home: Home, data: bytes) -> Checked:
-    keys = read_keys(home) if home.id else {}
-    arrival = verify_arrival(data, keys, clock.now_s())
+    now_s = clock.now_s()
+    if home.id:
+        arrival = judged(home, lambda trust: verify_arrival(data, trust.keys, now_s))
+        keys = read_keys(home)
+    else:
+        keys = {}
+        arrival = verify_arrival(data, keys, now_s)
     tools = check_tools(arrival.profile)
     name = arrival.profile.header.profile
     before = read_records(home).get(name) if home.id else None

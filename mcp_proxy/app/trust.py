@@ -3,11 +3,13 @@
 import os
 
 from mcp_proxy.app import admin_log
+from mcp_proxy.core.admin_policy import check_key
 from mcp_proxy.core.trust_store import TrustedKey, is_scope, key_id, parse_key_line
+from mcp_proxy.edges.admin_policy import read_policy
 from mcp_proxy.edges.files import read_given
 from mcp_proxy.edges.installs import change_keys
 from mcp_proxy.edges.places import ensure_home, find_home
-from mcp_proxy.edges.profile_store import read_keys
+from mcp_proxy.edges.profile_store import read_stored_trust
 from mcp_proxy.errors import UsageError
 
 _KEY_FILE_BYTES = 64 << 10
@@ -20,12 +22,13 @@ def read_key(line_or_file: str, scopes: str) -> TrustedKey:
 
     Raises:
         UsageError: W01 no key line, or a scope that is no name and no prefix with `*`.
-        ProfileError: P15.
+        ProfileError: P15; P29 the administrator does not allow the key.
         HomeError: H01 to H03.
     """
     line = parse_key_line(_find_line(line_or_file))
     home = find_home()
-    held = read_keys(home).get(key_id(line.public)) if home.id else None
+    check_key(read_policy(), key_id(line.public))
+    held = read_stored_trust(home).keys.get(key_id(line.public)) if home.id else None
     asked = [scope.strip() for scope in scopes.split(",")]
     profiles = tuple(dict.fromkeys((*(held.profiles if held else ()), *asked)))
     for scope in profiles:
@@ -44,11 +47,12 @@ def add(key: TrustedKey, *, unasked: bool) -> TrustedKey | None:
 
     Raises:
         AuditError: A01, and nothing is changed.
-        ProfileError: P15.
+        ProfileError: P15; P29 the administrator does not allow the key.
         HomeError: H01 to H03.
     """
     home = ensure_home()
-    before = read_keys(home).get(key.keyid)
+    check_key(read_policy(), key.keyid)
+    before = read_stored_trust(home).keys.get(key.keyid)
     scopes = " ".join(key.profiles)
     admin_log.record(home, "trust add", key=key.keyid, name=key.name, profiles=scopes, yes=unasked)
     change_keys(home, lambda keys: {**keys, key.keyid: key})
@@ -58,7 +62,7 @@ def add(key: TrustedKey, *, unasked: bool) -> TrustedKey | None:
 def list_keys() -> list[TrustedKey]:
     """The trusted keys in order of their names. Raises ProfileError P15, HomeError."""
     home = find_home()
-    keys = read_keys(home).values() if home.id else ()
+    keys = read_stored_trust(home).keys.values() if home.id else ()
     return sorted(keys, key=lambda key: (key.name, key.keyid))
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mcp_proxy.core.text import clean, hidden_character
+from mcp_proxy.edges.admin_policy import read_policy
 from mcp_proxy.errors import McpProxyError, UsageError
 
 _TERMINAL = "CONIN$" if os.name == "nt" else "/dev/tty"
@@ -77,8 +78,15 @@ def table(
 def confirm(question: str, yes: bool) -> bool:
     """A yes from the person at the controlling terminal; stdin and argv cannot give it (S1).
 
-    Raises UsageError where there is neither a terminal nor `--yes`.
+    Raises UsageError where there is neither a terminal nor `--yes`, or the administrator does not
+    allow that.
     """
+    if yes and not read_policy().yes:
+        raise UsageError(
+            "MCPX-P29",
+            "The machine's administrator does not allow --yes.",
+            "repeat the command without --yes, at a terminal",
+        )
     if yes:
         return True
     try:

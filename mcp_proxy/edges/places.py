@@ -11,7 +11,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from mcp_proxy.core.admin_policy import forbidden
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.edges.admin_policy import read_policy
 from mcp_proxy.edges.files import ensure_folder, read_file, write_file
 from mcp_proxy.edges.folders import check_own_folder
 from mcp_proxy.errors import HomeError
@@ -36,8 +38,11 @@ def find_home() -> Home:
 
     Raises:
         HomeError: H01 made elsewhere or never, H02 and H03 as `read_file`.
+        ProfileError: P29 the administrator allows the default home alone.
     """
     named = os.environ.get(VARIABLE)
+    if named is not None and not read_policy().home:
+        raise forbidden(f"{VARIABLE} to name a home", f"unset {VARIABLE}")
     folders = default_folders(sys.platform, os.environ) if named is None else _named(named)
     marker = _read_marker(folders.config)
     if marker is None and named is None:

@@ -5,7 +5,10 @@ Also the generation: a file whose replacement tells running processes to look ag
 
 import os
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
+from mcp_proxy.core.admin_policy import forbidden, tighten
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN, Profile
 from mcp_proxy.core.roots import (
@@ -16,18 +19,22 @@ from mcp_proxy.core.roots import (
 )
 from mcp_proxy.core.seen import PINNED_KEYS, Seen, parse_seen
 from mcp_proxy.core.trust_store import EMPTY, TrustedKey, TrustStore, may_sign, parse_trust_store
+from mcp_proxy.edges.admin_policy import policy_mark, read_policy
 from mcp_proxy.edges.files import FileLock, ensure_folder, read_file, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import HomeError, ProfileError
 
 _UNDER_WAY = ("MCPX-P07", "MCPX-P17", "MCPX-P20")
+_NOT_TRUSTED = ("MCPX-P03", "MCPX-P18")
+
+Found = TypeVar("Found")
 
 
 def load_profile(home: Home, name: str, now_s: float) -> Profile:
     """The installed profile of that name, read once and verified; `now_s` since the epoch.
 
     Raises:
-        ProfileError: P01 to P15, P17 to P21, the first that applies.
+        ProfileError: P01 to P15, P17 to P21, P29, the first that applies.
         HomeError: H02, H03 a file is not safe or not readable.
     """
     try:
@@ -47,23 +54,28 @@ def _load(home: Home, name: str, now_s: float) -> Profile:
         data = read_file(profile_path(home, name), LIMITS.envelope_bytes)
     if data is None:
         raise ProfileError("MCPX-P11", f"No profile {name[:64]!r} is installed here.")
-    seen = read_records(home).get(name)
-    return verify_installed(data, name, read_trust(home), seen, now_s)
+    envelope, seen = data, read_records(home).get(name)
+    return judged(home, lambda trust: verify_installed(envelope, name, trust, seen, now_s))
 
 
 def check_held(home: Home, held: Profile) -> None:
     """A version that a running process still serves while another one is installed (S6).
 
     Raises:
-        ProfileError: P03, P18, P20 its signer counts no longer; P19, P28 it is withdrawn.
+        ProfileError: P03, P18, P20, P29 its signer counts no longer; P19, P28 it is withdrawn.
     """
-    name, trust = held.header.profile, read_trust(home)
+    record = read_records(home)[held.header.profile]
+    judged(home, lambda trust: _check_held(held, trust, record))
+
+
+def _check_held(held: Profile, trust: TrustStore, record: Seen) -> None:
+    name = held.header.profile
     if held.root == PINNED_KEYS:
         key = trust.keys.get(held.signer)
         if key is None or not may_sign(key, name):
             raise ProfileError("MCPX-P03", "The profile's signer is no longer trusted.")
         return
-    activation = check_activation(name, trust, read_records(home)[name])
+    activation = check_activation(name, trust, record)
     if held.signer not in delegated_keys(activation, name):
         raise unlisted_signer(name)
     if held.header.version < activation.floor:
@@ -72,8 +84,34 @@ def check_held(home: Home, held: Profile) -> None:
         )
 
 
+def judged(home: Home, judge: Callable[[TrustStore], Found]) -> Found:
+    """What `judge` makes of the trust in force: what was stored, and the administrator leaves.
+
+    Raises:
+        ProfileError: what `judge` raises; P29 where only the administrator's policy is in the way.
+        HomeError: H02, H03 a file is not safe or not readable.
+    """
+    stored, policy = read_stored_trust(home), read_policy()
+    try:
+        return judge(tighten(stored, policy))
+    except ProfileError as error:
+        if error.id not in _NOT_TRUSTED:
+            raise
+    judge(stored)
+    raise forbidden("whoever answers for this profile to be trusted")
+
+
 def read_trust(home: Home) -> TrustStore:
-    """The trusted keys and repositories; none where there is no trust store yet.
+    """The trust in force: the keys and repositories that the administrator leaves of the stored.
+
+    Raises:
+        ProfileError: P15 damaged, P29 the administrator's policy is not right.
+    """
+    return tighten(read_stored_trust(home), read_policy())
+
+
+def read_stored_trust(home: Home) -> TrustStore:
+    """The trusted keys and repositories as stored; none where there is no trust store yet.
 
     Raises:
         ProfileError: P15 damaged.
@@ -83,7 +121,7 @@ def read_trust(home: Home) -> TrustStore:
 
 
 def read_keys(home: Home) -> dict[str, TrustedKey]:
-    """The trusted keys by id. Raises as `read_trust`."""
+    """The trusted keys in force, by id. Raises as `read_trust`."""
     return read_trust(home).keys
 
 
@@ -100,14 +138,14 @@ def root_of(home: Home, name: str) -> tuple[str, ...]:
 
 
 def read_generation(home: Home) -> tuple[int, ...]:
-    """Differs after every change of trust, profiles, credentials: one stat, () if none yet."""
+    """Differs after every change of trust, profiles, credentials, policy: two stats, () if none."""
     try:
         status = os.stat(_generation_path(home))
     except FileNotFoundError:
-        return ()
+        return policy_mark()
     except OSError as error:
         raise HomeError("MCPX-H03", f"{home.state} cannot be read: {error.strerror}.") from None
-    return (status.st_ino, status.st_mtime_ns, status.st_size)
+    return (status.st_ino, status.st_mtime_ns, status.st_size, *policy_mark())
 
 
 def bump_generation(home: Home) -> None:
