@@ -20,11 +20,13 @@ from mcp_proxy.app.client_entry import launch_command
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.missing import missing_commands, missing_credentials, unset_variables
 from mcp_proxy.app.talk_env import talk_env
+from mcp_proxy.core.admin_policy import FREE, bounds
 from mcp_proxy.core.answer import Failure, Wishes
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
 from mcp_proxy.core.wishes import full_wishes
+from mcp_proxy.edges.admin_policy import POLICY_PATH, read_policy
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, default_folders, find_home
@@ -49,6 +51,7 @@ class Check(NamedTuple):
 
 def examine() -> Iterator[Check]:
     """Every check in turn, the cheap and local ones first."""
+    yield from _check_policy()
     try:
         home = find_home()
     except McpProxyError as error:
@@ -63,6 +66,16 @@ def examine() -> Iterator[Check]:
     yield _check_log(home)
     yield from _check_keys()
     yield from _check_profiles(home)
+
+
+def _check_policy() -> Iterator[Check]:
+    try:
+        policy = read_policy()
+    except McpProxyError as error:
+        yield _bad("policy", error)
+        return
+    if policy != FREE:
+        yield Check("policy", True, f"{POLICY_PATH} is in force: {'; '.join(bounds(policy))}")
 
 
 def _check_places() -> Check:

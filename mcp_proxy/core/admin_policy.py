@@ -64,6 +64,19 @@ def tighten(trust: TrustStore, policy: AdminPolicy) -> TrustStore:
     )
 
 
+def bounds(policy: AdminPolicy) -> list[str]:
+    """What it takes away, in words."""
+    words = [
+        f"of {name} only {len(ids)} may be trusted"
+        for name, ids in (("keys", policy.signers), ("repositories", policy.repositories))
+        if ids is not None
+    ]
+    if policy.grace_max_s < GRACE_MAX_S:
+        words.append(f"offline grace is at most {policy.grace_max_s / 3_600:g} h")
+    words += [] if policy.yes else ["--yes is refused"]
+    return words + ([] if policy.home else ["MCP_PROXY_HOME is refused"])
+
+
 def check_key(policy: AdminPolicy, keyid: str) -> None:
     """Raises ProfileError P29 where the key may not be trusted here."""
     if policy.signers is not None and keyid not in policy.signers:

@@ -10,6 +10,7 @@ from trust_samples import OTHER_SEED, SEED, trusted
 from mcp_proxy.core.admin_policy import (
     FREE,
     AdminPolicy,
+    bounds,
     check_key,
     check_repository,
     parse_policy,
@@ -90,3 +91,15 @@ def test_s19_a_policy_never_adds_anything(
     assert left.keys.items() <= STORE.keys.items()
     assert left.repositories.items() <= STORE.repositories.items()
     assert left.grace_max_s == min(grace_s, STORE.grace_max_s)
+
+
+def test_what_it_takes_away_is_told() -> None:
+    assert bounds(FREE) == []
+    policy = AdminPolicy(frozenset(), frozenset({"a" * 64}), 1_800, yes=False, home=False)
+    assert bounds(policy) == [
+        "of keys only 0 may be trusted",
+        "of repositories only 1 may be trusted",
+        "offline grace is at most 0.5 h",
+        "--yes is refused",
+        "MCP_PROXY_HOME is refused",
+    ]

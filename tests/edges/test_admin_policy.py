@@ -13,6 +13,7 @@ import pytest
 from homes import OTHER_SEED, SEED, install, make_home, payload, trust
 
 from mcp_proxy.app.contract import ProfileContract
+from mcp_proxy.app.doctor import examine
 from mcp_proxy.cli.main import main
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.signing import public_key, sign_payload
@@ -149,6 +150,15 @@ def test_s10_the_policy_may_forbid_another_home(
 def test_s19_the_policy_bounds_the_grace(home: Home, write: Write) -> None:
     write('grace = "12h"')
     assert read_trust(home).grace_max_s == 43_200
+
+
+def test_doctor_tells_of_a_policy_and_of_one_that_is_not_right(home: Home, write: Write) -> None:
+    assert home.id
+    assert next(examine()).what == "home"
+    write("yes = false")
+    assert next(examine()).found.endswith("is in force: --yes is refused")
+    write("yes = 0")
+    assert not next(examine()).ok
 
 
 @pytest.mark.parametrize("text", ["signers = 3", "signed = []", "yes", "\x00", "a = " + "[" * 500])
