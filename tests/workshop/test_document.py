@@ -69,6 +69,14 @@ def test_the_table_of_contents_names_every_operation(tmp_path: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("rest", [{"info": []}, {"info": {"title": 1}}, {"servers": {"url": "x"}}])
+def test_a_hint_that_is_malformed_is_none(tmp_path: Any, rest: Any) -> None:
+    document = open_document(tmp_path, {**spec(paths=PATHS), **rest})
+    assert document.title in ("", "Billing")
+    assert document.servers == ()
+    assert document.operation("listInvoices").summary == "List"
+
+
 def test_an_operation_is_found_by_id_or_by_method_and_path(tmp_path: Any) -> None:
     document = open_document(tmp_path, spec(paths=PATHS))
     assert document.operation("listInvoices") == document.operation("get /invoices")

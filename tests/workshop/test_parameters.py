@@ -71,6 +71,12 @@ def test_a_parameter_of_other_content_is_refused(tmp_path: Any, content: Any) ->
         slots(tmp_path, {"name": "q", "in": "query", "content": content})
 
 
+def test_a_path_parameter_that_forgets_to_be_required_is(tmp_path: Any) -> None:
+    found = operation(tmp_path, {"parameters": [parameter("id", "path")]}, "/{id}")
+    assert found.slots[0].required
+    assert "the path parameter 'id' is taken as required: true" in found.warnings[0]
+
+
 def test_an_operations_parameter_replaces_its_paths(tmp_path: Any) -> None:
     shared = [parameter("q", description="path"), parameter("X-Id", "header"), parameter("r")]
     found = slots(
@@ -122,7 +128,6 @@ def test_s11_cookies_are_left_out_or_refused(tmp_path: Any) -> None:
         ("/a/{id}", [], "has no parameter for {id}"),
         ("/a", [parameter("id", "path", required=True)], "has no slot {id}"),
         ("/{id}/{id}", [parameter("id", "path", required=True)], "names a slot twice"),
-        ("/{id}", [parameter("id", "path")], "must be required: true"),
         ("/a", [parameter("", "query")], "needs a name"),
         ("/a", [parameter("x", "body")], "`in` must be path, query, header or cookie"),
         ("/a", [{"name": "x", "in": "query"}], "neither schema nor content"),

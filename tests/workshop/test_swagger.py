@@ -57,6 +57,8 @@ def slots(found: Operation) -> dict[str, ArgumentRule]:
         ({"host": "a.example:8443"}, ("https://a.example:8443",)),
         ({"host": "a.example", "schemes": ["wss"]}, ()),
         ({"basePath": "/v1"}, ()),
+        ({"host": False}, ()),
+        ({"host": "a.example", "schemes": "https"}, ()),
     ],
 )
 def test_host_base_path_and_schemes_are_a_hint_of_the_address(
