@@ -29,6 +29,8 @@ auditor     audit tail, show, verify
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
     asked = [name for name in arguments[:1] if name in _GROUPS]
+    if arguments[:2] == ["profile", "refresh"]:
+        asked = ["profile_refresh"]  # started by serving processes, whose first call waits for it
     parser = build_parser(() if arguments == ["--version"] else asked or _GROUPS)
     options = parser.parse_args(arguments)
     if arguments and arguments[0].partition("=")[0] == "--profile":

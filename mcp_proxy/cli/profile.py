@@ -18,6 +18,7 @@ from mcp_proxy.cli.profile_drift import add_drift_command
 from mcp_proxy.cli.profile_explain import add_explain_command
 from mcp_proxy.cli.profile_lint import add_lint_command
 from mcp_proxy.cli.profile_publish import add_publish_command
+from mcp_proxy.cli.profile_refresh import add_refresh_command
 from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import McpProxyError
@@ -48,6 +49,7 @@ def add_commands(subparsers: Any) -> None:
     show.set_defaults(run=run_show)
     add_diff_command(actions)
     add_explain_command(actions)
+    add_refresh_command(actions)
     add_drift_command(actions)
     remove = actions.add_parser("remove", help="take an installed profile away")
     remove.add_argument("name", metavar="NAME")

@@ -1,0 +1,182 @@
+"""What a repository says of an installed profile, asked anew and acted on: renewed, activated, kept
+waiting (S5).
+
+What reads a repository's metadata, or compares two versions, is loaded only where it is needed.
+"""
+
+from typing import Any, NamedTuple
+
+from mcp_proxy.app import admin_log, tuf_extra, warmup
+from mcp_proxy.core.contents import parse_contents
+from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.envelope import parse_canonical
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.listing import (
+    Listing,
+    activation,
+    find_target,
+    held_digest,
+    held_version,
+    withdrawal,
+)
+from mcp_proxy.core.profile import Profile
+from mcp_proxy.core.profile_lines import parse_payload
+from mcp_proxy.core.seen import Seen
+from mcp_proxy.core.trust import Arrival
+from mcp_proxy.core.trust_store import Repository, TrustStore, may_serve
+from mcp_proxy.edges import clock
+from mcp_proxy.edges.activations import activate_profile, arrive, renew_activation
+from mcp_proxy.edges.files import read_file
+from mcp_proxy.edges.installs import list_installed
+from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.profile_store import judged, profile_path, read_records
+from mcp_proxy.edges.settings import read_settings
+from mcp_proxy.errors import ProfileError
+
+CHANGES = "mcp_proxy.core.changes"
+
+
+class Newer(NamedTuple):
+    """A newer version that the repository lists as the current one, verified."""
+
+    data: bytes
+    arrival: Arrival
+
+
+class Renewed(NamedTuple):
+    """A refresh over the network. `newer` waits, or None; `activated` is a version, 0 for none."""
+
+    listing: Listing
+    newer: Newer | None
+    activated: int
+
+
+def installed_record(home: Home, name: str) -> Seen:
+    """The version record of an installed profile. Raises ProfileError P11, P13."""
+    if name not in list_installed(home):
+        raise ProfileError("MCPX-P11", f"No profile {name[:64]!r} is installed here.")
+    record = read_records(home).get(name)
+    if record is None:
+        raise ProfileError("MCPX-P13", f"Profile {name} is installed without its version record.")
+    return record
+
+
+def find_repository(home: Home, name: str, repository: str) -> Repository:
+    """The repository that is trusted here for the name. Raises ProfileError P18, P29."""
+
+    def find(trust: TrustStore) -> Repository:
+        held = trust.repositories.get(repository)
+        if held is None or not may_serve(held, name):
+            why = f"Profile {name} is from a repository that is not trusted here for it."
+            raise ProfileError("MCPX-P18", why)
+        return held
+
+    return judged(home, find)
+
+
+def open_repository(home: Home, repository: Repository, *, wait: bool) -> Any:
+    """As `edges.profile_repository` has it, by this machine's settings. Raises also P30."""
+    edge = tuf_extra.load(tuf_extra.PROFILE_REPOSITORY)
+    localhost = read_settings(home).localhost
+    return edge.open_repository(home, repository, localhost=localhost, wait=wait)
+
+
+def renew(home: Home, client: Any, name: str, record: Seen) -> Renewed:
+    """Asks the repository, writes what it says into the record, activates what is not wider (S5).
+
+    Raises:
+        ProfileError, UpstreamError: what the repository is refused with; the record stays as it is.
+        AuditError: A01, and nothing is activated.
+    """
+    listing: Listing = client.look(name)
+    version = held_version(record)
+    withdrawn = withdrawal(name, version, listing)
+    held = None if withdrawn else _held_arrival(client, name, record, listing)
+    said = activation(listing, withdrawn)
+    waiting = said._replace(waiting=_known_waiting(record, listing))
+    renew_activation(home, name, record.root, waiting, held)
+    if record.pin is not None or listing.current is None or listing.current.version <= version:
+        return Renewed(listing, None, 0)
+    newer = fetch_newer(client, name, listing)
+    if is_wider_than_held(home, name, record, newer.arrival.profile):
+        waits = said._replace(waiting=listing.current.version)
+        renew_activation(home, name, record.root, waits, held)
+        return Renewed(listing, newer, 0)
+    _activate(home, name, record.root, newer, listing)
+    return Renewed(listing, None, listing.current.version)
+
+
+def fetch_newer(client: Any, name: str, listing: Listing) -> Newer:
+    """The current version, verified. Raises ProfileError: as `arrive`, P23, P25, P26, P27."""
+    target = listing.current
+    if target is None:
+        raise ProfileError("MCPX-P26", withdrawal(name, 0, listing))
+    return fetch_version(client, name, listing, target.version)
+
+
+def fetch_version(client: Any, name: str, listing: Listing, version: int) -> Newer:
+    """A listed version, verified. Raises ProfileError: as `arrive`, P23, P25 to P28."""
+    data = client.fetch(name, find_target(name, version, listing))
+    arrival = arrive(data, name, activation(listing), clock.now_s())
+    if arrival.profile.header.version != version:
+        why = f"The repository lists another version of profile {name} as version {version}."
+        raise ProfileError("MCPX-P23", why)
+    return Newer(data, arrival)
+
+
+def is_wider_than_held(home: Home, name: str, record: Seen, new: Profile) -> bool:
+    """Whether a person has to agree to the newer version; also where there is no comparison."""
+    old = installed_payload(home, name, record)
+    if old is None:
+        return True
+    changes = warmup.load(CHANGES)
+    return bool(changes.is_wider(changes.compare(parse_contents(old), parse_contents(new))))
+
+
+def installed_payload(home: Home, name: str, record: Seen) -> Profile | None:
+    """What is installed, whoever may sign it today: its digest stands in the record."""
+    data = read_file(profile_path(home, name), LIMITS.envelope_bytes)
+    if data is None:
+        return None
+    try:
+        payload = parse_canonical(data).payload
+        digest = sha256_hex(payload)
+        return parse_payload(payload, digest, "") if digest == held_digest(record) else None
+    except ProfileError:
+        return None
+
+
+def _activate(home: Home, name: str, root: tuple[str, ...], newer: Newer, listing: Listing) -> None:
+    header, digest = newer.arrival.profile.header, newer.arrival.profile.digest
+    admin_log.record(
+        home,
+        "profile activate",
+        profile=name,
+        version=header.version,
+        digest=digest,
+        repository=root[1],
+        by="refresh",
+    )
+    activate_profile(
+        home, name, newer.data, root=root, activation=activation(listing), now_s=clock.now_s()
+    )
+
+
+def _held_arrival(client: Any, name: str, record: Seen, listing: Listing) -> Arrival | None:
+    """What is installed as the repository has it now; None where nobody listed signs it any more.
+
+    Then the new keys in the record are what refuses it.
+    """
+    target = listing.versions[held_version(record)]
+    try:
+        return arrive(client.fetch(name, target), name, activation(listing), clock.now_s())
+    except ProfileError as error:
+        if error.id in ("MCPX-P06", "MCPX-P20"):
+            return None
+        raise
+
+
+def _known_waiting(record: Seen, listing: Listing) -> int:
+    """A version that waits already and still is the current one, so that it is not forgotten."""
+    before = 0 if record.activation is None else record.activation.waiting
+    return before if listing.current is not None and before == listing.current.version else 0
