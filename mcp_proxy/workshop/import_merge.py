@@ -14,7 +14,7 @@ from mcp_proxy.workshop.yaml_reader import Positioned, parse_yaml
 # Where no record tells which lines are ours, their form does; of one of them it always does.
 _FORM = re.compile(r"# [^:#]+: \{upstream: .*, operation: .*, effect: .*\}  # |# CANNOT BE BUILT ")
 _MORE = re.compile(r"# and [0-9]+ more: see them with --pick")
-_EMPTY_TOOLS = re.compile(r"^tools:[ \t]*\{[ \t]*\}[ \t]*(?=#|\r?$)", re.MULTILINE)
+_EMPTY_TOOLS = re.compile(r"^tools:[ \t]*\{[ \t]*\}(?=[ \t]*(?:#|\r?$))", re.MULTILINE)
 
 
 class _Parts(NamedTuple):
