@@ -48,10 +48,10 @@ def changes_here(profile: Profile) -> tuple[Change, ...] | None:
     None where none is installed, or none that may be served, so that nothing is to compare with.
     """
     try:
-        held = load_profile(find_home(), profile.header.profile, clock.now_s())
+        held = parse_contents(load_profile(find_home(), profile.header.profile, clock.now_s()))
     except ProfileError:
         return None
-    return compare(parse_contents(held), parse_contents(profile))
+    return compare(held, parse_contents(profile))
 
 
 def _profile(given: str) -> Profile:

@@ -5,16 +5,31 @@ Security rule S5 in one word each: what is not known to be narrower or the same 
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.payload import plain
-from mcp_proxy.core.text import one_sentence
+from mcp_proxy.core.text import hidden_character, one_sentence
 
 WIDER = "wider"
 NARROWER = "narrower"
 SAME = "same"
 
-_SHOWN_CHARS = 400
+# A description or instructions are at most 2 KB each, so that all of what changed is told.
+_SHOWN_CHARS = 2_100
+_NAME_CHARS = 128
+_ALIKE_CHARS = 40
+
+
+class Place(NamedTuple):
+    """Where two JSON values differ: the keys that lead there, and both sides.
+
+    `before` and `now` hold one value, or none where that side has nothing there.
+    """
+
+    keys: tuple[str, ...]
+    before: tuple[Any, ...]
+    now: tuple[Any, ...]
 
 
 class Change(NamedTuple):
@@ -53,7 +68,7 @@ def field_changes(place: str, old: Any, new: Any, judges: Mapping[str, Judge]) -
 
 def changed(what: str) -> Judge:
     """The judge of what may not differ at all."""
-    return lambda old, new: [(WIDER, f"{what}: {shown(old)} -> {shown(new)}")]
+    return lambda old, new: [(WIDER, f"{what}: {old_to_new(old, new)}")]
 
 
 def fewer(what: str) -> Judge:
@@ -91,9 +106,39 @@ def same_text(old: Any, new: Any) -> bool:
     return old is new or json.dumps(old) == json.dumps(new)
 
 
+def differing(old: Any, new: Any, keys: tuple[str, ...] = ()) -> Iterator[Place]:
+    """Where two JSON values differ, object by object; a list differs as a whole."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        if not same_json(old, new):
+            yield Place(keys, (old,), (new,))
+        return
+    for key in dict.fromkeys((*old, *new)):
+        if key in old and key in new:
+            yield from differing(old[key], new[key], (*keys, key))
+        else:
+            sides = [(one[key],) if key in one else () for one in (old, new)]
+            yield Place((*keys, key), sides[0], sides[1])
+
+
+def old_to_new(old: Any, new: Any) -> str:
+    """Two values as words, the old one first; of long texts what they begin with alike is cut."""
+    if isinstance(old, str) and isinstance(new, str):
+        pairs = zip(old, new, strict=False)
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)) - _ALIKE_CHARS
+        if alike > 0:
+            old, new = f"…{old[alike:]}", f"…{new[alike:]}"
+    return f"{shown(old)} -> {shown(new)}"
+
+
 def shown(value: Any) -> str:
     """A value of a profile as clean, bounded words in one line; text in quotes."""
     if value is None:
         return "none"
-    text = json.dumps(plain(value), ensure_ascii=False, separators=(", ", ": "))
-    return one_sentence(text, _SHOWN_CHARS)
+    text = json.dumps(plain(value), ensure_ascii=False)
+    is_seen = hidden_character(text) is None
+    return one_sentence(text if is_seen else json.dumps(plain(value)), _SHOWN_CHARS)
+
+
+def named(name: str) -> str:
+    """A name of a profile, clean and in one line."""
+    return one_sentence(name, _NAME_CHARS)

@@ -6,13 +6,22 @@ Narrower means: whatever the new tool accepts, the old one accepted, and the sam
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.change import NARROWER, WIDER, Change, same_json, shown
+from mcp_proxy.core.change import (
+    NARROWER,
+    WIDER,
+    Change,
+    Place,
+    differing,
+    named,
+    old_to_new,
+    same_json,
+    shown,
+)
 from mcp_proxy.core.change_schema import accepts_no_more
 from mcp_proxy.core.change_text import tells_no_more, words_no_more
-from mcp_proxy.core.drift import differences
 from mcp_proxy.core.profile import ArgumentRule, Tool
 
-_DIFFERENCES_SHOWN = 6
+_DIFFERENCES_SHOWN = 20
 _LINE_CHARS = 100
 _LABELS = {
     "minimum": "at least",
@@ -63,6 +72,19 @@ def argument_changes(place: str, old: Offered, new: Offered) -> Iterator[Change]
         yield Change(NARROWER, place, "its arguments together are held to closer rules")
 
 
+def offered_words(new: Offered) -> list[str]:
+    """Each argument of a tool as the model sees it, a line each."""
+    return [
+        f"argument {named(name)} ({_need(name, new)}): {shown(new.listed(name))}"
+        for name in new.tool.arguments
+        if name not in new.tool.constants
+    ]
+
+
+def _need(name: str, new: Offered) -> str:
+    return "required" if new.requires(name) else "optional"
+
+
 def _both(old: Offered, new: Offered) -> tuple[Any, Any]:
     own, other = old.tool.arguments, new.tool.arguments
     return (own, other), (other, own)
@@ -86,14 +108,14 @@ def _is_narrower(old: Offered, new: Offered) -> bool:
 
 def _one(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
     before, now = old.tool.arguments.get(name), new.tool.arguments.get(name)
-    label = f"argument {name}"
+    label = f"argument {named(name)}"
     if (name in old.tool.constants) != (name in new.tool.constants):
         return  # told as a constant
     if now is None:
         yield from _gone(place, name, old, new)
     elif before is None:
-        need = "required" if new.requires(name) else "optional"
-        yield Change(WIDER, place, f"{label} is new ({need}): {shown(new.listed(name))}")
+        words = f"{label} is new ({_need(name, new)}): {shown(new.listed(name))}"
+        yield Change(WIDER, place, words)
     else:
         if before != now:
             yield _moved(place, label, before, now)
@@ -105,14 +127,14 @@ def _one(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
 
 
 def _gone(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
-    label = f"argument {name}"
+    label = f"argument {named(name)}"
     taker = _could_send(name, old, new)
     if old.requires(name):
         yield Change(WIDER, place, f"{label}, which every call had to give, is gone")
     elif name in old.tool.defaults:
         yield Change(WIDER, place, f"{label} is gone, and its default is not sent any more")
     elif taker is not None:
-        yield Change(WIDER, place, f"{label} is gone, and argument {taker} may name it now")
+        yield Change(WIDER, place, f"{label} is gone, and argument {named(taker)} may name it now")
     else:
         yield Change(NARROWER, place, f"{label} is gone")
 
@@ -125,16 +147,18 @@ def _could_send(name: str, old: Offered, new: Offered) -> str | None:
         (
             other
             for other, rule in new.tool.arguments.items()
-            if rule.place == "query" and _brings_names(rule, new.enforced(other))
+            if rule.place == "query" and _brings_names(other, rule, new)
         ),
         None,
     )
 
 
-def _brings_names(rule: ArgumentRule, schema: Any) -> bool:
+def _brings_names(name: str, rule: ArgumentRule, new: Offered) -> bool:
+    if name in new.tool.constants:
+        return isinstance(new.tool.constants[name], (dict, list))
     if rule.style == "deepObject":
         return True
-    return rule.explode and rule.style != "json" and not _is_no_object(schema)
+    return rule.explode and rule.style != "json" and not _is_no_object(new.enforced(name))
 
 
 def _is_no_object(schema: Any) -> bool:
@@ -154,7 +178,7 @@ def _moved(place: str, label: str, old: ArgumentRule, new: ArgumentRule) -> Chan
 
 
 def _route(rule: ArgumentRule) -> Iterator[str]:
-    yield f"{rule.place}.{rule.target}" if rule.target else rule.place
+    yield f"{rule.place}.{named(rule.target)}" if rule.target else rule.place
     yield f"({rule.style}{', exploded' if rule.explode else ''}, {rule.segments})"
 
 
@@ -176,26 +200,26 @@ def _checked(place: str, name: str, old: Offered, new: Offered) -> Iterator[Chan
     words = difference_words(*(parts if is_listed_alike else listed))
     separator = "\n" if "\n" in words else " "
     kind = NARROWER if is_narrower else WIDER
-    yield Change(kind, place, f"argument {name}{how}:{separator}{words}")
+    yield Change(kind, place, f"argument {named(name)}{how}:{separator}{words}")
 
 
 def difference_words(old: Any, new: Any) -> str:
     """Where two schemas differ, old value before new, each place on a line if it is a long one."""
-    found = differences(old, new)
-    told = [
-        f"{_label(one.pointer)} {one.before or 'none'} -> {one.now or 'none'}"
-        for one in found[:_DIFFERENCES_SHOWN]
-    ]
+    found = list(differing(old, new))
+    told = [_place_words(one) for one in found[:_DIFFERENCES_SHOWN]]
     if len(found) > _DIFFERENCES_SHOWN:
         told.append(f"and {len(found) - _DIFFERENCES_SHOWN} more places")
     line = "; ".join(told)
     return line if len(line) <= _LINE_CHARS else "\n".join(told)
 
 
-def _label(pointer: str) -> str:
-    keys = pointer.removeprefix("/").split("/")
-    words = _LABELS.get(keys[-1], keys[-1])
-    return " ".join((*keys[:-1], words)) if keys[:-1] else words
+def _place_words(place: Place) -> str:
+    keys = [named(key) for key in place.keys]
+    label = " ".join((*keys[:-1], _LABELS.get(keys[-1], keys[-1]))) if keys else "all of it"
+    if place.before and place.now:
+        return f"{label} {old_to_new(place.before[0], place.now[0])}"
+    words = [shown(side[0]) if side else "none" for side in (place.before, place.now)]
+    return f"{label} {words[0]} -> {words[1]}"
 
 
 def _part(schema: Any, name: str) -> Any:

@@ -13,6 +13,7 @@ from mcp_proxy.core.change import (
     changed,
     fewer,
     field_changes,
+    named,
     shown,
 )
 from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
@@ -26,7 +27,7 @@ def upstream_changes(
 ) -> Iterator[Change]:
     """Where calls may go, by upstream."""
     for name in dict.fromkeys((*old, *new)):
-        place = f"upstream {name}"
+        place = f"upstream {named(name)}"
         if name not in new:
             yield Change(NARROWER, place, "is gone")
         elif name not in old:
@@ -38,11 +39,11 @@ def upstream_changes(
 def resource_changes(old: Resources, new: Resources) -> Iterator[Change]:
     """What may be read; of templates the first that matches counts, so that their order does."""
     for name in dict.fromkeys((*old, *new)):
-        place = f"resource {name}"
+        place = f"resource {named(name)}"
         if name not in new:
             yield Change(*_gone(place, old[name], new))
         elif name not in old:
-            yield Change(WIDER, place, f"the model can now read {shown(new[name].uri)}")
+            yield Change(WIDER, place, f"the model can now read {_resource_words(new[name])}")
         else:
             yield from field_changes(place, old[name], new[name], RESOURCE_FIELDS)
     yield from _order_changes(old, new)
@@ -51,11 +52,13 @@ def resource_changes(old: Resources, new: Resources) -> Iterator[Change]:
 def prompt_changes(old: Mapping[str, Prompt], new: Mapping[str, Prompt]) -> Iterator[Change]:
     """Which prompts there are."""
     for name in dict.fromkeys((*old, *new)):
-        place = f"prompt {name}"
+        place = f"prompt {named(name)}"
         if name not in new:
             yield Change(NARROWER, place, "is gone")
         elif name not in old:
-            yield Change(WIDER, place, f"is new: {shown(new[name].entry)}")
+            yield Change(
+                WIDER, place, f"is new, of {named(new[name].upstream)}: {shown(new[name].entry)}"
+            )
         else:
             yield from field_changes(place, old[name], new[name], PROMPT_FIELDS)
 
@@ -64,7 +67,11 @@ def _gone(place: str, resource: Resource, new: Resources) -> tuple[str, str, str
     taker = next((name for name, item in new.items() if _may_take(item, resource)), None)
     if taker is None:
         return NARROWER, place, "the model can no longer read it"
-    return WIDER, place, f"is gone, and what it named may be read by {taker} now"
+    return WIDER, place, f"is gone, and what it named may be read by {named(taker)} now"
+
+
+def _resource_words(resource: Resource) -> str:
+    return f"{shown(resource.uri)} of {named(resource.upstream)}: {shown(resource.entry)}"
 
 
 def _may_take(template: Resource, gone: Resource) -> bool:

@@ -20,6 +20,7 @@ from mcp_proxy.core.change import (
     elsewhere,
     fewer,
     field_changes,
+    named,
     same_json,
     shown,
 )
@@ -46,7 +47,7 @@ def approval_words(rule: Any) -> str:
         return rule
     maps = [
         " and ".join(
-            f"{where} {operator.replace('_', ' ')} {shown(operand)}"
+            f"{named(where)} {named(operator).replace('_', ' ')} {shown(operand)}"
             for where, tests in conditions.items()
             for operator, operand in (tests.items() if isinstance(tests, dict) else [("", tests)])
         )

@@ -12,12 +12,24 @@ from mcp_proxy.core.change import (
     changed,
     elsewhere,
     field_changes,
+    named,
+    old_to_new,
     same_json,
     same_text,
     shown,
 )
-from mcp_proxy.core.change_arguments import Offered, argument_changes, difference_words
-from mcp_proxy.core.change_policy import judge_approval, judge_channels, result_changes
+from mcp_proxy.core.change_arguments import (
+    Offered,
+    argument_changes,
+    difference_words,
+    offered_words,
+)
+from mcp_proxy.core.change_policy import (
+    approval_words,
+    judge_approval,
+    judge_channels,
+    result_changes,
+)
 from mcp_proxy.core.change_text import tells_no_more
 
 _EFFECTS = ("read", "write", "destructive")
@@ -35,6 +47,19 @@ def tool_changes(place: str, old: Offered, new: Offered) -> Iterator[Change]:
     yield from field_changes(place, old.tool, new.tool, TOOL_FIELDS)
     yield from argument_changes(place, old, new)
     yield from result_changes(place, old.tool.result, new.tool.result)
+
+
+def new_tool(place: str, new: Offered) -> Change:
+    """A tool that the old version does not have: what the model can now do."""
+    tool = new.tool
+    words = [
+        f"the model can now call it ({tool.effect}): {shown(new.row.get('description'))}",
+        f"sends {shown(tool.template)} to upstream {named(tool.upstream)}",
+        *offered_words(new),
+        *(f"always sent: {named(name)} = {shown(one)}" for name, one in tool.constants.items()),
+        f"asks a person: {approval_words(tool.approval)}",
+    ]
+    return Change(WIDER, place, "\n".join(words))
 
 
 def _row_changes(place: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
@@ -58,14 +83,14 @@ def _judge_hints(old: Any, new: Any) -> Judged:
         [index for index, one in enumerate(_HINTS) if same_json(one, hints)] for hints in (old, new)
     ]
     is_raised = all(ranks) and ranks[1] > ranks[0]
-    yield (NARROWER if is_raised else WIDER), f"hints for the client: {shown(old)} -> {shown(new)}"
+    yield (NARROWER if is_raised else WIDER), f"hints for the client: {old_to_new(old, new)}"
 
 
 def _judge_output(old: Any, new: Any) -> Judged:
     both = isinstance(old, dict) and isinstance(new, dict)
     kind = NARROWER if both and tells_no_more(old, new) else WIDER
     if not both:
-        yield kind, f"what it answers: {shown(old)} -> {shown(new)}"
+        yield kind, f"what it answers: {old_to_new(old, new)}"
         return
     yield kind, f"what it answers: {difference_words(old, new)}"
 
@@ -77,7 +102,7 @@ def _judge_sent(what: str) -> Judge:
         for name in dict.fromkeys((*old, *new)):
             words = [shown(one[name]) if name in one else "not sent" for one in (old, new)]
             if (name in old) != (name in new) or not same_text(old.get(name), new.get(name)):
-                yield WIDER, f"{what} {name}: {words[0]} -> {words[1]}"
+                yield WIDER, f"{what} {named(name)}: {words[0]} -> {words[1]}"
 
     return judge
 

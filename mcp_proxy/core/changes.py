@@ -19,13 +19,12 @@ from mcp_proxy.core.change import (
     at_most,
     changed,
     elsewhere,
-    fewer,
     field_changes,
-    shown,
+    named,
 )
 from mcp_proxy.core.change_arguments import Offered
 from mcp_proxy.core.change_entries import prompt_changes, resource_changes, upstream_changes
-from mcp_proxy.core.change_tool import tool_changes
+from mcp_proxy.core.change_tool import new_tool, tool_changes
 from mcp_proxy.core.contents import Contents
 
 # They follow from the tools alone, which are compared themselves.
@@ -62,13 +61,11 @@ def _changes(old: Contents, new: Contents) -> Iterable[Change]:
 
 def _tool_changes(old: Contents, new: Contents) -> Iterator[Change]:
     for name in dict.fromkeys((*old.tools, *new.tools)):
-        place = f"tool {name}"
+        place = f"tool {named(name)}"
         if name not in new.tools:
             yield Change(NARROWER, place, "the model can no longer call it")
         elif name not in old.tools:
-            tool, text = new.tools[name], new.rows[name].get("description")
-            words = f"the model can now call it ({tool.effect}, {tool.upstream}): {shown(text)}"
-            yield Change(WIDER, place, words)
+            yield new_tool(place, Offered(new.tools[name], new.rows[name]))
         else:
             before = Offered(old.tools[name], old.rows[name])
             yield from tool_changes(place, before, Offered(new.tools[name], new.rows[name]))
@@ -123,6 +120,7 @@ HEADER_FIELDS: dict[str, Judge] = {
     "grace_s": at_most("served without a fresh repository for at most", "s"),
 }
 AUDIT_FIELDS: dict[str, Judge] = {
-    "clear": fewer("kept readable in the audit log, argument"),
+    # More says more of the arguments to who reads the log, less is a weaker log.
+    "clear": changed("arguments kept readable in the audit log"),
     "on_failure": changed("what a failing audit log does"),
 }
