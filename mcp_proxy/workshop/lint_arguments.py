@@ -4,7 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcp_proxy.workshop.lint_subject import Hit, Subject, argument_place, named, properties
+from mcp_proxy.workshop.lint_subject import (
+    Hit,
+    Subject,
+    argument_place,
+    branches,
+    named,
+    properties,
+)
 
 # Names that every model knows.
 _PLAIN_WORDS = """
@@ -29,7 +36,7 @@ _LEAD = re.compile(
     r"(?: are| include)?|\b(?:is|are) either\b)(?: the following)?(?: values)?\s*:?\s*"
 )
 _QUOTED = r"(?:`[^`\n]{1,40}`|\"[^\"\n]{1,40}\"|'[^'\n]{1,40}')"
-_BETWEEN = r"(?:\s*(?:,|\||/|,?\s*\bor\b|,?\s*\band\b)\s*)+"
+_BETWEEN = r"(?:\s*(?:,|\||/|\bor\b|\band\b))+\s*"
 _QUOTED_LIST = re.compile(rf"{_QUOTED}(?:{_BETWEEN}{_QUOTED})+")
 _BARE_LIST = re.compile(
     r"[\w.-]{1,40}(?:\s*[,|]\s*(?:or |and )?[\w.-]{1,40}){2,}(?=\s*(?:[.;()\n]|$))"
@@ -66,10 +73,16 @@ def _undocumented(tool: str, rows: dict[str, dict[str, Any]], about: str) -> Ite
 
 
 def _says_enough(name: str, schema: dict[str, Any]) -> bool:
-    if str(schema.get("description") or "").strip() or "enum" in schema or "const" in schema:
+    if any(_describes(part) for part in (schema, *branches(schema, ("anyOf", "oneOf")))):
         return True
     is_flag = schema.get("type") == "boolean" and len(name) > 3
     return is_flag or _CAMEL.sub("_", name).lower().strip("_[]") in _PLAIN
+
+
+def _describes(schema: Any) -> bool:
+    """In words, or by the values that it takes."""
+    row = schema if isinstance(schema, dict) else {}
+    return bool(str(row.get("description") or "").strip()) or "enum" in row or "const" in row
 
 
 def _words(text: str) -> set[str]:

@@ -9,6 +9,7 @@ from mcp_proxy.workshop.source_keys import ToolSource
 from mcp_proxy.workshop.yaml_reader import Path
 
 _LONG_CHARS = 400
+_READ_CHARS = 16_384
 _REVIEW = re.compile(r"(?:^|\s)# REVIEW\b")
 
 _COPIED = {
@@ -39,7 +40,9 @@ def find(subject: Subject) -> Iterator[Hit]:
         if not isinstance(text, str) or not text.strip():
             yield Hit("L101", place, f"{name} has no description")
             continue
-        reasons = [reason for reason, pattern in _COPIED.items() if pattern.search(text)]
+        reasons = [
+            reason for reason, pattern in _COPIED.items() if pattern.search(text[:_READ_CHARS])
+        ]
         if _is_the_documents(subject, name):
             reasons.insert(0, "is the API document's own text")
         if reasons:

@@ -38,7 +38,9 @@ _STEERING = re.compile(
     r"|\b(?:always|must) (?:call|use|run|invoke) this (?:tool|function)\b"
     r"|\b(?:never|don['\u2019]t|do not) (?:call|use|invoke) (?:any |the )?other tools?\b"
     r"|\b(?:the|an|any|this) (?:ai|llm|language model|ai assistant|ai agent|ai model)"
-    r" (?:must|should|shall|has to|needs to)\b",
+    r" (?:must|should|shall|has to|needs to)\b"
+    r"|(?:~|\$HOME)/\.(?:ssh/id_[a-z0-9]+\b(?!\.pub)|aws/credentials|netrc|cursor/mcp\.json)"
+    r"|/etc/shadow\b",
     re.IGNORECASE,
 )
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{100,}={0,2}")

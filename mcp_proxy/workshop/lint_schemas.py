@@ -11,6 +11,7 @@ from mcp_proxy.workshop.lint_subject import (
     Hit,
     Subject,
     argument_place,
+    branches,
     named,
     properties,
     subschemas,
@@ -94,15 +95,10 @@ def _is_deep(schema: dict[str, Any]) -> bool:
 def _inner(schema: Any) -> list[Any]:
     if not isinstance(schema, dict):
         return []
-    found = [inner for part in _branches(schema, _UNIONS) for inner in _inner(part)]
+    found = [inner for part in branches(schema, _UNIONS) for inner in _inner(part)]
     rows = schema.get("properties")
     found += rows.values() if isinstance(rows, dict) else []
     return found + [schema[key] for key in ("items",) if isinstance(schema.get(key), dict)]
-
-
-def _branches(schema: dict[str, Any], keys: tuple[str, ...]) -> list[Any]:
-    lists = [schema.get(key) for key in keys]
-    return [part for found in lists if isinstance(found, list) for part in found]
 
 
 def _has_long_enum(schema: dict[str, Any]) -> bool:
@@ -144,7 +140,7 @@ def _is_untagged(schema: dict[str, Any]) -> bool:
     """Two objects or more, and no property that has fixed and different values in each."""
     rows = [
         part["properties"]
-        for part in _branches(schema, ("anyOf", "oneOf"))
+        for part in branches(schema, ("anyOf", "oneOf"))
         if isinstance(part, dict) and isinstance(part.get("properties"), dict)
     ]
     if len(rows) < 2:

@@ -7,7 +7,8 @@ from mcp_proxy.core.contents import Contents
 from mcp_proxy.workshop.source import Source
 from mcp_proxy.workshop.yaml_reader import Path
 
-_PROSE = frozenset({"title", "description"})
+# Whoever hides something behind so much text has other findings; patterns stay quick.
+_READ_CHARS = 16_384
 
 
 class Subject(NamedTuple):
@@ -31,25 +32,24 @@ class Hit(NamedTuple):
 
 
 class Text(NamedTuple):
-    """One string that a client or model gets; `is_prose` tells wording from names and values."""
+    """The first `_READ_CHARS` of one string that a client or model gets."""
 
     place: Path
     text: str
-    is_prose: bool
 
 
 def texts(contents: Contents) -> Iterator[Text]:
     """Every string that a client or model gets, keys of objects too."""
     header = contents.header
-    yield Text(("title",), header.title, is_prose=True)
-    yield Text(("instructions",), header.instructions, is_prose=True)
+    yield Text(("title",), header.title[:_READ_CHARS])
+    yield Text(("instructions",), header.instructions[:_READ_CHARS])
     for name, row in contents.rows.items():
         for path, text in _strings(row, ()):
-            yield Text(_place(name, path), text, path[-1:] != () and path[-1] in _PROSE)
+            yield Text(_place(name, path), text[:_READ_CHARS])
     for kind, entries in listed(contents).items():
         for name, entry in entries.items():
             for path, text in _strings(entry, ()):
-                yield Text((kind, name, *path[:1]), text, path[-1:] != () and path[-1] in _PROSE)
+                yield Text((kind, name, *path[:1]), text[:_READ_CHARS])
 
 
 def listed(contents: Contents) -> dict[str, dict[str, dict[str, Any]]]:
@@ -83,6 +83,12 @@ def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
                 level.append(value)
 
 
+def branches(schema: dict[str, Any], keys: tuple[str, ...]) -> list[Any]:
+    """What stands in a schema's lists under these keys; nothing where there is no list."""
+    lists = [schema.get(key) for key in keys]
+    return [part for found in lists if isinstance(found, list) for part in found]
+
+
 def argument_place(tool: str, name: str) -> Path:
     """Where the source would speak of an argument."""
     return ("tools", tool, "arguments", name)
@@ -108,6 +114,5 @@ def _strings(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
             yield from _strings(item, path)
     elif isinstance(value, dict):
         for key, item in value.items():
-            # A key is a name, whatever it is called.
-            yield (*path, key, ""), key
+            yield (*path, key), key
             yield from _strings(item, (*path, key))
