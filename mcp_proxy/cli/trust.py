@@ -3,9 +3,14 @@
 import argparse
 from typing import Any
 
-from mcp_proxy.app import commands, trust
+from mcp_proxy.app import commands, repositories, trust
 from mcp_proxy.app.commands import Candidate
 from mcp_proxy.cli import render
+from mcp_proxy.cli.trust_repository import (
+    add_repository_commands,
+    plain_repository,
+    scope_words,
+)
 from mcp_proxy.core.command import plain_command
 
 
@@ -23,11 +28,12 @@ def add_commands(subparsers: Any) -> None:
     )
     add.add_argument("--yes", action="store_true", help="do not ask (logged)")
     add.set_defaults(run=run_add)
-    listing = actions.add_parser("list", help="the trusted keys and commands")
+    add_repository_commands(actions)
+    listing = actions.add_parser("list", help="the trusted keys, repositories and commands")
     listing.add_argument("--json", action="store_true", help="as JSON")
     listing.set_defaults(run=run_list)
-    remove = actions.add_parser("remove", help="trust a key no longer")
-    remove.add_argument("key", metavar="NAME|FINGERPRINT")
+    remove = actions.add_parser("remove", help="trust a key or a repository no longer")
+    remove.add_argument("key", metavar="NAME|FINGERPRINT|URL")
     remove.set_defaults(run=run_remove)
     _add_command(actions)
 
@@ -65,13 +71,19 @@ def run_add(options: argparse.Namespace) -> int:
 def run_list(options: argparse.Namespace) -> int:
     """`trust list`."""
     keys, trusted = trust.list_keys(), commands.list_commands()
+    held = repositories.list_repositories()
     if options.json:
         plain = [{"keyid": key.keyid, "name": key.name, "profiles": key.profiles} for key in keys]
-        render.json_out([*plain, *(_plain(row) for row in trusted)])
+        rows = (*map(plain_repository, held), *map(_plain, trusted))
+        render.json_out([*plain, *rows])
         return 0
-    rows = [(key.name, ", ".join(key.profiles), key.keyid) for key in keys]
-    none = "No key is trusted; next: mcp-proxy trust add KEY-LINE --profiles NAMES"
-    render.table("Trusted keys", ["name", "may sign", "fingerprint"], rows, none)
+    signers = [(key.name, ", ".join(key.profiles), key.keyid) for key in keys]
+    none = "" if held else "No key is trusted; next: mcp-proxy trust add KEY-LINE --profiles NAMES"
+    if keys or not held:
+        render.table("Trusted keys", ["name", "may sign", "fingerprint"], signers, none)
+    if held:
+        cells = [(item.url, scope_words(item), item.id) for item in held]
+        render.table("Trusted repositories", ["URL", "answers for", "fingerprint"], cells)
     if trusted:
         columns = ["upstream", "executable", "command", "environment"]
         render.table("Trusted commands", columns, [_cells(row) for row in trusted])
@@ -103,7 +115,12 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def run_remove(options: argparse.Namespace) -> int:
-    """`trust remove`."""
+    """`trust remove`: a repository by its id or URL, or a key."""
+    if repositories.find(options.key):
+        repository = repositories.find_one(options.key)
+        repositories.remove(repository)
+        render.say(f"{repository.url} is trusted no longer; what is from it is refused.")
+        return 0
     key = trust.remove(options.key)
     render.say(f"{key.name} ({key.keyid}) is trusted no longer; what it alone signed is refused.")
     return 0

@@ -9,7 +9,6 @@ have expired meanwhile can still be told from changed ones, without giving anyth
 """
 
 import json
-from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError, UnsignedMetadataError
@@ -26,11 +25,12 @@ from tuf.api.metadata import (
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listing import Listing, Target
-from mcp_proxy.core.repository import current_path, parse_listed, parse_version_path
+from mcp_proxy.core.repository import RoleView, current_path, parse_listed, parse_version_path
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.files import ensure_folder, read_file, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.repository_folder import cache_folder, proof_path, read_root
+from mcp_proxy.edges.repository_keys import key_view, public_bytes, role_keys
 from mcp_proxy.errors import ProfileError
 
 Role = TypeVar("Role", Root, Timestamp, Snapshot, Targets)
@@ -89,6 +89,14 @@ def check_root(data: bytes) -> Root:
         raise _unfit(f"it is no root metadata ({type(error).__name__})") from None
 
 
+def view_root(data: bytes) -> RoleView:
+    """What a person compares before trusting root metadata. Raises as `check_root`."""
+    root = check_root(data)
+    keys = tuple(key_view(key) for key in role_keys(root, Root.type))
+    threshold = root.roles[Root.type].threshold
+    return RoleView(Root.type, root.version, _expiry_s(root), threshold, keys)
+
+
 def verify_proof(first_root: bytes, proof: Proof, name: str) -> Listing:
     """The listing of a profile, proved from the trusted root on.
 
@@ -120,7 +128,7 @@ def _walk(first_root: bytes, proof: Proof, name: str) -> Listing:
         return Listing((), until_s, 1, None, {})
     role = _signed(Targets, proof.role, targets, name)
     _check_listed(snapshot.meta[f"{name}.json"], proof.role, role)
-    keys = tuple(_raw_keys(targets, roles[name]))
+    keys = _raw_keys(targets, roles[name])
     return _listing(name, role, roles[name], keys, min(until_s, _expiry_s(role)))
 
 
@@ -153,12 +161,10 @@ def _check_listed(meta: MetaFile, data: bytes, signed: Snapshot | Targets) -> No
         raise ValueError(signed.type)
 
 
-def _raw_keys(targets: Targets, role: DelegatedRole) -> Iterator[bytes]:
+def _raw_keys(targets: Targets, role: DelegatedRole) -> tuple[bytes, ...]:
     """The Ed25519 keys of a delegation: others cannot sign a profile."""
-    for keyid in role.keyids:
-        key = targets.get_key(keyid)
-        if key.keytype == "ed25519" and key.scheme == "ed25519":
-            yield bytes.fromhex(key.keyval["public"])
+    found = (public_bytes(targets.get_key(keyid)) for keyid in role.keyids)
+    return tuple(key for key in found if key is not None)
 
 
 def _listing(
