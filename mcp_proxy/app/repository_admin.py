@@ -16,7 +16,7 @@ from mcp_proxy.core.trust_store import parse_key_line
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.places import ensure_home
 from mcp_proxy.edges.repository_change import Change
-from mcp_proxy.edges.repository_files import Repository, load_repository, lock
+from mcp_proxy.edges.repository_files import Repository, draft_path, load_repository, lock
 from mcp_proxy.edges.repository_profiles import Delegated, delegate, raise_floor, revoke
 from mcp_proxy.edges.repository_root import (
     DRAFT,
@@ -79,7 +79,7 @@ def create(folder: str, plan: Founding) -> Created:
         (lines[plan.targets_key],),
         (lines[plan.online_key],),
     )
-    _log(folder, "repository init", found.values())
+    log_command(folder, "repository init", found.values())
     _make_folder(folder)
     with lock(folder, new=True):
         seeds = [key.seed for key in found.values()]
@@ -160,33 +160,15 @@ def edit_root(folder: str, edit: Edit, keys: Sequence[str]) -> RootStep:
             mend = f"mcp-proxy repository sign {folder}, or rm {os.path.join(folder, DRAFT)}"
             raise UsageError("MCPX-W01", why, mend)
         draft = next_root(held, [edit], clock.now_s())
-        signing = _signing(held, keys, key_names(held, draft))
+        signing = keys_at_hand(held, keys, key_names(held, draft))
         sign_root(held, draft, [key.seed for key in signing])
-        _log(folder, "repository root", signing, version=draft.signed.version)
-        return _settle_root(held, draft, signing)
-
-
-def sign_draft(folder: str, keys: Sequence[str]) -> RootStep:
-    """Adds signatures to the root that waits for them; with enough of them it counts.
-
-    Raises:
-        UsageError: W01 no root is waiting. Else as `edit_root`.
-    """
-    with lock(folder):
-        held = load_repository(folder)
-        draft = read_draft(held)
-        if draft is None:
-            raise UsageError("MCPX-W01", f"In {folder} no root is waiting for signatures.")
-        signing = _signing(held, keys, key_names(held, draft))
-        sign_root(held, draft, [key.seed for key in signing])
-        _log(folder, "repository sign", signing, version=draft.signed.version)
-        return _settle_root(held, draft, signing)
+        log_command(folder, "repository root", signing, version=draft.signed.version)
+        return settle_root(held, draft, signing)
 
 
 def show(folder: str) -> RepositoryView:
     """What the repository holds. Raises HomeError T01."""
-    held = load_repository(folder)
-    return view_repository(held, read_draft(held))
+    return view_repository(load_repository(folder))
 
 
 def show_key(key: str) -> SigningKey:
@@ -208,20 +190,44 @@ def change_repository(
     `also` are names of keys that the roles do not name yet, taken from the keychain.
 
     Raises:
-        HomeError: T01. CredentialError: T02, C01. AuditError: A01; nothing is written then.
+        HomeError: T01. CredentialError: C01; T02 a role lacks signatures. Where it has some, they
+            are kept as a draft; nothing is published.
+        UsageError: W01 the role has a draft already. AuditError: A01; nothing is written then.
     """
     with lock(folder):
         held = load_repository(folder)
-        signing = _signing(held, keys, also)
+        signing = keys_at_hand(held, keys, also)
         change = Change(held, [key.seed for key in signing], clock.now_s())
         result = edit(change)
-        change.prepare()
-        _log(folder, command, signing, **facts)
+        _refuse_waiting(change)
+        waits = change.prepare()
+        log_command(folder, command, signing, **facts)
         change.commit()
+        if waits is not None:
+            raise as_draft(folder, waits)
         return result
 
 
-def _settle_root(held: Repository, draft: RootDraft, signing: Sequence[SigningKey]) -> RootStep:
+def as_draft(folder: str, lacks: CredentialError) -> CredentialError:
+    """The error of a role that waits for more signatures: what to do about it."""
+    why = f"{lacks.why} What is signed so far waits in {os.path.join(folder, 'draft')}."
+    return CredentialError(lacks.id, why, f"mcp-proxy repository sign {folder}")
+
+
+def _refuse_waiting(change: Change) -> None:
+    for role in sorted(change.touched() & change.held.waiting):
+        place = os.path.join(change.held.folder, draft_path(role))
+        why = f"A change of {role} is waiting for signatures already."
+        mend = f"mcp-proxy repository sign {change.held.folder}, or rm {place}"
+        raise UsageError("MCPX-W01", why, mend)
+
+
+def settle_root(held: Repository, draft: RootDraft, signing: Sequence[SigningKey]) -> RootStep:
+    """Publishes a root that has its signatures; keeps it as a draft where it has not.
+
+    Raises:
+        CredentialError: T02 another role has to be signed anew and cannot be; the draft is kept.
+    """
     lacks = root_lacks(held, draft)
     if lacks is not None:
         write_draft(held.folder, draft)
@@ -238,7 +244,7 @@ def _settle_root(held: Repository, draft: RootDraft, signing: Sequence[SigningKe
     return RootStep(draft.signed.version, None)
 
 
-def _signing(held: Repository, keys: Sequence[str], also: Iterable[str]) -> list[SigningKey]:
+def keys_at_hand(held: Repository, keys: Sequence[str], also: Iterable[str]) -> list[SigningKey]:
     """The keys that were asked for, or else those of the keychain that the repository names."""
     if keys:
         return [find_key(key, make=False) for key in dict.fromkeys(keys)]
@@ -253,7 +259,8 @@ def _known(change: Change, name: str) -> str:
     return name
 
 
-def _log(folder: str, command: str, keys: Iterable[SigningKey], **facts: str | int) -> None:
+def log_command(folder: str, command: str, keys: Iterable[SigningKey], **facts: str | int) -> None:
+    """Logs a command that signs, before it writes. Raises AuditError A01."""
     signers = " ".join(sorted(key.fingerprint for key in keys))
     place = os.path.abspath(folder)
     admin_log.record(ensure_home(), command, repository=place, keys=signers, **facts)

@@ -6,6 +6,7 @@ from mcp_proxy.app import warmup
 from mcp_proxy.errors import ProfileError
 
 REPOSITORY_ADMIN = "mcp_proxy.app.repository_admin"
+REPOSITORY_SIGNING = "mcp_proxy.app.repository_signing"
 PUBLISHING = "mcp_proxy.app.publishing"
 PROFILE_REPOSITORY = "mcp_proxy.edges.profile_repository"
 REPOSITORY_PROOF = "mcp_proxy.edges.repository_proof"

@@ -16,8 +16,9 @@ def add_commands(subparsers: Any) -> None:
     _add_init(actions)
     _add_delegate(actions)
     _add_root(actions)
-    sign = _add(actions, "sign", "add signatures to the root that waits for them", run_sign)
+    sign = _add(actions, "sign", "sign what waits for more signatures", run_sign)
     _add_keys(sign)
+    sign.add_argument("--yes", action="store_true", help="do not ask (logged)")
     revoke = _add(actions, "revoke", "list a version, or a whole profile, no more", run_revoke)
     revoke.add_argument("name", metavar="NAME[@VERSION]")
     _add_keys(revoke)
@@ -131,12 +132,23 @@ def run_root(options: argparse.Namespace) -> int:
     """`repository root`."""
     admin = _admin()
     edit = admin.make_edit(options.role, options.add_key, options.remove_key, options.threshold)
-    return _tell_root(options.folder, admin.edit_root(options.folder, edit, options.key))
+    step = admin.edit_root(options.folder, edit, options.key)
+    _tell_draft(options.folder, f"root version {step.version}", step.lacks)
+    return 0
 
 
 def run_sign(options: argparse.Namespace) -> int:
-    """`repository sign`."""
-    return _tell_root(options.folder, _admin().sign_draft(options.folder, options.key))
+    """`repository sign`: shows what waits, asks, signs."""
+    signing = tuf_extra.load(tuf_extra.REPOSITORY_SIGNING)
+    waiting = signing.show_waiting(options.folder)
+    for line in waiting.lines:
+        render.say(line)
+    if not render.confirm("Sign this?", options.yes):
+        render.say("Nothing was changed.")
+        return 1
+    for step in signing.sign_waiting(options.folder, options.key, waiting.digest):
+        _tell_draft(options.folder, ", ".join(step.roles), step.lacks)
+    return 0
 
 
 def run_revoke(options: argparse.Namespace) -> int:
@@ -186,13 +198,12 @@ def run_key(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_root(folder: str, step: Any) -> int:
-    if step.lacks is None:
-        render.say(f"Root version {step.version} counts from now on.")
-        return 0
-    render.say(f"Root version {step.version} is a draft. {step.lacks.why}")
+def _tell_draft(folder: str, what: str, lacks: Any) -> None:
+    if lacks is None:
+        render.say(f"Signed and published: {what}.")
+        return
+    render.say(f"Signed, and waiting for more signatures: {what}. {lacks.why}")
     render.say(f"next:  mcp-proxy repository sign {folder} --key NAME|env:VAR")
-    return 0
 
 
 def _numbers(versions: tuple[int, ...]) -> str:

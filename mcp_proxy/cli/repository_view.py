@@ -23,10 +23,9 @@ def show_view(view: RepositoryView) -> None:
     ]
     none = "No profile is delegated; next: mcp-proxy repository delegate DIR NAME --signer KEY-LINE"
     render.table("Profiles", columns, [_profile_cells(row) for row in view.profiles], none)
-    if view.draft is not None:
-        render.say(
-            f"Root version {view.draft} waits for signatures; next: mcp-proxy repository sign DIR"
-        )
+    if view.waiting:
+        waiting = ", ".join(view.waiting)
+        render.say(f"Waiting for signatures: {waiting}; next: mcp-proxy repository sign DIR")
 
 
 def plain(view: RepositoryView) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def plain(view: RepositoryView) -> dict[str, Any]:
     return {
         "roles": [_plain_role(role) for role in view.roles],
         "profiles": [_plain_profile(row) for row in view.profiles],
-        "draft": view.draft,
+        "waiting": list(view.waiting),
     }
 
 

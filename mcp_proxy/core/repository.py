@@ -53,11 +53,11 @@ class ProfileView(NamedTuple):
 
 
 class RepositoryView(NamedTuple):
-    """A whole repository; `draft` is the version of a root that waits for signatures, or None."""
+    """A whole repository; `waiting` are the roles of which a draft waits for signatures."""
 
     roles: tuple[RoleView, ...]
     profiles: tuple[ProfileView, ...]
-    draft: int | None
+    waiting: tuple[str, ...]
 
 
 def is_role_name(name: str) -> bool:

@@ -4,7 +4,7 @@ Targets first, then the profiles' roles, targets, snapshot, and timestamp last. 
 behind the timestamp where the old root accepts that too, else before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,11 +14,19 @@ from mcp_proxy.core.repository import Listed, listed_custom
 from mcp_proxy.edges.repository_files import (
     TOP_ROLES,
     Repository,
+    draft_path,
     free_version,
     metadata_path,
     write_below,
 )
-from mcp_proxy.edges.repository_keys import Delegator, check_signed, sign_role, verification
+from mcp_proxy.edges.repository_keys import (
+    Delegator,
+    check_signed,
+    lacking,
+    sign_role,
+    verification,
+)
+from mcp_proxy.errors import CredentialError
 
 # Days that a role is valid for, where root says nothing else.
 DAYS = {"root": 365, "targets": 90, "snapshot": 30, "timestamp": 7}
@@ -37,6 +45,7 @@ class Change:
         self._days: dict[str, int] = {}
         self._root: Metadata[Root] | None = None
         self._dirty: dict[str, Any] = {}
+        self._adopted: dict[str, Metadata[Targets]] = {}
         self._files: list[tuple[str, bytes]] = []
         self._ready: list[tuple[str, bytes]] = []
 
@@ -101,28 +110,46 @@ class Change:
         """Leaves the profile's role as it lies there."""
         self._dirty.pop(name, None)
 
-    def prepare(self) -> None:
+    def adopt(self, drafts: Mapping[str, Metadata[Targets]]) -> None:
+        """Takes roles as drafts have them; the keys at hand add their signatures."""
+        for role, draft in drafts.items():
+            self._adopted[role] = draft
+            self._dirty[role] = draft.signed
+        if "targets" in drafts:
+            self.targets = drafts["targets"].signed
+
+    def touched(self) -> frozenset[str]:
+        """The profiles' roles, and targets, that will be signed anew."""
+        return frozenset(self._dirty) - {"snapshot", "timestamp"}
+
+    def prepare(self) -> CredentialError | None:
         """Signs everything that changed, so that only writing is left.
 
+        Where a role has some of its signatures, what is written is a draft; the error says then
+        which role lacks which.
+
         Raises:
-            CredentialError: T02 a role lacks signatures, and nothing was changed.
+            CredentialError: T02 a role lacks signatures and cannot wait, and nothing was changed.
         """
         roots = self._roots()
         for role in TOP_ROLES:
-            if not verification(roots[0], role, self._top(role)):
+            if role not in self._adopted and not self._fits(roots[0], role):
                 self.resign(role)
-        signed = [self._sign(name, (self.targets,)) for name in self._profiles()]
+        made = {name: self._make(name, (self.targets,)) for name in self._profiles()}
         if "targets" in self._dirty:
-            signed.append(self._sign("targets", roots))
-        if signed or "snapshot" in self._dirty:
-            self._list_roles()
-            signed.append(self._sign("snapshot", roots))
-        if signed or "timestamp" in self._dirty:
-            self.held.timestamp.signed.snapshot_meta = MetaFile(self.held.snapshot.signed.version)
-            self._dirty["timestamp"] = self.held.timestamp.signed
-            signed.append(self._sign("timestamp", roots))
-        self._ready = [*self._files, *signed]
-        self._place_root()
+            made["targets"] = self._make("targets", roots)
+        waits = self._lacking(made)
+        if waits is None:
+            try:
+                self._finish(made, roots)
+            except CredentialError as error:
+                if not made or self._root is not None:
+                    raise
+                waits = error
+        if waits is not None:
+            drafts = [(draft_path(role), metadata.to_bytes()) for role, metadata in made.items()]
+            self._ready = [*self._files, *drafts]
+        return waits
 
     def commit(self) -> bool:
         """Writes what `prepare` signed; whether there was anything.
@@ -171,7 +198,38 @@ class Change:
         for name in self._profiles():
             meta[f"{name}.json"] = MetaFile(self._dirty[name].version)
 
+    def _finish(self, made: Mapping[str, Metadata[Any]], roots: Sequence[Root]) -> None:
+        """Snapshot and timestamp over what was made; then everything may be written."""
+        signed = [self._file(role, metadata) for role, metadata in made.items()]
+        if signed or "snapshot" in self._dirty:
+            self._list_roles()
+            signed.append(self._sign("snapshot", roots))
+        if signed or "timestamp" in self._dirty:
+            self.held.timestamp.signed.snapshot_meta = MetaFile(self.held.snapshot.signed.version)
+            self._dirty["timestamp"] = self.held.timestamp.signed
+            signed.append(self._sign("timestamp", roots))
+        self._ready = [*self._files, *signed]
+        self._place_root()
+
+    def _lacking(self, made: Mapping[str, Metadata[Any]]) -> CredentialError | None:
+        """The first role that can wait for signatures. Raises for one that cannot."""
+        found = []
+        for role, metadata in made.items():
+            delegator: Delegator = self._roots()[0] if role == "targets" else self.targets
+            result = verification(delegator, role, metadata)
+            if not result and (not result.signed or self._root is not None):
+                raise lacking(role, result)
+            found += [] if result else [lacking(role, result)]
+        return found[0] if found else None
+
     def _sign(self, role: str, delegators: Sequence[Delegator]) -> tuple[str, bytes]:
+        metadata = self._make(role, delegators)
+        check_signed(delegators[0], role, metadata)
+        return self._file(role, metadata)
+
+    def _make(self, role: str, delegators: Sequence[Delegator]) -> Metadata[Any]:
+        if role in self._adopted:
+            return sign_role(self._adopted[role], delegators, role, self._seeds)
         signed = self._dirty[role]
         if role == "timestamp":
             signed.version += 1
@@ -179,10 +237,12 @@ class Change:
             signed.version = free_version(self.held.folder, role, signed.version)
         signed.expires = self._now + timedelta(days=self._valid_days(role))
         metadata: Metadata[Any] = sign_role(Metadata(signed), delegators, role, self._seeds)
-        check_signed(delegators[0], role, metadata)
         if role in TOP_ROLES:
             self._top(role).signatures = metadata.signatures
-        return metadata_path(role, signed.version), metadata.to_bytes()
+        return metadata
+
+    def _file(self, role: str, metadata: Metadata[Any]) -> tuple[str, bytes]:
+        return metadata_path(role, metadata.signed.version), metadata.to_bytes()
 
     def _valid_days(self, role: str) -> int:
         if role in self._days:

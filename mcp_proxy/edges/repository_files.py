@@ -16,6 +16,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.edges.files import FileLock, read_given, write_given
 from mcp_proxy.edges.folders import sync_folder
 from mcp_proxy.edges.repository_keys import Delegator, verification
@@ -28,7 +29,7 @@ class Repository(NamedTuple):
     """What a folder holds. `previous` is the root before `root`, the same where there is none.
 
     `profiles` are the roles of delegated names; None where a role has no file yet, or one that its
-    present keys have not signed.
+    present keys have not signed. `waiting` are the roles of which a draft waits for signatures.
     """
 
     folder: str
@@ -38,6 +39,7 @@ class Repository(NamedTuple):
     snapshot: Metadata[Snapshot]
     timestamp: Metadata[Timestamp]
     profiles: dict[str, Metadata[Targets] | None]
+    waiting: frozenset[str]
 
 
 def load_repository(folder: str) -> Repository:
@@ -57,7 +59,8 @@ def load_repository(folder: str) -> Repository:
         name: _load_profile(folder, name, snapshot.signed, targets.signed)
         for name in delegated_names(targets.signed)
     }
-    return Repository(folder, root, previous, targets, snapshot, timestamp, profiles)
+    waiting = _waiting(folder)
+    return Repository(folder, root, previous, targets, snapshot, timestamp, profiles, waiting)
 
 
 def delegated_names(targets: Targets) -> tuple[str, ...]:
@@ -88,6 +91,11 @@ def metadata_path(role: str, version: int) -> str:
     """Where a role's file lies below the folder."""
     name = "timestamp.json" if role == "timestamp" else f"{version}.{role}.json"
     return os.path.join("metadata", name)
+
+
+def draft_path(role: str) -> str:
+    """Where a role lies that waits for signatures, below the folder."""
+    return os.path.join("draft", f"{role}.json")
 
 
 def read_below(folder: str, path: str, max_bytes: int) -> bytes:
@@ -125,6 +133,15 @@ def parse_metadata(folder: str, path: str) -> Metadata[Any]:
 def damaged(folder: str, reason: str) -> HomeError:
     """The error for a folder that cannot be published from; `reason` is a sentence."""
     return HomeError("MCPX-T01", f"{folder} is no whole profile repository: {reason}")
+
+
+def _waiting(folder: str) -> frozenset[str]:
+    try:
+        names = os.listdir(os.path.join(folder, "draft"))
+    except FileNotFoundError:
+        return frozenset()
+    roles = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+    return frozenset(role for role in roles if re.fullmatch(NAME_PATTERN, role))
 
 
 def _none(folder: str) -> HomeError:

@@ -26,7 +26,8 @@ def renew(change: Change, days: int | None, now_s: float) -> Renewed:
     due, lacking = [], []
     for role, metadata in roles.items():
         left = timedelta(days=max(term, role_days(root, role) / 3))
-        if metadata is None or metadata.signed.expires >= now + left:
+        # A draft is numbered after what is published now; nothing may come between.
+        if role in held.waiting or metadata is None or metadata.signed.expires >= now + left:
             continue
         if role == "snapshot" or change.keys_suffice(role):
             change.resign(role)

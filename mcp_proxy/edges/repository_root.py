@@ -27,6 +27,7 @@ from mcp_proxy.edges.repository_change import DAYS, FIELD, role_days
 from mcp_proxy.edges.repository_files import (
     Repository,
     damaged,
+    draft_path,
     metadata_path,
     parse_metadata,
     write_below,
@@ -44,7 +45,7 @@ from mcp_proxy.errors import CredentialError, UsageError
 # A root that may wait for signatures.
 RootDraft = Metadata[Root]
 
-DRAFT = os.path.join("draft", "root.json")
+DRAFT = draft_path("root")
 # What a person calls a role, and the roles of TUF that it stands for.
 GROUPS = {"root": ("root",), "targets": ("targets",), "online": ("snapshot", "timestamp")}
 
@@ -119,7 +120,7 @@ def next_root(held: Repository, edits: Sequence[Edit], now_s: float) -> RootDraf
 
 def read_draft(held: Repository) -> RootDraft | None:
     """The root that waits for signatures, or None. Raises HomeError T01."""
-    if not os.path.lexists(os.path.join(held.folder, DRAFT)):
+    if "root" not in held.waiting:
         return None
     found = parse_metadata(held.folder, DRAFT)
     if not isinstance(found.signed, Root) or found.signed.version != held.root.signed.version + 1:

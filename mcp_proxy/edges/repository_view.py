@@ -13,12 +13,12 @@ from mcp_proxy.edges.repository_profiles import listed_now, versions
 _TOP = ("root", "targets", "snapshot", "timestamp")
 
 
-def view_repository(held: Repository, draft: Metadata[Root] | None) -> RepositoryView:
-    """Everything that is not secret and worth a line; `draft` is the root that waits."""
+def view_repository(held: Repository) -> RepositoryView:
+    """Everything that is worth a line."""
     root = held.root.signed
     roles = tuple(_role(root, role, getattr(held, role)) for role in _TOP)
     profiles = tuple(_profile(held, name) for name in held.profiles)
-    return RepositoryView(roles, profiles, None if draft is None else draft.signed.version)
+    return RepositoryView(roles, profiles, tuple(sorted(held.waiting)))
 
 
 def key_names(held: Repository, draft: Metadata[Root] | None = None) -> list[str]:

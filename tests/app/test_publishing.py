@@ -13,18 +13,19 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from publisher_desk import Desk, keys
+from publisher_desk import Desk, keys, line
 from repository_samples import envelope, serve
 from trust_samples import OTHER_SEED, payload
 from tuf.api.metadata import Metadata
 
 from mcp_proxy.app import publishing
 from mcp_proxy.app import repository_admin as admin
+from mcp_proxy.app.repository_signing import Step, show_waiting, sign_waiting
 from mcp_proxy.core.envelope import dump_envelope, parse_envelope
 from mcp_proxy.edges import clock, repository_files
 from mcp_proxy.edges.files import write_given
 from mcp_proxy.edges.repository_renewal import Renewed
-from mcp_proxy.errors import CredentialError, HomeError, ProfileError
+from mcp_proxy.errors import CredentialError, HomeError, ProfileError, UsageError
 
 DAY_S = 86_400
 
@@ -144,15 +145,90 @@ def test_a_missing_key_is_told_by_role_and_name(desk: Desk, missing: str) -> Non
     assert missing in caught.value.why
 
 
-def test_a_threshold_of_signers_is_kept(desk: Desk) -> None:
+def two_signers(desk: Desk) -> None:
     lines = [admin.show_key(key).line for key in keys("SIGNER", "OTHER")]
     admin.delegate_name(desk.repo, "billing", lines, 2, keys("TARGETS", "ONLINE"))
-    path = desk.file("billing", 1)
-    with pytest.raises(CredentialError, match="needs 2 signatures and has 1"):
-        publishing.publish([path], desk.repo, keys("SIGNER", "ONLINE"))
-    publishing.publish([path], desk.repo, keys("SIGNER", "OTHER", "ONLINE"))
+
+
+def sign(desk: Desk, *names: str) -> list[Step]:
+    return sign_waiting(desk.repo, keys(*names), show_waiting(desk.repo).digest)
+
+
+def test_a_threshold_of_signers_at_one_desk(desk: Desk) -> None:
+    two_signers(desk)
+    publishing.publish([desk.file("billing", 1)], desk.repo, keys("SIGNER", "OTHER", "ONLINE"))
     with serve(desk.repo) as host:
         assert desk.client(root_of(desk), host.url).load() == envelope()
+
+
+def test_a_threshold_of_signers_each_at_their_own_desk(desk: Desk) -> None:
+    two_signers(desk)
+    with serve(desk.repo) as host:
+        with pytest.raises(CredentialError, match="needs 2 signatures and has 1") as caught:
+            desk.publish("billing", 1)
+        assert caught.value.next == f"mcp-proxy repository sign {desk.repo}"
+        assert "billing" not in {
+            row.role.role for row in admin.show(desk.repo).profiles if row.current
+        }
+        (first, *_rest) = show_waiting(desk.repo).lines
+        assert first == "billing: current version 1; until now none"
+        assert sign(desk, "OTHER")[0].lacks is not None
+        assert sign(desk, "ONLINE") == [Step(("billing",), None)]
+        assert desk.client(root_of(desk), host.url).load() == envelope()
+    with pytest.raises(UsageError, match="nothing is waiting"):
+        show_waiting(desk.repo)
+
+
+def test_a_change_that_waits_is_not_overtaken(desk: Desk) -> None:
+    two_signers(desk)
+    with pytest.raises(CredentialError):
+        desk.publish("billing", 1)
+    with pytest.raises(UsageError, match="waiting for signatures already"):
+        desk.publish("billing", 2)
+    desk.publish("hr", 1)
+    publishing.renew_timestamp(desk.repo, keys("ONLINE", "SIGNER"), None)
+    assert sign(desk, "OTHER", "ONLINE") == [Step(("billing",), None)]
+
+
+def test_only_what_was_shown_is_signed(desk: Desk) -> None:
+    two_signers(desk)
+    with pytest.raises(CredentialError):
+        desk.publish("billing", 1)
+    shown = show_waiting(desk.repo).digest
+    os.unlink(os.path.join(desk.repo, "draft", "billing.json"))
+    with pytest.raises(CredentialError):
+        desk.publish("billing", 2)
+    with pytest.raises(UsageError, match="changed since it was shown"):
+        sign_waiting(desk.repo, keys("OTHER", "ONLINE"), shown)
+
+
+def test_a_draft_that_lists_what_no_signer_signed_is_not_signed(desk: Desk) -> None:
+    two_signers(desk)
+    with pytest.raises(CredentialError):
+        desk.publish("billing", 1)
+    folder = os.path.join(desk.repo, "targets", "billing")
+    place = os.path.join(folder, min(os.listdir(folder)))
+    with open(place, "ab") as file:
+        file.write(b" ")
+    with pytest.raises(HomeError, match="was changed"):
+        show_waiting(desk.repo)
+
+
+def test_the_online_key_may_lie_elsewhere(desk: Desk) -> None:
+    path = desk.file("billing", 1)
+    with pytest.raises(CredentialError, match="Role snapshot needs 1"):
+        publishing.publish([path], desk.repo, keys("SIGNER"))
+    assert sign(desk, "ONLINE") == [Step(("billing",), None)]
+    with pytest.raises(CredentialError, match="Role snapshot needs 1"):
+        admin.delegate_name(desk.repo, "hr", [line("OTHER")], 1, keys("TARGETS"))
+    assert any(text.startswith("hr: may be signed by 1 of OTHER") for text in lines_of(desk))
+    assert sign(desk, "ONLINE") == [Step(("targets",), None)]
+    with serve(desk.repo) as host:
+        assert desk.client(root_of(desk), host.url).load() == envelope()
+
+
+def lines_of(desk: Desk) -> tuple[str, ...]:
+    return show_waiting(desk.repo).lines
 
 
 def test_renew_signs_a_new_timestamp_with_the_online_key_alone(desk: Desk) -> None:

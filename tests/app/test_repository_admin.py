@@ -14,6 +14,7 @@ from tuf.api.metadata import Metadata
 
 from mcp_proxy.app import repository_admin as admin
 from mcp_proxy.app import signing_keys
+from mcp_proxy.app.repository_signing import Step, show_waiting, sign_waiting
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.repository import Listed
 from mcp_proxy.errors import AuditError, CredentialError, HomeError, UsageError
@@ -172,6 +173,11 @@ def test_a_floor_only_rises(desk: Desk) -> None:
     assert admin.show(desk.repo).profiles[0].current == Listed(4, 2)
 
 
+def sign(desk: Desk, *names: str) -> list[Step]:
+    """`repository sign` of whatever waits."""
+    return sign_waiting(desk.repo, keys(*names), show_waiting(desk.repo).digest)
+
+
 def edit(group: str = "root", **what: object) -> admin.Edit:
     return admin.Edit(group, (), (), None)._replace(**what)
 
@@ -182,20 +188,20 @@ def test_a_root_counts_once_old_and_new_keys_have_signed(desk: Desk) -> None:
     first = admin.edit_root(desk.repo, added, keys("ROOT", "ROOT3"))
     assert first.lacks is not None
     assert "ROOT2" in first.lacks.why
-    assert admin.show(desk.repo).draft == 2
+    assert admin.show(desk.repo).waiting == ("root",)
     with serve(desk.repo) as host:
         client = desk.client(root, host.url)
         client.load()
         with pytest.raises(UsageError, match="waiting"):
             admin.edit_root(desk.repo, edit(), keys("ROOT"))
-        assert admin.sign_draft(desk.repo, keys("ROOT2")).lacks is None
+        assert sign(desk, "ROOT2") == [Step(("root version 2",), None)]
         client.load()
         assert "metadata/3.root.json" in host.requests
     view = admin.show(desk.repo)
-    assert view.draft is None
+    assert view.waiting == ()
     assert [key.name for key in view.roles[0].keys] == ["ROOT", "ROOT3"]
     with pytest.raises(UsageError, match="waiting"):
-        admin.sign_draft(desk.repo, keys("ROOT"))
+        sign(desk, "ROOT")
 
 
 @pytest.mark.parametrize("at_hand", [True, False])
@@ -221,8 +227,8 @@ def test_a_root_that_needs_a_missing_online_key_waits(desk: Desk) -> None:
     with pytest.raises(CredentialError) as caught:
         admin.edit_root(desk.repo, replaced, keys("ROOT"))
     assert "OTHER" in caught.value.why
-    assert admin.show(desk.repo).draft == 2
-    assert admin.sign_draft(desk.repo, keys("OTHER")).lacks is None
+    assert admin.show(desk.repo).waiting == ("root",)
+    assert sign(desk, "OTHER") == [Step(("root version 2",), None)]
 
 
 def test_a_root_without_an_edit_is_a_new_term(desk: Desk) -> None:
@@ -250,7 +256,7 @@ def test_a_root_that_could_never_be_signed_is_refused(
     desk.init()
     with pytest.raises(UsageError):
         admin.edit_root(desk.repo, edit(**change), keys("ROOT"))
-    assert admin.show(desk.repo).draft is None
+    assert admin.show(desk.repo).waiting == ()
 
 
 def test_s1_every_command_that_signs_is_logged_with_its_keys(desk: Desk) -> None:

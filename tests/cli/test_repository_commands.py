@@ -12,7 +12,7 @@ from trust_samples import trusted
 from mcp_proxy.app import tuf_extra, warmup
 from mcp_proxy.cli.main import main
 from mcp_proxy.core.digest import sha256_hex
-from mcp_proxy.errors import UsageError
+from mcp_proxy.errors import ProfileError
 
 
 @pytest.fixture
@@ -76,9 +76,9 @@ def test_a_root_that_waits_says_who_has_to_sign(
     assert "ROOT2" in err
     assert f"next:  mcp-proxy repository sign {desk.repo}" in err
     assert run("repository", "show", desk.repo) == 0
-    assert "Root version 2 waits" in capsys.readouterr().err
-    assert run("repository", "sign", desk.repo, *by("ROOT2")) == 0
-    assert "Root version 2 counts" in capsys.readouterr().err
+    assert "Waiting for signatures: root" in capsys.readouterr().err
+    assert run("repository", "sign", desk.repo, "--yes", *by("ROOT2")) == 0
+    assert "published: root version 2" in capsys.readouterr().err
 
 
 def test_a_new_signer_without_its_key_is_warned_of(
