@@ -20,9 +20,7 @@ direction since until before after start end from to name title email descriptio
 message url language locale currency country timezone state status type id
 """
 _PLAIN = frozenset(_PLAIN_WORDS.split())
-_AMOUNT = re.compile(
-    r"amount|price|quantity|qty|\btotal|\bsum\b|percent|discount|budget|credits|refund|payment"
-)
+_AMOUNT = re.compile(r"amount|price|quantity|qty|\btotal|\bsum\b|percent|discount|budget|credits")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BOUNDS = {
     "string": ("maxLength", "pattern", "format"),
@@ -47,7 +45,7 @@ def find(subject: Subject) -> Iterator[Hit]:
     """What is wrong with arguments, at most one of each rule for a tool but for the last."""
     for tool, row in subject.contents.rows.items():
         rows = properties(row)
-        yield from _undocumented(tool, rows, str(row.get("description") or ""))
+        yield from _undocumented(tool, rows, f"{tool} {row.get('description')}")
         loose = [name for name, schema in rows.items() if _is_unbounded(schema)]
         if loose:
             yield Hit("L202", ("tools", tool), f"{tool}: nothing bounds {named(loose)}")
@@ -61,7 +59,7 @@ def find(subject: Subject) -> Iterator[Hit]:
 
 
 def _undocumented(tool: str, rows: dict[str, dict[str, Any]], about: str) -> Iterator[Hit]:
-    said = _words(about)
+    said = _words(about) | {"id"}
     bare = [
         name
         for name, schema in rows.items()
@@ -86,7 +84,7 @@ def _describes(schema: Any) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    """A description that speaks of the customer's id has said what `customer_id` is."""
+    """`customer_id` is told by a tool that is named after customers or speaks of one."""
     found = re.findall(r"[a-z0-9]+", _CAMEL.sub("_", text).lower())
     return {word.removesuffix("s") for word in found}
 

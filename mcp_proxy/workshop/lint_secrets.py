@@ -21,7 +21,7 @@ _KNOWN = {
     "a Google API key": r"\bAIza[A-Za-z0-9_-]{35}\b",
     "an npm token": r"\bnpm_[A-Za-z0-9]{36}\b",
     "a SendGrid key": r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}\b",
-    "a JSON Web Token": r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{20,}",
+    "a JSON Web Token": r"(?<![\w-])eyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     "a password in a URL": r"\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>{}*]+:[^\s/:@\"'<>{}*]{6,}@",
 }

@@ -112,13 +112,17 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
         ],
     ),
     "L201": (
-        [with_argument({"type": "string", "maxLength": 9}, "fx_mode")],
+        [
+            with_argument({"type": "string", "maxLength": 9}, "fx_mode"),
+            with_argument({"type": "string", "maxLength": 9}, "broker_id"),
+        ],
         [
             with_argument({"type": "string", "maxLength": 9}, "cursor"),
             with_argument({"enum": ["a", "b"]}, "fx_mode"),
             with_argument({"type": "boolean"}, "include_paid"),
             with_argument({"anyOf": [{"type": "null"}, TEXT]}, "fx_mode"),
-            with_argument({"type": "string", "maxLength": 9}, "customer_ids"),
+            with_argument({"type": "string", "maxLength": 9}, "customerIds"),
+            with_argument({"type": "string", "maxLength": 9}, "invoice_id"),
         ],
     ),
     "L202": (
