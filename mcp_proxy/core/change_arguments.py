@@ -55,20 +55,29 @@ class Offered(NamedTuple):
         return name in self.tool.enforced.get("required", ())
 
 
+class _Pair(NamedTuple):
+    """Both versions; `is_proven` says that all arguments together are held to closer rules."""
+
+    place: str
+    old: Offered
+    new: Offered
+    is_proven: bool
+
+
 def argument_changes(place: str, old: Offered, new: Offered) -> Iterator[Change]:
     """Arguments added, gone, sent elsewhere or checked otherwise."""
     names = dict.fromkeys((*old.tool.arguments, *new.tool.arguments))
-    made = [change for name in names for change in _one(place, name, old, new)]
+    is_same = _is_same(old, new)
+    is_proven = is_same or _is_narrower(old, new)
+    pair = _Pair(place, old, new, is_proven)
+    made = [change for name in names for change in _one(pair, name)]
     yield from made
     kept = [[name for name in one if name in other] for one, other in _both(old, new)]
     if kept[0] != kept[1]:
         yield Change(WIDER, place, "the order in which its arguments are sent changed")
-    if _is_same(old, new):
-        return
-    is_proven = _is_narrower(old, new)
     if not is_proven and not any(change.kind == WIDER for change in made):
         yield Change(WIDER, place, "its arguments together are held to other rules")
-    elif is_proven and not made:
+    elif not is_same and not made:
         yield Change(NARROWER, place, "its arguments together are held to closer rules")
 
 
@@ -106,7 +115,8 @@ def _is_narrower(old: Offered, new: Offered) -> bool:
     )
 
 
-def _one(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
+def _one(pair: _Pair, name: str) -> Iterator[Change]:
+    place, old, new, _ = pair
     before, now = old.tool.arguments.get(name), new.tool.arguments.get(name)
     label = f"argument {named(name)}"
     if (name in old.tool.constants) != (name in new.tool.constants):
@@ -123,7 +133,7 @@ def _one(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
             yield Change(NARROWER, place, f"{label} is required now")
         elif old.requires(name) and not new.requires(name):
             yield Change(WIDER, place, f"{label} may be left out now")
-        yield from _checked(place, name, old, new)
+        yield from _checked(pair, name)
 
 
 def _gone(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
@@ -182,25 +192,30 @@ def _route(rule: ArgumentRule) -> Iterator[str]:
     yield f"({rule.style}{', exploded' if rule.explode else ''}, {rule.segments})"
 
 
-def _checked(place: str, name: str, old: Offered, new: Offered) -> Iterator[Change]:
+def _checked(pair: _Pair, name: str) -> Iterator[Change]:
+    old, new = pair.old, pair.new
     listed = old.listed(name), new.listed(name)
     parts = old.enforced(name), new.enforced(name)
     is_listed_alike = same_json(*listed)
     if is_listed_alike and same_json(*parts):
         return
-    roots = old.tool.enforced, new.tool.enforced
-    shown_roots = old.row.get("inputSchema"), new.row.get("inputSchema")
-    is_narrower = (
-        accepts_no_more(*parts, *roots)
-        and words_no_more(*parts)
-        and accepts_no_more(*listed, *shown_roots)
-        and tells_no_more(*listed)
-    )
     how = " (not in what the model sees)" if is_listed_alike else ""
     words = difference_words(*(parts if is_listed_alike else listed))
     separator = "\n" if "\n" in words else " "
-    kind = NARROWER if is_narrower else WIDER
-    yield Change(kind, place, f"argument {named(name)}{how}:{separator}{words}")
+    kind = NARROWER if pair.is_proven or _is_part_narrower(pair, name) else WIDER
+    yield Change(kind, pair.place, f"argument {named(name)}{how}:{separator}{words}")
+
+
+def _is_part_narrower(pair: _Pair, name: str) -> bool:
+    old, new = pair.old, pair.new
+    parts = old.enforced(name), new.enforced(name)
+    listed = old.listed(name), new.listed(name)
+    return (
+        accepts_no_more(*parts, old.tool.enforced, new.tool.enforced)
+        and words_no_more(*parts)
+        and accepts_no_more(*listed, old.row.get("inputSchema"), new.row.get("inputSchema"))
+        and tells_no_more(*listed)
+    )
 
 
 def difference_words(old: Any, new: Any) -> str:

@@ -6,8 +6,8 @@ alike, and of what the model reads nothing is new. Every field of the format has
 has none, of a later format, is wider where it differs.
 """
 
-import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 from mcp_proxy.core.change import (
     NARROWER,
@@ -21,11 +21,13 @@ from mcp_proxy.core.change import (
     elsewhere,
     field_changes,
     named,
+    same_text,
 )
 from mcp_proxy.core.change_arguments import Offered
 from mcp_proxy.core.change_entries import prompt_changes, resource_changes, upstream_changes
 from mcp_proxy.core.change_tool import new_tool, tool_changes
 from mcp_proxy.core.contents import Contents
+from mcp_proxy.core.payload import plain
 
 # They follow from the tools alone, which are compared themselves.
 _DERIVED = frozenset({"approval", "response-validation"})
@@ -64,11 +66,14 @@ def _tool_changes(old: Contents, new: Contents) -> Iterator[Change]:
         place = f"tool {named(name)}"
         if name not in new.tools:
             yield Change(NARROWER, place, "the model can no longer call it")
-        elif name not in old.tools:
-            yield new_tool(place, Offered(new.tools[name], new.rows[name]))
-        else:
-            before = Offered(old.tools[name], old.rows[name])
-            yield from tool_changes(place, before, Offered(new.tools[name], new.rows[name]))
+            continue
+        now = Offered(new.tools[name], new.rows[name])
+        if name not in old.tools:
+            yield new_tool(place, now)
+            continue
+        before = Offered(old.tools[name], old.rows[name])
+        if not same_text(plain(before), plain(now)):
+            yield from tool_changes(place, before, now)
 
 
 def _judge_expires(old: int | None, new: int | None) -> Judged:
@@ -98,7 +103,7 @@ def _day(seconds: int | None) -> str:
     if seconds is None:
         return "never"
     try:
-        return time.strftime("%Y-%m-%d", time.gmtime(seconds))
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     except (OverflowError, ValueError, OSError):
         return f"{seconds} s after 1970"
 
