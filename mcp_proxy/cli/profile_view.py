@@ -9,6 +9,7 @@ from mcp_proxy.app.entry_check import check_listed
 from mcp_proxy.app.profile_check import ToolSummary
 from mcp_proxy.app.profiles import Checked
 from mcp_proxy.cli import render
+from mcp_proxy.core.change_policy import approval_words
 from mcp_proxy.core.package_runner import find_runner
 from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
 
@@ -106,23 +107,8 @@ def _prompt(prompt: Prompt) -> str:
 
 
 def _tool(tool: ToolSummary) -> str:
-    asks = "" if tool.approval == "never" else f", approval {_approval(tool.approval)}"
+    asks = "" if tool.approval == "never" else f", approval {approval_words(tool.approval)}"
     return f"{tool.name}: {tool.effect}, {tool.upstream}{asks}"
-
-
-def _approval(rule: Any) -> str:
-    """`always`, or the conditions in words: within a map all hold, of the maps any."""
-    if isinstance(rule, str):
-        return rule
-    maps = [
-        " and ".join(
-            f"{name} {test.replace('_', ' ')} {_compact(value)}"
-            for name, tests in conditions.items()
-            for test, value in tests.items()
-        )
-        for conditions in rule
-    ]
-    return f"when {' or '.join(maps)}"
 
 
 def _plain_upstream(spec: UpstreamSpec) -> dict[str, Any]:
