@@ -87,7 +87,7 @@ def test_s9_a_url_that_may_not_be_asked_is_told_before_anything_is_sent(url: str
 
 @pytest.mark.parametrize("size", [(1 << 20) + 1, 4 << 20])
 def test_a_document_above_the_bound_is_not_kept(size: int) -> None:
-    with pytest.raises(UpstreamError, match="larger than 1 MiB"):
+    with pytest.raises(UpstreamError, match="larger than 1,048,576 bytes"):
         fetched({"/": http(200, b"x" * size)}, "/", 1 << 20)
 
 

@@ -1,0 +1,347 @@
+"""`profile import` as a publisher types it: what is written, printed, kept and refused."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from edges.fakes_http import Handler, Heard, Loopback, http
+from edges.fakes_mcp import ModernGateway, result
+from workshop.import_samples import wide_api
+from workshop.server_samples import WHOLE_LISTING
+from workshop.source_samples import LISTING
+
+from mcp_proxy.app.building import build
+from mcp_proxy.cli import profile, render
+from mcp_proxy.core.profile_lines import parse_payload
+from mcp_proxy.edges.places import init_home
+from mcp_proxy.errors import SourceError, UpstreamError, UsageError
+from mcp_proxy.workshop.import_text import FIRST, LAST
+
+Made = TypeVar("Made")
+PAGES = (tuple(LISTING["tools"][:1]), tuple(LISTING["tools"][1:]))
+SERVER = """\
+import json, pathlib, sys
+pathlib.Path("started").touch()
+for line in sys.stdin:
+    heard = json.loads(line)
+    if "id" not in heard:
+        continue
+    answer = {"jsonrpc": "2.0", "id": heard["id"]}
+    tools = [{"name": "list_things", "description": "Lists.", "inputSchema": {"type": "object"}}]
+    results = {
+        "initialize": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "x", "version": "1"},
+        },
+        "tools/list": {"tools": tools},
+    }
+    if heard["method"] in results:
+        answer["result"] = results[heard["method"]]
+    else:
+        answer["error"] = {"code": -32601, "message": "no"}
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with api.json, and no terminal anywhere."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MCP_PROXY_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(render, "_TERMINAL", str(tmp_path / "no-terminal"))
+    init_home(str(tmp_path / "home"))
+    write_api(wide_api())
+    return folder
+
+
+def write_api(api: Any) -> None:
+    Path("api.json").write_text(json.dumps(api))
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    profile.add_commands(parser.add_subparsers())
+    options = parser.parse_args(["profile", "import", *words])
+    return int(options.run(options))
+
+
+def beside(handler: Handler, work: Callable[[str], Made]) -> Made:
+    async def main() -> Made:
+        async with Loopback(handler) as server:
+            return await asyncio.to_thread(work, server.url)
+
+    return asyncio.run(main())
+
+
+def built_tools(path: str = "shop.yaml") -> tuple[str, ...]:
+    return parse_payload(Path(build(path, None)).read_bytes(), "", "").header.tools
+
+
+def hidden() -> str:
+    text = Path("shop.yaml").read_text()
+    return text[text.index(FIRST) : text.index(LAST)]
+
+
+def test_everything_starts_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("shop", "--openapi", "api.json") == 0
+    out, err = capsys.readouterr()
+    assert out == "shop.yaml\n"
+    assert "Tools written out: 0; hidden: 10." in err
+    assert "tools: {}\n" in Path("shop.yaml").read_text()
+    assert "# list_orders: {" in hidden()
+    with pytest.raises(SourceError, match="name a tool"):
+        build("shop.yaml", None)
+
+
+def test_what_is_selected_builds_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("shop", "--openapi", "api.json", "--select", "order", "--select", "tag:buyers") == 0
+    err = capsys.readouterr().err
+    assert "Tools written out: 4 (about " in err
+    assert "Selected, but left out: 1 admin, 1 destructive, 1 bulk." in err
+    assert built_tools() == ("get_order", "list_orders", "create_order", "list_buyers")
+    text = Path("shop.yaml").read_text()
+    assert '      path_id: {from: "path.id"}\n' in text
+    assert "      per_page: {maximum: 100}\n" in text
+    assert text.count("# REVIEW: drafted from the document") == 4
+    assert "expires: 20" in text
+    assert "    # grace" not in text
+    assert "\n# grace: " in text
+    assert 'auth: {kind: header, credential: shop, name: "X-Api-Key"}' in text
+
+
+def test_a_mark_is_taken_when_it_is_asked_for() -> None:
+    run("shop", "--openapi", "api.json", "--select", "tag:buyers", "--include", "admin")
+    assert built_tools() == ("list_buyers", "list_secrets")
+
+
+def test_one_that_cannot_be_built_stands_among_the_hidden_with_the_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("shop", "--openapi", "api.json", "--select", "GET /orders", "--select", "POST /upload")
+    assert "No tool can be built of POST /upload: api.json#/paths" in capsys.readouterr().err
+    assert "# CANNOT BE BUILT post_upload: api.json#/paths" in hidden()
+    assert built_tools() == ("list_orders",)
+
+
+def test_an_import_says_all_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    run("shop", "--openapi", "api.json", "--select", "id:get*", "--select", "path:/up*", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["source"] == "shop.yaml"
+    assert told["tools"] == ["get_order"]
+    assert (told["hidden"], told["left_out"], told["moves"]) == (9, {"file": 1}, None)
+    run("shop", "--json")
+    assert json.loads(capsys.readouterr().out)["moves"] == []
+
+
+def test_a_later_import_keeps_every_word_and_adds_what_is_selected_now(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("shop", "--openapi", "api.json", "--select", "id:getOrder")
+    text = Path("shop.yaml").read_text()
+    mine = text.replace("  get_order:", "  # Ann wants it so.\n  read_order:  # shown first")
+    Path("shop.yaml").write_text(mine)
+    assert run("shop", "--select", "id:listOrders") == 0
+    now = Path("shop.yaml").read_text()
+    at = mine.index(f"  {FIRST}")
+    assert now.startswith(mine[:at] + "  list_orders:\n")
+    assert built_tools() == ("read_order", "list_orders")
+    assert "Nothing moved that a tool of this profile uses." in capsys.readouterr().err
+    run("shop")
+    assert Path("shop.yaml").read_text() == now
+
+
+def test_a_later_import_says_what_moved_and_whom_it_hits(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("shop", "--openapi", "api.json", "--select", "order")
+    before = Path("shop.yaml").read_text()
+    api = wide_api()
+    api["paths"]["/orders/{id}"]["get"]["operationId"] = "fetchOrder"
+    del api["paths"]["/orders"]["post"]
+    api["paths"]["/orders"]["get"]["parameters"].pop()
+    api["paths"]["/new"] = {"get": {"responses": {}}}
+    write_api(api)
+    capsys.readouterr()
+    assert run("shop") == 0
+    err = capsys.readouterr().err.splitlines()
+    lost = "LOST     create_order (createOrder): there is no such operation any more."
+    assert err[:5] == [
+        f"{lost} Near to it: fetchOrder.",
+        "RENAMED  get_order (getOrder): it is called fetchOrder now; write that as its operation.",
+        "CHANGED  list_orders (listOrders):",
+        "  argument query.filter[status] is gone",
+        "New beside the profile's: GET /new",
+    ]
+    assert before[: before.index(FIRST)] == Path("shop.yaml").read_text()[: before.index(FIRST)]
+    assert "# get_new: {" in hidden()
+
+
+def test_a_source_written_by_hand_is_imported_into(capsys: pytest.CaptureFixture[str]) -> None:
+    source = (
+        "profile: shop\nversion: 7\nupstreams:\n"
+        "  api: {kind: rest, url: 'https://shop.example.com', openapi: api.json}\n"
+        "tools:\n  orders: {upstream: api, operation: listOrderz, effect: read}\n# end\n"
+    )
+    Path("shop.yaml").write_text(source)
+    assert run("shop", "--select", "id:getOrder") == 0
+    assert "LOST     orders (listOrderz): " in capsys.readouterr().err
+    text = Path("shop.yaml").read_text()
+    assert text.startswith(source)
+    assert "    upstream: api\n" in text
+
+
+def test_an_import_into_another_file_keeps_its_record_beside_it(work: Path) -> None:
+    (work / "deep").mkdir()
+    run("shop", "--openapi", "api.json", "--select", "id:listOrders", "-o", "deep/one.yaml")
+    assert sorted(os.listdir("deep")) == ["one.import.json", "one.yaml"]
+    assert 'openapi: "../api.json"' in Path("deep/one.yaml").read_text()
+
+
+def test_another_document_than_the_sources_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    run("shop", "--openapi", "api.json")
+    os.rename("api.json", "next.json")
+    run("shop", "--openapi", "next.json")
+    assert "shop.yaml still names api.json as its document" in capsys.readouterr().err
+
+
+def api_at(target: str, answers: list[Any]) -> Handler:
+    async def handle(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        await asyncio.sleep(0)
+        api = answers.pop(0)
+        return http(200, json.dumps(api).encode()) if heard.target == target else http(404)
+
+    return handle
+
+
+def test_a_document_is_downloaded_beside_the_source_and_again_when_it_is_imported_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    later = wide_api()
+    del later["paths"]["/orders"]["get"]
+
+    def twice(url: str) -> None:
+        assert run("shop", "--openapi", f"{url}/api", "--select", "id:listOrders") == 0
+        assert json.loads(Path("shop.openapi.json").read_text()) == wide_api()
+        assert built_tools() == ("list_orders",)
+        assert run("shop") == 0
+
+    beside(api_at("/api", [wide_api(), later]), twice)
+    assert "LOST     list_orders (listOrders)" in capsys.readouterr().err
+    assert json.loads(Path("shop.openapi.json").read_text()) == later
+
+
+def test_a_file_that_is_no_earlier_download_is_not_replaced() -> None:
+    Path("shop.openapi.json").write_text("mine")
+
+    def once(url: str) -> None:
+        with pytest.raises(UsageError, match="is there already") as caught:
+            run("shop", "--openapi", f"{url}/api")
+        assert caught.value.next.startswith("move it away")
+
+    beside(api_at("/api", [wide_api()]), once)
+    assert Path("shop.openapi.json").read_text() == "mine"
+    assert not Path("shop.yaml").exists()
+
+
+@pytest.mark.parametrize("answer", [http(200, b"<html>no</html>"), http(404), http(200, b"{}")])
+def test_a_url_without_a_document_leaves_nothing(answer: bytes) -> None:
+    async def handle(_heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        await asyncio.sleep(0)
+        return answer
+
+    def once(url: str) -> None:
+        with pytest.raises((SourceError, UpstreamError)):
+            run("shop", "--openapi", f"{url}/api")
+
+    beside(handle, once)
+    assert os.listdir() == ["api.json"]
+
+
+def whole(heard: Heard) -> Any:
+    method = heard.json()["method"]
+    key = {"resources/list": "resources", "prompts/list": "prompts"}.get(method)
+    key = "resourceTemplates" if method == "resources/templates/list" else key
+    return None if key is None else result(heard.json(), {key: WHOLE_LISTING.get(key, [])})
+
+
+def test_a_gateways_tools_start_hidden_with_their_declared_effects() -> None:
+    def once(url: str) -> None:
+        assert run("shop", "--mcp", f"{url}/mcp", "--select", "id:look_up") == 0
+        assert run("shop", "--mcp", f"{url}/mcp", "--select", "id:put_down") == 0
+
+    beside(ModernGateway(pages=PAGES), once)
+    text = Path("shop.yaml").read_text()
+    assert 'operation: "look_up"\n    effect: read\n' in text
+    assert 'operation: "put_down"\n    effect: write\n' in text
+    assert '# wipe: {upstream: shop, operation: "wipe", effect: destructive' in hidden()
+    assert built_tools() == ("look_up", "put_down")
+
+
+def test_s13_a_local_server_is_started_only_when_it_was_confirmed(work: Path) -> None:
+    (work / "server.py").write_text(SERVER.replace('"started"', repr(str(work / "started"))))
+    command = (sys.executable, str(work / "server.py"))
+    with pytest.raises(UsageError, match="no terminal to confirm"):
+        run("shop", "--select", "*", "--stdio", *command)
+    assert not (work / "started").exists()
+    assert run("shop", "--yes", "--select", "*", "--stdio", *command) == 0
+    assert (work / "started").exists()
+    assert built_tools() == ("list_things",)
+    assert 'effect_reason: "By its name it only reads' in Path("shop.yaml").read_text()
+    assert run("shop", "--yes") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("Shop", "--openapi", "api.json"), "1 to 16 of a-z"),
+        (("shop",), "say what to import"),
+        (("shop", "--openapi", "none.json"), "none.json cannot be read"),
+        (("shop", "--openapi", "api.json", "--select", "tags:x"), "before the colon"),
+        (("shop", "--openapi", "api.json", "--select", "zebra"), "takes nothing there is"),
+        (("shop", "--openapi", "api.json", "-o", "x.txt"), "must end with .yaml"),
+        (("shop", "--openapi", "api.json", "--pick"), "no terminal to choose in"),
+        (("shop", "--mcp", "https://x.example", "--url", "https://y.example"), "--url goes with"),
+        (("shop", "--stdio"), "needs the command"),
+        (("shop", "--openapi", "http://x.example/api"), "cannot be asked for"),
+    ],
+)
+def test_wrong_usage_writes_nothing(words: tuple[str, ...], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        run(*words)
+    assert os.listdir() == ["api.json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("other", "-o", "shop.yaml"), "the source of the profile shop, not of other"),
+        (("shop", "--url", "https://x.example"), "has its address already"),
+        (("shop", "--mcp", "https://x.example"), "0 upstreams that this could be"),
+    ],
+)
+def test_an_import_that_does_not_fit_the_source_changes_nothing(
+    words: tuple[str, ...], told: str
+) -> None:
+    run("shop", "--openapi", "api.json", "--select", "id:listOrders")
+    before = Path("shop.yaml").read_bytes()
+    with pytest.raises(UsageError, match=told):
+        run(*words)
+    assert Path("shop.yaml").read_bytes() == before
+
+
+def test_a_damaged_record_is_told_and_changes_nothing() -> None:
+    run("shop", "--openapi", "api.json", "--select", "id:listOrders")
+    before = Path("shop.yaml").read_bytes()
+    Path("shop.import.json").write_text("{}")
+    with pytest.raises(SourceError, match="is no record of an import"):
+        run("shop")
+    assert Path("shop.yaml").read_bytes() == before
