@@ -79,7 +79,7 @@ def _cost(subject: Subject) -> Iterator[Hit]:
     costs = {name: listed_tokens(row) for name, row in rows.items()}
     whole = sum(costs.values())
     if whole > _LIST_TOKENS:
-        yield Hit("L806", ("tools",), f"the tool list costs about {whole} tokens")
+        yield Hit("L806", ("tools",), f"the tool list costs about {whole:,} tokens")
     for name, tokens in costs.items():
         if tokens > _TOOL_TOKENS:
-            yield Hit("L807", ("tools", name), f"{name} costs about {tokens} tokens")
+            yield Hit("L807", ("tools", name), f"{name} costs about {tokens:,} tokens")

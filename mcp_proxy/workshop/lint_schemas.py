@@ -48,7 +48,7 @@ def find(subject: Subject) -> Iterator[Hit]:
             found = [one for one, schema in rows.items() if test(schema)]
             if found:
                 place = argument_place(name, found[0])
-                yield Hit(rule, place, f"{name}: {named(found)} {words}")
+                yield Hit(rule, place, f"{name}: {words}: {named(found)}")
 
 
 def _name(profile: str, name: str) -> Iterator[Hit]:
@@ -161,12 +161,12 @@ def _fixed(part: Any) -> str:
 
 
 _ARGUMENT_RULES: tuple[tuple[str, Callable[[dict[str, Any]], bool], str], ...] = (
-    ("L506", _has_type_list, "may be of several types"),
-    ("L507", _is_deep, f"nests deeper than {_DEPTH} levels"),
-    ("L510", _has_long_enum, f"has more than {_VALUES} fixed values"),
-    ("L511", _has_odd_pattern, "has a pattern that not every engine reads"),
-    ("L512", _has_misfit, "has a default that does not fit its own schema"),
-    ("L513", _has_odd_format, "has a format that clients do not know"),
-    ("L514", _has_unusual, "has keywords that some clients drop or refuse"),
-    ("L515", _has_untagged_union, "is a union of objects that nothing tells apart"),
+    ("L506", _has_type_list, "of several types"),
+    ("L507", _is_deep, f"nested deeper than {_DEPTH} levels"),
+    ("L510", _has_long_enum, f"more than {_VALUES} fixed values"),
+    ("L511", _has_odd_pattern, "a pattern that not every engine reads"),
+    ("L512", _has_misfit, "a default that does not fit its own schema"),
+    ("L513", _has_odd_format, "a format that clients do not know"),
+    ("L514", _has_unusual, "keywords that some clients drop or refuse"),
+    ("L515", _has_untagged_union, "a union of objects that nothing tells apart"),
 )
