@@ -159,7 +159,7 @@ def _offer(  # noqa: PLR0913, PLR0917  (made in two places)
     record: Seen | None,
     pin: bool | None,
 ) -> Offer:
-    profile = arrival.profile
+    profile = arrival.profile._replace(root=root)
     name, version = profile.header.profile, profile.header.version
     try:
         check_before(profile, record, root, pin)
@@ -197,7 +197,7 @@ def _find_repository(home: Home, name: str, record: Seen | None) -> Repository:
     if len(able) > 1:
         able = [item for item in able if _delegates(home, item, name)]
     if not able:
-        why = f"No repository that is trusted here answers for profile {name}, and no file is named so."
+        why = f"No repository trusted here answers for profile {name}, and no file is named so."
         raise ProfileError("MCPX-P18", why)
     if len(able) > 1:
         why = (

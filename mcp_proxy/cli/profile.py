@@ -1,26 +1,21 @@
 """`mcp-proxy profile`: sign, verify, install, list, show, remove; new and build from beside."""
 
 import argparse
-import json
 from typing import Any
 
 from mcp_proxy.app import profiles, signing
-from mcp_proxy.app.client_entry import client_entry
-from mcp_proxy.app.first_call import first_call
-from mcp_proxy.app.missing import missing_commands, missing_credentials
-from mcp_proxy.app.profile_diff import changes_here
-from mcp_proxy.app.profiles import Candidate, Checked, Installed
+from mcp_proxy.app.profiles import Checked, Installed
 from mcp_proxy.cli import render
-from mcp_proxy.cli.change_view import change_lines, count_words
 from mcp_proxy.cli.profile_build import add_build_commands
 from mcp_proxy.cli.profile_diff import add_diff_command
 from mcp_proxy.cli.profile_drift import add_drift_command
 from mcp_proxy.cli.profile_explain import add_explain_command
+from mcp_proxy.cli.profile_install import add_install_command, change_words
 from mcp_proxy.cli.profile_lint import add_lint_command
 from mcp_proxy.cli.profile_publish import add_publish_command
 from mcp_proxy.cli.profile_refresh import add_refresh_command
+from mcp_proxy.cli.profile_update import add_update_command
 from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
-from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import McpProxyError
 
 
@@ -36,10 +31,7 @@ def add_commands(subparsers: Any) -> None:
     verify.add_argument("file", metavar="FILE")
     verify.add_argument("--json", action="store_true", help="as JSON")
     verify.set_defaults(run=run_verify)
-    install = actions.add_parser("install", help="install a signed file for this user")
-    install.add_argument("file", metavar="FILE")
-    install.add_argument("--yes", action="store_true", help="do not ask (logged)")
-    install.set_defaults(run=run_install)
+    add_install_command(actions)
     listing = actions.add_parser("list", help="what is installed, and whether it may be served")
     listing.add_argument("--json", action="store_true", help="as JSON")
     listing.set_defaults(run=run_list)
@@ -49,6 +41,7 @@ def add_commands(subparsers: Any) -> None:
     show.set_defaults(run=run_show)
     add_diff_command(actions)
     add_explain_command(actions)
+    add_update_command(actions)
     add_refresh_command(actions)
     add_drift_command(actions)
     remove = actions.add_parser("remove", help="take an installed profile away")
@@ -101,22 +94,6 @@ def run_verify(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_install(options: argparse.Namespace) -> int:
-    """`profile install`."""
-    candidate = profiles.prepare(options.file)
-    known = profiles.is_known(candidate)
-    if not known:
-        for line in (*summary_lines(candidate.checked), *_changes(candidate.checked)):
-            render.say(line)
-    name = candidate.checked.profile.header.profile
-    if not known and not render.confirm(f"Install profile {name}?", options.yes):
-        render.say("Nothing was changed.")
-        return 1
-    home = profiles.install(candidate, unasked=options.yes)
-    _show_next(home, candidate)
-    return 0
-
-
 def run_list(options: argparse.Namespace) -> int:
     """`profile list`."""
     rows = profiles.list_profiles()
@@ -150,44 +127,13 @@ def run_remove(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show_next(home: Home, candidate: Candidate) -> None:
-    """What install ends with: what is missing, the client's entry, a dry run to try."""
-    profile, tools = candidate.checked.profile, candidate.checked.tools
-    name = profile.header.profile
-    render.say(f"Installed {name} version {profile.header.version}.")
-    for gap in (*missing_commands(home, profile), *missing_credentials(home, profile)):
-        render.data(f"Still missing: {gap.why}\n  {gap.next}")
-    render.data("Add this to your client's configuration:")
-    render.data(json.dumps(client_entry(name), indent=2))
-    call = first_call(name, tools)
-    if call is not None:
-        render.data(f"Try, without sending anything:\n  {call}")
-
-
 def _checks(checked: Checked) -> list[str]:
     return [
         "checked: the signature fits these bytes, by a key trusted here for this name",
         f"checked: the payload is a whole profile: {counted_entries(checked)}",
         "checked: it has not expired",
-        f"checked: {_change(checked)}",
+        f"checked: {change_words(checked)}",
     ]
-
-
-def _change(checked: Checked) -> str:
-    before, version = checked.before, checked.profile.header.version
-    if before is None:
-        return "No version of this profile was installed here before."
-    if before.digest == checked.profile.digest:
-        return "Exactly this version was installed here before."
-    return f"Version {version} follows version {before.version}, installed here before."
-
-
-def _changes(checked: Checked) -> list[str]:
-    """Which version this follows, and what it changes for who has the installed one."""
-    changes = None if checked.before is None else changes_here(checked.profile)
-    if changes is None:
-        return [_change(checked)]
-    return [_change(checked), *change_lines(changes), f"changes   {count_words(changes)}"]
 
 
 def _cells(row: Installed) -> list[object]:
