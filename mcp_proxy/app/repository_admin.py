@@ -71,7 +71,7 @@ def create(folder: str, plan: Founding) -> Created:
         AuditError: A01, and nothing is written.
     """
     names = dict.fromkeys((*plan.root_keys, plan.targets_key, plan.online_key))
-    found = {name: find_key(name, make=True) for name in names}
+    found = {name: _make_key(name, folder) for name in names}
     lines = {name: parse_key_line(key.line) for name, key in found.items()}
     keys = RootKeys(
         tuple(lines[name] for name in dict.fromkeys(plan.root_keys)),
@@ -249,6 +249,17 @@ def keys_at_hand(held: Repository, keys: Sequence[str], also: Iterable[str]) -> 
     if keys:
         return [find_key(key, make=False) for key in dict.fromkeys(keys)]
     return held_keys((*key_names(held), *also))
+
+
+def _make_key(name: str, folder: str) -> SigningKey:
+    try:
+        return find_key(name, make=True)
+    except CredentialError as error:
+        if error.id != "MCPX-C02":
+            raise
+        given = "--root-key env:VAR --targets-key env:VAR --online-key env:VAR"
+        mend = f"mcp-proxy repository init {folder} {given}"
+        raise CredentialError(error.id, error.why, mend) from None
 
 
 def _known(change: Change, name: str) -> str:

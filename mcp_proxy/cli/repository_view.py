@@ -5,6 +5,7 @@ from typing import Any
 
 from mcp_proxy.cli import render
 from mcp_proxy.core.repository import ProfileView, RepositoryView, RoleView
+from mcp_proxy.edges import clock
 
 
 def show_view(view: RepositoryView) -> None:
@@ -74,4 +75,7 @@ def _keys(role: RoleView) -> str:
 
 
 def _day(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(seconds)) if seconds else "-"
+    if not seconds:
+        return "-"
+    day = time.strftime("%Y-%m-%d", time.gmtime(seconds))
+    return day if clock.now_s() < seconds else f"{day}, expired"

@@ -115,7 +115,9 @@ def write_below(folder: str, files: Sequence[tuple[str, bytes]]) -> None:
     *before, last = files
     for path, data in before:
         _write(folder, path, data)
-    for place in sorted({os.path.dirname(path) for path, _ in before}):
+    places = {os.path.dirname(path) for path, _ in before}
+    # A new folder has its name in the one above it.
+    for place in sorted({*places, *map(os.path.dirname, places)}):
         sync_folder(os.path.join(folder, place))
     _write(folder, *last)
     sync_folder(os.path.join(folder, os.path.dirname(last[0])))
