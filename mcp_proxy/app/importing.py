@@ -26,6 +26,7 @@ from mcp_proxy.app.import_origin import (
     read_gateway,
     read_url,
 )
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import write_given
@@ -142,6 +143,10 @@ class _Import:
         refused = {key: trial.refusal for key, trial in trials.items() if trial.refusal}
         hidden = self._hidden({one.candidate.selector for one in written}, refused)
         text = self._text(written, hidden)
+        if len(text) > LIMITS.small_file_bytes:
+            size = f"{LIMITS.small_file_bytes >> 20} MiB"
+            why = f"{self._path} would be larger than {size} with {len(written)} more tools."
+            raise UsageError("MCPX-W01", why, "select fewer")
         record = self._record(written, hidden)
         found = None
         if self._earlier is not None:

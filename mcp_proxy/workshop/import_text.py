@@ -21,7 +21,7 @@ REVIEW = "# REVIEW: drafted from the document"
 _READ_BYTES = "256KiB"
 _TOLD_CHARS = 70
 # A source has at most 1 MiB; so much of it may be what is hidden.
-_HIDDEN_CHARS = 600_000
+_HIDDEN_BYTES = 600_000
 
 
 class Written(NamedTuple):
@@ -130,8 +130,8 @@ def hidden_text(lines: list[str], indent: str = "  ") -> str:
     kept: list[str] = []
     size = 0
     for line in lines:
-        size += len(line) + len(indent) + 1
-        if size > _HIDDEN_CHARS:
+        size += len(f"{indent}{line}\n".encode())
+        if size > _HIDDEN_BYTES:
             kept.append(f"# and {len(lines) - len(kept)} more: see them with --pick")
             break
         kept.append(line)

@@ -1,7 +1,6 @@
 """What a terminal sends, as keys."""
 
 import os
-import pty
 import time
 
 import pytest
@@ -36,7 +35,7 @@ def test_whatever_is_sent_keys_come_of_it(sent: str) -> None:
 
 
 def test_a_sequence_that_comes_in_two_parts_is_one_key() -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty").openpty()
     with TerminalKeys(theirs) as keys:
         os.write(ours, b"\x1b")
         os.write(ours, b"[A\xc3")

@@ -1,16 +1,12 @@
 """`profile import` as its own process: chosen in a real terminal, and large documents in time."""
 
-import fcntl
 import json
 import os
-import pty
 import re
-import resource
 import select
 import signal
 import struct
 import subprocess
-import termios
 import time
 from pathlib import Path
 
@@ -22,6 +18,7 @@ from workshop.import_samples import wide_api
 from mcp_proxy.app.building import build
 from mcp_proxy.core.profile_lines import parse_payload
 
+fcntl, pty, resource, termios = map(pytest.importorskip, ("fcntl", "pty", "resource", "termios"))
 IMPORT_S = 10.0
 MEMORY_MIB = 500
 WAIT_S = 20.0
