@@ -11,6 +11,13 @@ from typing import Any
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.body import request_body
 from mcp_proxy.workshop.definitions import Definitions
+from mcp_proxy.workshop.document_contents import (
+    SWAGGER,
+    operation_name,
+    servers_of,
+    title_of,
+    version_of,
+)
 from mcp_proxy.workshop.document_digest import Digests
 from mcp_proxy.workshop.document_summary import Summaries
 from mcp_proxy.workshop.operation import Operation, OperationName, Slot
@@ -20,23 +27,15 @@ from mcp_proxy.workshop.patterns import without_unreadable
 from mcp_proxy.workshop.pinned_files import Pinned
 from mcp_proxy.workshop.references import Node, References
 from mcp_proxy.workshop.responses import success_response
-from mcp_proxy.workshop.swagger import swagger_parts, swagger_sending, swagger_servers
+from mcp_proxy.workshop.swagger import swagger_parts, swagger_sending
 from mcp_proxy.workshop.translator import Translator
 
 # TRACE is not among them: it answers with the request's own headers, credential included.
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
-_SWAGGER = "2.0"
-_VERSION = re.compile(r"3\.[01](\.[0-9]+(-.*)?)?")
 _SELECTOR = re.compile(r"([A-Za-z]+) +(/.*)")
 # RFC 3986, 3.3: pchar without percent-encoding, and the braces of slots.
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@{}/-]*")
-_DIALECTS = frozenset(
-    {
-        "https://json-schema.org/draft/2020-12/schema",
-        "https://spec.openapis.org/oas/3.1/dialect/base",
-    }
-)
 
 
 def read_document(path: str, root: str, pinned: tuple[Pinned, ...] = ()) -> "Document":
@@ -49,7 +48,7 @@ def read_document(path: str, root: str, pinned: tuple[Pinned, ...] = ()) -> "Doc
         SourceError: MCPX-B02 not to be read, no OpenAPI 2.0, 3.0 or 3.1, or malformed.
     """
     references = References(path, root, pinned)
-    return Document(references, _version(references.start))
+    return Document(references, version_of(references.start))
 
 
 class Document:
@@ -62,7 +61,7 @@ class Document:
         """`version` is the text of its `openapi` or `swagger` key."""
         start = references.start
         self.version = version
-        self.title, self.servers = _title(start), _servers(start, version)
+        self.title, self.servers = title_of(start), servers_of(start, version)
         self.references = references
         self._digests = Digests(references)
         self._definitions = Definitions(references, version)
@@ -72,7 +71,10 @@ class Document:
         self._by_id: dict[str, list[tuple[str, str]]] | None = None
 
     def operations(self) -> list[OperationName]:
-        """Every operation, in the document's order. Raises SourceError where it is malformed."""
+        """Every operation, in the document's order; a malformed one is told when it is built.
+
+        Raises SourceError for a malformed path.
+        """
         return list(self._entries())
 
     def operation(self, selector: str) -> Operation:
@@ -109,8 +111,9 @@ class Document:
         """
         method, path = self._find(selector)
         node = self.references.follow(self._item(path).child(method))
-        base = {"arguments": {}, "response": "", "summary": node.text("summary")}
-        told = {**base, "deprecated": node.flag("deprecated"), "refused": ""}
+        name = operation_name(method, path, node)
+        base = {"arguments": {}, "response": "", "summary": name.summary}
+        told = {**base, "deprecated": name.deprecated, "refused": ""}
         try:
             return {**told, **self._summaries.describe(self.operation(selector))}
         except SourceError as error:
@@ -128,7 +131,7 @@ class Document:
             for method in _METHODS:
                 if method in item.mapping():
                     entry = self.references.follow(item.child(method))
-                    yield _name(method, path, entry)
+                    yield operation_name(method, path, entry)
 
     def _find(self, selector: str) -> tuple[str, str]:
         start = self.references.start
@@ -161,7 +164,7 @@ class Document:
     def _build(self, method: str, path: str, item: Node, node: Node) -> Operation:
         _check_path(node, path)
         translator = Translator(self._definitions)
-        is_swagger = self.version == _SWAGGER
+        is_swagger = self.version == SWAGGER
         parts = (swagger_parts if is_swagger else three_parts)(item, node, self.references)
         sending = swagger_sending if is_swagger else styled_sending
         slots = parameter_slots(parts.parameters, node, path, sending, translator)
@@ -199,56 +202,6 @@ class Document:
             slot._replace(schema=kept[name]) for name, slot in zip(names, slots, strict=True)
         ]
         return kept_slots, kept["the response"], defs
-
-
-def _version(start: Node) -> str:
-    row = start.mapping()
-    # YAML reads an unquoted 3.0 as a number.
-    swagger, version = str(row.get("swagger", "")), str(row.get("openapi", ""))
-    if swagger == _SWAGGER:
-        return swagger
-    if swagger:
-        raise start.error(f"it is Swagger {swagger}; convert it to OpenAPI 3.0 or 3.1 first")
-    if not version:
-        raise start.error("it is no OpenAPI document: it has no `openapi` key")
-    if not _VERSION.fullmatch(version):
-        raise start.error(f"it is OpenAPI {version}; 3.0, 3.1 and Swagger 2.0 are read")
-    dialect = start.text("jsonSchemaDialect").rstrip("#")
-    if dialect and dialect not in _DIALECTS:
-        raise start.error(f"its jsonSchemaDialect {dialect} is not read; 2020-12 is")
-    return version
-
-
-def _title(start: Node) -> str:
-    """A hint: where it is malformed, the document is read all the same; so with the servers."""
-    try:
-        info = start.get("info")
-        return info.text("title") if info is not None else ""
-    except SourceError:
-        return ""
-
-
-def _servers(start: Node, version: str) -> tuple[str, ...]:
-    try:
-        if version == _SWAGGER:
-            return swagger_servers(start)
-        listed = start.get("servers")
-        return tuple(node.text("url") for node in listed.elements()) if listed is not None else ()
-    except SourceError:
-        return ()
-
-
-def _name(method: str, path: str, node: Node) -> OperationName:
-    listed = node.get("tags")
-    return OperationName(
-        id=node.text("operationId"),
-        method=method.upper(),
-        path=path,
-        summary=node.text("summary"),
-        deprecated=node.flag("deprecated"),
-        description=node.text("description"),
-        tags=tuple(str(tag.value) for tag in listed.elements()) if listed is not None else (),
-    )
 
 
 def _check_path(node: Node, path: str) -> None:

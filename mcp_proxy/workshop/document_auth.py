@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mcp_proxy.core.binding import is_fit
+from mcp_proxy.core.text import one_sentence
+from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.references import Node, References
+
+_NOTE_CHARS = 200
 
 
 class Guess(NamedTuple):
@@ -19,7 +23,18 @@ class Guess(NamedTuple):
 
 
 def guess_auth(references: References, credential: str) -> Guess:
-    """The scheme of a document's global `security`, else its first usable one."""
+    """The scheme of a document's global `security`, else its first usable one.
+
+    The note is one cleaned line, whatever the document's names hold.
+    """
+    try:
+        guess = _first_fit(references, credential)
+    except SourceError:
+        guess = Guess("", "", "the document's ways to authorize cannot be read")
+    return guess._replace(note=one_sentence(guess.note, _NOTE_CHARS))
+
+
+def _first_fit(references: References, credential: str) -> Guess:
     start = references.start
     components = start.get("components")
     listed = components.get("securitySchemes") if components is not None else None

@@ -47,8 +47,6 @@ def test_versions_3_0_and_3_1_are_read(tmp_path: Any, version: Any) -> None:
         ([1], "must be an object"),
         (spec(jsonSchemaDialect="http://json-schema.org/draft-07/schema#"), "is not read"),
         (spec(paths=[]), "api.json#/paths: must be an object"),
-        (spec(paths={"/a": {"get": []}}), "api.json#/paths/~1a/get: must be an object"),
-        (spec(paths={"/a": {"get": {"operationId": 1}}}), "/get/operationId: must be text"),
     ],
 )
 def test_another_document_is_refused_with_its_place(
@@ -75,6 +73,27 @@ def test_a_hint_that_is_malformed_is_none(tmp_path: Any, rest: Any) -> None:
     assert document.title in ("", "Billing")
     assert document.servers == ()
     assert document.operation("listInvoices").summary == "List"
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ([], "api.json#/paths/~1a/get: must be an object"),
+        (None, "api.json#/paths/~1a/get: must be an object"),
+        ({"operationId": 1}, "/get/operationId: must be text"),
+        ({"summary": [], "deprecated": "yes", "tags": "x"}, "/get/summary: must be text"),
+    ],
+)
+def test_a_malformed_operation_is_listed_and_told_when_it_is_built(
+    tmp_path: Any, entry: Any, sentence: str
+) -> None:
+    document = open_document(tmp_path, spec(paths={"/a": {"get": entry}, **PATHS}))
+    assert document.operations()[0] == OperationName("", "GET", "/a", "", False, "", ())
+    assert document.operation("listInvoices").id == "listInvoices"
+    with pytest.raises(SourceError, match=sentence):
+        document.operation("GET /a")
+    assert sentence in document.described("GET /a")["refused"]
+    assert document.digest_of("GET /a")
 
 
 def test_an_operation_is_found_by_id_or_by_method_and_path(tmp_path: Any) -> None:

@@ -249,6 +249,8 @@ def test_an_answer_that_is_no_json_has_no_schema(
         ({"type": "apiKey", "in": "header", "name": "X-Api-Key"}, ("header", "X-Api-Key")),
         ({"type": "oauth2", "flow": "implicit"}, ("bearer", "")),
         ({"type": "apiKey", "in": "query", "name": "key"}, ("", "")),
+        ({"type": ["basic"]}, ("", "")),
+        ("basic", ("", "")),
     ],
 )
 def test_security_definitions_are_a_hint_of_the_credential(
@@ -257,6 +259,13 @@ def test_security_definitions_are_a_hint_of_the_credential(
     open_document(tmp_path, swagger(securityDefinitions={"main": scheme}, paths={}))
     found = guess_auth(References(str(tmp_path / "api.json"), str(tmp_path)), "billing")
     assert (found.kind, found.name) == guess
+
+
+def test_s25_a_scheme_whose_name_holds_lines_is_noted_in_one(tmp_path: Any) -> None:
+    name = "main\n    url: https://evil.example\u202e"
+    open_document(tmp_path, swagger(securityDefinitions={name: {"type": "basic"}}))
+    note = guess_auth(References(str(tmp_path / "api.json"), str(tmp_path)), "billing").note
+    assert note == "the document's scheme main url: https://evil.example"
 
 
 def test_a_mistake_is_told_with_its_place(tmp_path: Any) -> None:
