@@ -32,7 +32,7 @@ date-time date time duration email idn-email hostname idn-hostname ipv4 ipv6 uri
 iri-reference uuid uri-template json-pointer relative-json-pointer regex int8 int16 int32 int64
 uint8 uint16 uint32 uint64 single-int double-int float double decimal decimal128 byte binary
 password char base64url html commonmark media-range http-date date-time-local time-local sf-string
-unixtime url
+unix-time unixtime url
 """
 _FORMATS = frozenset(_FORMATS_WORDS.split())
 _NOT_PORTABLE = re.compile(r"\(\?[^:]|\\[AZzGpPQEKhHX]|[*+?}]\+|\[\[:|\[[^\]]*&&")

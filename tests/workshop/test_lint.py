@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from workshop.lint_samples import (
     DAY_S,
     NOW_S,
@@ -509,17 +511,28 @@ def test_no_finding_repeats_a_secret() -> None:
                 assert secret not in one.text
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [
-        True,
-        {"properties": 5, "anyOf": 7, "items": 3},
-        {"type": "object", "properties": {"a": 1, "b": {"anyOf": 3, "enum": 5, "default": 1}}},
-        {"type": "object", "properties": {"a": {"oneOf": [1, {"properties": 2}], "type": 9}}},
-    ],
+KEYWORDS = """
+type properties items anyOf oneOf allOf enum const default format pattern description title
+required additionalProperties not contains $ref maxItems patternProperties a
+"""
+KEYS = st.sampled_from(KEYWORDS.split())
+LEAVES = st.none() | st.booleans() | st.integers() | st.sampled_from(["object", "string", "[", "x"])
+ANY_JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4)
 )
-def test_a_malformed_schema_of_others_breaks_nothing(schema: Any) -> None:
-    assert rules_in(with_row(inputSchema=schema))
+
+
+@settings(max_examples=40)
+@given(ANY_JSON, ANY_JSON)
+@example({"properties": {"a": 1, "b": {"anyOf": 3, "enum": 5, "default": 1}}}, 5)
+@example({"properties": {"a": {"oneOf": [1, {"properties": 2}], "type": 9}}}, ["x"])
+@example(True, {})
+def test_whatever_a_payload_of_others_lists_is_judged(schema: Any, text: Any) -> None:
+    spoiled = with_row(inputSchema=schema, outputSchema=schema, description=text, title=text)
+    says_something = isinstance(text, str) and text.strip() != ""
+    assert ("L101" in rules_in(spoiled)) is not says_something
+    is_object = isinstance(schema, dict) and schema.get("type") == "object"
+    assert is_object or "L505" in rules_in(spoiled)
 
 
 def test_s25_no_text_makes_a_pattern_slow() -> None:
