@@ -1,21 +1,25 @@
 """`profile verify`, `install`, `list`, `show`, `remove`."""
 
 import re
+from functools import partial
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.profile_check import ToolSummary, check_tools
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.listing import held_digest
 from mcp_proxy.core.profile import NAME_PATTERN, Profile
-from mcp_proxy.core.seen import Seen
-from mcp_proxy.core.trust import check_record, verify_arrival
+from mcp_proxy.core.roots import check_activation, delegated_keys
+from mcp_proxy.core.seen import PINNED_KEYS, Seen
+from mcp_proxy.core.trust import Arrival, TrustedKeys, check_record, verify_arrival
 from mcp_proxy.core.trust_store import TrustedKey
 from mcp_proxy.edges import clock
+from mcp_proxy.edges.activations import activate_profile
 from mcp_proxy.edges.files import read_given
 from mcp_proxy.edges.installs import install_profile, list_installed, remove_profile
 from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import judged, load_profile, read_keys, read_records
-from mcp_proxy.errors import McpProxyError, ProfileError
+from mcp_proxy.errors import HomeError, McpProxyError, ProfileError
 
 
 class Checked(NamedTuple):
@@ -35,11 +39,15 @@ class Candidate(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """One line of `profile list`; `problem` is the error that serve would raise, or None."""
+    """One line of `profile list`; `problem` is the error that serve would raise, or None.
+
+    `record` is its version record, None where there is none.
+    """
 
     name: str
     profile: Profile | None
     problem: McpProxyError | None
+    record: Seen | None
 
 
 def verify(path: str) -> Checked:
@@ -90,27 +98,60 @@ def install(candidate: Candidate, *, unasked: bool) -> Home:
         signers=" ".join(key.keyid for key in candidate.checked.signers),
         yes=unasked,
     )
-    install_profile(home, candidate.data, clock.now_s())
+    if profile.root == PINNED_KEYS:
+        install_profile(home, candidate.data, clock.now_s())
+    else:
+        _install_local_copy(home, candidate)
     return home
+
+
+def _install_local_copy(home: Home, candidate: Candidate) -> None:
+    """The file of a repository's name back in its place, by what the repository said last."""
+    profile = candidate.checked.profile
+    name = profile.header.profile
+    record = read_records(home)[name]
+    if record.activation is None or record.root != profile.root:
+        raise ProfileError("MCPX-P13", f"Profile {name} has no activation of its repository.")
+    _check_local_copy(profile, record)
+    activate_profile(
+        home,
+        name,
+        candidate.data,
+        root=record.root,
+        activation=record.activation,
+        now_s=clock.now_s(),
+    )
 
 
 def list_profiles() -> list[Installed]:
     """Every installed profile, verified as serve would. Raises HomeError."""
     home, now_s = find_home(), clock.now_s()
     rows = []
-    for name in list_installed(home):
+    names = list_installed(home)
+    records = _records(home) if names else {}
+    for name in names:
+        record = records.get(name)
         try:
-            rows.append(Installed(name, load_profile(home, name, now_s), None))
+            rows.append(Installed(name, load_profile(home, name, now_s), None, record))
         except McpProxyError as error:
-            rows.append(Installed(name, None, error))
+            rows.append(Installed(name, None, error, record))
     return rows
+
+
+def _records(home: Home) -> dict[str, Seen]:
+    try:
+        return read_records(home)
+    except HomeError:
+        return {}  # each profile's own line says so
 
 
 def show(name: str) -> Checked:
     """An installed profile. Raises ProfileError, HomeError, as `load_profile`."""
     home = find_home()
     profile = load_profile(home, name, clock.now_s())
-    record, keys = read_records(home)[name], read_keys(home)
+    record = read_records(home)[name]
+    said = record.activation
+    keys = read_keys(home) if said is None else delegated_keys(said, name)
     signers = tuple(keys[keyid] for keyid in record.signed_by if keyid in keys)
     return Checked(profile, check_tools(profile), signers, record)
 
@@ -130,16 +171,56 @@ def remove(name: str) -> None:
 
 
 def _check_file(home: Home, data: bytes) -> Checked:
-    now_s = clock.now_s()
-    if home.id:
-        arrival = judged(home, lambda trust: verify_arrival(data, trust.keys, now_s))
-        keys = read_keys(home)
-    else:
-        keys = {}
-        arrival = verify_arrival(data, keys, now_s)
+    arrival, keys = _arrive(home, data)
     tools = check_tools(arrival.profile)
     name = arrival.profile.header.profile
     before = read_records(home).get(name) if home.id else None
     if before is not None:
-        check_record(arrival.profile, before)
+        check_record(arrival.profile, before, arrival.profile.root)
+        if arrival.profile.root != PINNED_KEYS:
+            _check_local_copy(arrival.profile, before)
     return Checked(arrival.profile, tools, tuple(keys[kid] for kid in arrival.signed_by), before)
+
+
+def _arrive(home: Home, data: bytes) -> tuple[Arrival, TrustedKeys]:
+    """A file by the pinned keys, or else by those that a repository lists for an installed name."""
+    now_s = clock.now_s()
+    if not home.id:
+        return verify_arrival(data, {}, now_s), {}
+    try:
+        arrival = judged(home, lambda trust: verify_arrival(data, trust.keys, now_s))
+    except ProfileError as error:
+        if error.id not in ("MCPX-P03", "MCPX-P04"):
+            raise
+        return _arrive_delegated(home, data, error)
+    return arrival, read_keys(home)
+
+
+def _arrive_delegated(
+    home: Home, data: bytes, refused: ProfileError
+) -> tuple[Arrival, TrustedKeys]:
+    for name, record in read_records(home).items():
+        if record.activation is None:
+            continue
+        keys = delegated_keys(record.activation, name)
+        try:
+            arrival = verify_arrival(data, keys, clock.now_s())
+        except ProfileError as error:
+            if error.id in ("MCPX-P03", "MCPX-P04"):
+                continue
+            raise
+        judged(home, partial(check_activation, name, seen=record))
+        return arrival._replace(profile=arrival.profile._replace(root=record.root)), keys
+    raise refused
+
+
+def _check_local_copy(profile: Profile, record: Seen) -> None:
+    """A file of a repository's name counts only if it is what was activated from there (S2)."""
+    if profile.digest != held_digest(record):
+        name = profile.header.profile
+        raise ProfileError(
+            "MCPX-P14",
+            f"Profile {name} comes from its repository, and this file is not the version that was "
+            "installed from there.",
+            f"mcp-proxy profile install {name}",
+        )

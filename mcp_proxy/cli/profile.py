@@ -13,6 +13,12 @@ from mcp_proxy.cli.profile_explain import add_explain_command
 from mcp_proxy.cli.profile_install import add_install_command, change_words
 from mcp_proxy.cli.profile_lint import add_lint_command
 from mcp_proxy.cli.profile_publish import add_publish_command
+from mcp_proxy.cli.profile_record_view import (
+    plain_record,
+    record_lines,
+    root_words,
+    standing_words,
+)
 from mcp_proxy.cli.profile_refresh import add_refresh_command
 from mcp_proxy.cli.profile_update import add_update_command
 from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
@@ -100,8 +106,8 @@ def run_list(options: argparse.Namespace) -> int:
     if options.json:
         render.json_out([_plain_row(row) for row in rows])
         return 0
-    columns = ["name", "version", "title", "tools", "state"]
-    none = "No profile is installed; next: mcp-proxy profile install FILE"
+    columns = ["name", "version", "title", "tools", "from", "state"]
+    none = "No profile is installed; next: mcp-proxy profile install FILE|NAME"
     render.table("Profiles", columns, [_cells(row) for row in rows], none)
     for row in rows:
         if row.problem is not None:
@@ -113,9 +119,9 @@ def run_show(options: argparse.Namespace) -> int:
     """`profile show`."""
     checked = profiles.show(options.name)
     if options.json:
-        render.json_out(plain(checked))
+        render.json_out({**plain(checked), **plain_record(checked.before)})
         return 0
-    for line in detail_lines(checked):
+    for line in (*record_lines(checked.profile, checked.before), *detail_lines(checked)):
         render.data(line)
     return 0
 
@@ -138,9 +144,12 @@ def _checks(checked: Checked) -> list[str]:
 
 def _cells(row: Installed) -> list[object]:
     if row.profile is None:
-        return [row.name, "?", "?", "?", "refused" if row.problem is None else row.problem.id]
+        refused = "refused" if row.problem is None else row.problem.id
+        return [row.name, "?", "?", "?", root_words(row.record), refused]
     header = row.profile.header
-    return [row.name, header.version, header.title, len(header.tools), "ok"]
+    state = ", ".join(["ok", *standing_words(row.profile, row.record)])
+    root = root_words(row.record)
+    return [row.name, header.version, header.title, len(header.tools), root, state]
 
 
 def _plain_row(row: Installed) -> dict[str, Any]:
@@ -152,5 +161,6 @@ def _plain_row(row: Installed) -> dict[str, Any]:
         "title": None if header is None else header.title,
         "tools": None if header is None else len(header.tools),
         "digest": None if row.profile is None else row.profile.digest,
+        **plain_record(row.record),
         "problem": None if problem is None else {"id": problem.id, "why": problem.why},
     }
