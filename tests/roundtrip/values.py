@@ -64,6 +64,9 @@ def drawn(strategy: st.SearchStrategy[Any], count: int) -> list[Any]:
 
 def _value(schema: dict[str, Any], place: str) -> st.SearchStrategy[Any]:
     is_free_text = schema.get("type") == "string" and not _SHAPING & schema.keys()
+    if place == "query":
+        # openapi-core holds an empty text to the deprecated allowEmptyValue.
+        return values(schema).filter(lambda value: value != "")
     if not is_free_text or place not in _LETTERS:
         return values(schema)
     shortest = max(1, schema.get("minLength", 1))

@@ -1,0 +1,39 @@
+"""What built templates send, judged by an independent library on the document as published."""
+
+from collections import Counter
+
+import pytest
+from roundtrip.built import built_tools
+from roundtrip.judge import complaints
+from roundtrip.values import requests_of
+
+OPERATIONS = 120
+REQUESTS_EACH = 4
+JUDGED_SHARE = 0.9
+DOCUMENTS = (
+    "github",
+    "digitalocean",
+    "zoom",
+    "kubernetes",
+    "box",
+    "bitbucket",
+    "netbox",
+    "square",
+    "vercel",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_requests_for_random_arguments_are_valid_against_the_published_document(name: str) -> None:
+    built = built_tools(name, OPERATIONS)
+    judged: Counter[str] = Counter()
+    wrong = []
+    for one in built.tools:
+        for arguments, request in requests_of(one, built.upstream, REQUESTS_EACH):
+            found = complaints(name, request)
+            judged["excused" if found and all(row.excuse for row in found) else "judged"] += 1
+            wrong.extend((one.selector, arguments, row.text) for row in found if not row.excuse)
+    assert wrong == []
+    assert judged["judged"] >= JUDGED_SHARE * REQUESTS_EACH * len(built.tools), judged
