@@ -271,10 +271,10 @@ def _known(change: Change, name: str) -> str:
 
 
 def log_command(folder: str, command: str, keys: Iterable[SigningKey], **facts: str | int) -> None:
-    """Logs a command that signs, before it writes. Raises AuditError A01."""
-    signers = " ".join(sorted(key.fingerprint for key in keys))
+    """Logs a command that signs, with the keys at hand, before it writes. Raises AuditError A01."""
+    held = " ".join(sorted(key.fingerprint for key in keys))
     place = os.path.abspath(folder)
-    admin_log.record(ensure_home(), command, repository=place, keys=signers, **facts)
+    admin_log.record(ensure_home(), command, repository=place, keys_at_hand=held, **facts)
 
 
 def _make_folder(folder: str) -> None:

@@ -49,10 +49,11 @@ def show_waiting(folder: str) -> Waiting:
     return Waiting((*lines, *draft_lines(held, drafts)), _digest(root, drafts))
 
 
-def sign_waiting(folder: str, keys: Sequence[str], digest: str) -> list[Step]:
+def sign_waiting(folder: str, keys: Sequence[str], digest: str, *, unasked: bool) -> list[Step]:
     """Adds the signatures of the keys at hand to the drafts that were shown, and to no others.
 
-    A root is settled by itself; the drafts of targets and of profiles count together.
+    `unasked` says that nobody confirmed. A root is settled by itself; the drafts of targets and of
+    profiles count together.
 
     Raises:
         UsageError: W01 nothing waits, or something else than what was shown.
@@ -66,7 +67,7 @@ def sign_waiting(folder: str, keys: Sequence[str], digest: str) -> list[Step]:
             why = "What waits for signatures was changed since it was shown."
             raise UsageError("MCPX-W01", why, f"mcp-proxy repository sign {folder}")
         signing = keys_at_hand(held, keys, key_names(held, root))
-        log_command(folder, "repository sign", signing, digest=digest)
+        log_command(folder, "repository sign", signing, digest=digest, yes=unasked)
         if root is not None:
             sign_root(held, root, [key.seed for key in signing])
             done = settle_root(held, root, signing)
@@ -90,7 +91,8 @@ def _sign_drafts(held: Repository, drafts: Drafts, signing: Sequence[SigningKey]
 def _read(held: Repository) -> tuple[RootDraft | None, Drafts]:
     root, drafts = read_draft(held), read_drafts(held)
     if root is None and not drafts:
-        raise UsageError("MCPX-W01", f"In {held.folder} nothing is waiting for signatures.")
+        why = f"In {held.folder} nothing is waiting for signatures."
+        raise UsageError("MCPX-W01", why, f"mcp-proxy repository show {held.folder}")
     return root, drafts
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from mcp_proxy.app import tuf_extra
 from mcp_proxy.cli import render
 from mcp_proxy.cli.repository_view import plain, show_view
+from mcp_proxy.core.trust_store import key_id, parse_key_line
 from mcp_proxy.errors import UsageError
 
 
@@ -117,7 +118,10 @@ def run_delegate(options: argparse.Namespace) -> int:
     done = _admin().delegate_name(
         options.folder, options.name, options.signer, options.threshold, options.key
     )
-    render.say(f"{options.name} may be signed by {len(options.signer)} of your signers alone.")
+    keys = map(parse_key_line, options.signer)
+    signers = ", ".join(f"{key.name} ({key_id(key.public)})" for key in keys)
+    needed = f"{options.threshold} of " if options.threshold > 1 else ""
+    render.say(f"{options.name} may be signed by {needed}{signers}, and by nobody else.")
     if done.dropped and done.signed:
         render.say(f"Listed no more, for none of them signed it: {_numbers(done.dropped)}.")
     if not done.signed:
@@ -146,7 +150,8 @@ def run_sign(options: argparse.Namespace) -> int:
     if not render.confirm("Sign this?", options.yes):
         render.say("Nothing was changed.")
         return 1
-    for step in signing.sign_waiting(options.folder, options.key, waiting.digest):
+    steps = signing.sign_waiting(options.folder, options.key, waiting.digest, unasked=options.yes)
+    for step in steps:
         _tell_draft(options.folder, ", ".join(step.roles), step.lacks)
     return 0
 

@@ -151,7 +151,7 @@ def two_signers(desk: Desk) -> None:
 
 
 def sign(desk: Desk, *names: str) -> list[Step]:
-    return sign_waiting(desk.repo, keys(*names), show_waiting(desk.repo).digest)
+    return sign_waiting(desk.repo, keys(*names), show_waiting(desk.repo).digest, unasked=True)
 
 
 def test_a_threshold_of_signers_at_one_desk(desk: Desk) -> None:
@@ -199,7 +199,7 @@ def test_only_what_was_shown_is_signed(desk: Desk) -> None:
     with pytest.raises(CredentialError):
         desk.publish("billing", 2)
     with pytest.raises(UsageError, match="changed since it was shown"):
-        sign_waiting(desk.repo, keys("OTHER", "ONLINE"), shown)
+        sign_waiting(desk.repo, keys("OTHER", "ONLINE"), shown, unasked=True)
 
 
 def test_a_draft_that_lists_what_no_signer_signed_is_not_signed(desk: Desk) -> None:

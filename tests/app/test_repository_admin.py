@@ -175,7 +175,7 @@ def test_a_floor_only_rises(desk: Desk) -> None:
 
 def sign(desk: Desk, *names: str) -> list[Step]:
     """`repository sign` of whatever waits."""
-    return sign_waiting(desk.repo, keys(*names), show_waiting(desk.repo).digest)
+    return sign_waiting(desk.repo, keys(*names), show_waiting(desk.repo).digest, unasked=True)
 
 
 def edit(group: str = "root", **what: object) -> admin.Edit:
@@ -268,7 +268,9 @@ def test_s1_every_command_that_signs_is_logged_with_its_keys(desk: Desk) -> None
     commands = {str(row["what"]) for row in logged(desk)}
     expected = {"init", "delegate", "revoke", "root"}
     assert {f"repository {name}" for name in expected} | {"profile publish"} <= commands
-    assert all(row["facts"]["keys"] for row in logged(desk) if "repository" in str(row["what"]))  # type: ignore[index]
+    assert all(
+        row["facts"]["keys_at_hand"] for row in logged(desk) if "repository" in str(row["what"])
+    )  # type: ignore[index]
 
 
 def test_s20_what_cannot_be_logged_is_not_signed(

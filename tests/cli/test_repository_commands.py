@@ -7,11 +7,14 @@ import sys
 
 import pytest
 from publisher_desk import Desk, line
-from trust_samples import trusted
+from trust_samples import OTHER_SEED, trusted
 
 from mcp_proxy.app import tuf_extra, warmup
+from mcp_proxy.cli import render
 from mcp_proxy.cli.main import main
 from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.signing import public_key
+from mcp_proxy.core.trust_store import key_id
 from mcp_proxy.errors import ProfileError
 
 
@@ -37,6 +40,7 @@ def test_from_init_to_a_revoked_version(desk: Desk, capsys: pytest.CaptureFixtur
         assert sha256_hex(file.read()) == digest
     delegated = ["delegate", desk.repo, "billing", "--signer", line("SIGNER")]
     assert run("repository", *delegated, *by("TARGETS", "ONLINE")) == 0
+    assert f"signed by SIGNER ({trusted().keyid}), and by nobody" in capsys.readouterr().err
     for version in (1, 2):
         published = ["publish", desk.file("billing", version), "--to", desk.repo]
         assert run("profile", *published, *by("SIGNER", "ONLINE")) == 0
@@ -79,6 +83,24 @@ def test_a_root_that_waits_says_who_has_to_sign(
     assert "Waiting for signatures: root" in capsys.readouterr().err
     assert run("repository", "sign", desk.repo, "--yes", *by("ROOT2")) == 0
     assert "published: root version 2" in capsys.readouterr().err
+
+
+def test_s1_what_waits_is_shown_before_a_yes_at_the_terminal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.init("ROOT", "ROOT2", threshold=2)
+    words = ["repository", "sign", desk.repo, *by("ROOT2")]
+    assert run("repository", "root", desk.repo, "--add-key", line("OTHER"), *by("ROOT")) == 0
+    terminal = os.path.join(desk.folder, "terminal")
+    monkeypatch.setattr(render, "_TERMINAL", terminal)
+    assert run(*words) == 2
+    for answer, code in (("\n", 1), ("y\n", 0)):
+        with open(terminal, "w", encoding="utf-8") as file:
+            file.write(answer)
+        capsys.readouterr()
+        assert run(*words) == code
+        assert f"OTHER ({key_id(public_key(OTHER_SEED))})" in capsys.readouterr().err
+    assert run(*words) == 2
 
 
 def test_a_new_signer_without_its_key_is_warned_of(
@@ -127,6 +149,7 @@ def test_wrong_usage_and_wrong_folders_have_their_exit_codes(words: list[str], c
 WITHOUT = """
 import sys
 sys.modules.update({"tuf": None, "securesystemslib": None})
+from mcp_proxy.cli import render
 from mcp_proxy.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
