@@ -35,11 +35,7 @@ class Digests:
         self._known: dict[_Key, _Digested] = {}
 
     def whole(self, nodes: list[Node]) -> str:
-        """64 hex digits over `nodes` and everything they reach.
-
-        Raises:
-            SourceError: MCPX-B02 nested too deeply.
-        """
+        """64 hex digits over `nodes` and everything they reach."""
         start = [self._digested(node) for node in nodes]
         found: dict[_Key, _Digested] = {}
         waiting = [item for one in start for item in one.targets.items()]
@@ -59,7 +55,8 @@ class Digests:
                 target = self._target(place)
                 if target is not None:
                     targets[self._file(target), target.pointer] = target
-            self._known[key] = _Digested(_own_digest(node), targets)
+            own = sha256_hex(canonical(_without_examples(node.value)))
+            self._known[key] = _Digested(own, targets)
         return self._known[key]
 
     def _target(self, node: Node) -> Node | None:
@@ -72,13 +69,6 @@ class Digests:
     def _file(self, node: Node) -> str:
         """A document keeps its digests where it is downloaded under another name."""
         return "" if node.file == self._references.start.file else node.name
-
-
-def _own_digest(node: Node) -> str:
-    try:
-        return sha256_hex(canonical(_without_examples(node.value)))
-    except RecursionError:
-        raise node.error("is nested too deeply") from None
 
 
 def _references(node: Node) -> Iterator[Node]:

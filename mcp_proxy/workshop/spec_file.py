@@ -7,6 +7,7 @@ import re
 import stat
 from typing import Any
 
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.spec_yaml import NotYaml, parse_spec_yaml
@@ -39,6 +40,7 @@ def read_bounded(real_path: str, name: str, max_bytes: int) -> bytes:
 
 # An escape that may stand for half a character.
 _HALF = re.compile(r"\\[uU][0-9a-fA-F]*[dD][89a-fA-F]")
+_TOO_DEEP = f"is nested deeper than {LIMITS.json_depth} levels"
 # What a sentence about a document may quote of it.
 TOLD_CHARS = 400
 
@@ -63,7 +65,7 @@ def _parse(text: str, name: str) -> Any:
     json_only = name.lower().endswith(".json")
     if json_only or text.lstrip()[:1] in {"{", "["}:
         try:
-            return _DECODER.decode(text)
+            return _shallow(_DECODER.decode(text))
         except json.JSONDecodeError as error:
             # A flow mapping of YAML begins like JSON.
             if json_only:
@@ -71,11 +73,23 @@ def _parse(text: str, name: str) -> Any:
         except ValueError as error:
             raise _wrong(name, str(error)) from None
         except RecursionError:
-            raise _wrong(name, "is nested too deeply") from None
+            raise _wrong(name, _TOO_DEEP) from None
     try:
         return parse_spec_yaml(text)
     except NotYaml as error:
         raise _wrong(name, str(error)) from None
+
+
+def _shallow(value: Any) -> Any:
+    """The value itself, as YAML's reader bounds it: what reads it may recurse."""
+    level, depth = [value] if isinstance(value, (dict, list)) else [], 0
+    while level:
+        containers = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [child for item in containers for child in item if isinstance(child, (dict, list))]
+        depth += 1
+        if depth > LIMITS.json_depth:
+            raise ValueError(_TOO_DEEP)
+    return value
 
 
 def _is_text(value: Any) -> bool:

@@ -136,14 +136,3 @@ def test_an_operation_that_cannot_be_built_is_described_with_the_reason(tmp_path
     assert len(document.digest_of("listTrees")) == 64
     with pytest.raises(SourceError, match="it has no operation"):
         document.described("gone")
-
-
-def test_a_document_nested_beyond_reason_is_refused(tmp_path: Any) -> None:
-    def nest(api: Any) -> None:
-        value: Any = {}
-        for _ in range(600):
-            value = {"not": value}
-        api["components"]["schemas"]["Tree"] = value
-
-    with pytest.raises(SourceError, match="nested too deeply"):
-        changed(tmp_path, nest).digest_of("listTrees")
