@@ -113,6 +113,18 @@ def test_sarif_names_the_file_as_seen_from_here(
     assert places == {"a%20b/support.yaml"}
 
 
+def test_sarif_names_a_file_outside_of_this_folder_by_its_whole_address(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    run(os.path.join(os.pardir, "support.yaml"), "--sarif")
+    (first, *_) = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    uri = first["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri.startswith("file:/")
+    assert uri.endswith("/support.yaml")
+
+
 @pytest.mark.parametrize("given", ["billing.payload.jsonl", "billing.dsse.json", "billing"])
 def test_payloads_signed_files_and_installed_profiles_are_linted_without_lines(
     folder: Path, capsys: pytest.CaptureFixture[str], given: str
