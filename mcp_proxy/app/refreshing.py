@@ -14,6 +14,7 @@ from mcp_proxy.app.renewing import (
     open_repository,
     renew,
 )
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listing import (
     Listing,
     activation,
@@ -58,13 +59,15 @@ def refresh(name: str, *, offline: bool) -> Refreshed:
     try:
         home = find_home()
         record = installed_record(home, name)
-        renewed = None
-        if record.root != PINNED_KEYS:
-            if offline:
-                prove(home, name, record)
-            else:
-                renewed = _renew_unless_held(home, name, record)
-        return _outcome(home, name, renewed, is_looked_at=offline or renewed is not None)
+        if record.root == PINNED_KEYS:
+            return _outcome(home, name, 0, is_looked_at=True)
+        if offline:
+            prove(home, name, record)
+            return _outcome(home, name, 0, is_looked_at=True)
+        renewed = _renew_unless_held(home, name, record)
+        if renewed is None:
+            return _outcome(home, name, 0, is_looked_at=False)
+        return _outcome(home, name, renewed.activated, is_looked_at=True)
     except McpProxyError as error:
         return Refreshed(name, verified=False, problem=error)
 
@@ -104,7 +107,8 @@ def prove(home: Home, name: str, record: Seen) -> None:
         why = f"The version record of {name} says more than its repository signed for."
         raise ProfileError("MCPX-P23", why, f"mcp-proxy profile update {name}")
     target = listing.versions[profile.header.version]
-    data = read_file(target_path(home, record.root[1], name, target.version), target.length)
+    path = target_path(home, record.root[1], name, target.version)
+    data = read_file(path, LIMITS.envelope_bytes)
     if data is None or not is_target(data, target):
         raise _other_bytes(name)
     if arrive(data, name, activation(listing), now_s).profile.digest != profile.digest:
@@ -121,11 +125,10 @@ def _renew_unless_held(home: Home, name: str, record: Seen) -> Renewed | None:
         return None
 
 
-def _outcome(home: Home, name: str, renewed: Renewed | None, *, is_looked_at: bool) -> Refreshed:
+def _outcome(home: Home, name: str, activated: int, *, is_looked_at: bool) -> Refreshed:
     record = installed_record(home, name)
     said = record.activation
     waiting, until_s = (0, 0) if said is None else (said.waiting, said.fresh_until_s)
-    activated = 0 if renewed is None else renewed.activated
     found = Refreshed(name, is_looked_at, held_version(record), waiting, activated, until_s)
     try:
         load_profile(home, name, clock.now_s())

@@ -65,7 +65,7 @@ def run_move(options: argparse.Namespace) -> int:
         render.say("Nothing was changed.")
         return 1
     repositories.move(wanted, unasked=options.yes)
-    render.say(f"{_root_words(wanted.root)} for {wanted.name}; what is installed is refused until:")
+    render.say(f"From now on {_root_words(wanted.root)} for {wanted.name}. Install it from there:")
     what = "FILE" if wanted.root == PINNED_KEYS else wanted.name
     render.data(f"mcp-proxy profile install {what}")
     for gap in wanted.lacking:
