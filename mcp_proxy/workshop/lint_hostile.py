@@ -1,12 +1,10 @@
 """Lint rules L401 to L404: texts that work against the model or against the person."""
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from mcp_proxy.core.text import hidden_character
-from mcp_proxy.workshop.lint_subject import Hit, Subject, Text, texts
+from mcp_proxy.workshop.lint_subject import Hit, Subject, Text, bits_per_character, texts
 
 _ORDERS = re.compile(
     r"\b(?:ignore|disregard|forget)\b[^.\n]{0,20}\b(?:previous|prior|above|earlier|preceding|your)\b"
@@ -70,15 +68,9 @@ def _judge(item: Text) -> Iterator[tuple[str, str]]:
     found = None if item.place == ("instructions",) else _STEERING.search(item.text)
     if found:
         yield "L403", f'steers the model: "{found[0]}"'
-    if any(_bits(run) > _BASE64_BITS for run in _RUN.findall(item.text)):
+    if any(bits_per_character(run) > _BASE64_BITS for run in _RUN.findall(item.text)):
         yield "L404", "holds a long encoded run"
 
 
 def _where(item: Text) -> str:
     return ".".join(map(str, item.place[1:])) or str(item.place[0])
-
-
-def _bits(run: str) -> float:
-    """Shannon entropy of the characters, in bits for each."""
-    counts = Counter(run).values()
-    return -sum(count / len(run) * math.log2(count / len(run)) for count in counts)

@@ -44,7 +44,7 @@ def _approval(name: str, tool: Tool) -> Iterator[Hit]:
         return
     for conditions in tool.approval:
         for argument, tests in conditions.items():
-            if _THRESHOLDS.intersection(tests):
+            if isinstance(tests, dict) and _THRESHOLDS.intersection(tests):
                 place = ("tools", name, "approval")
                 yield Hit(
                     "L302", place, f"{name}: any sum goes in many calls of a small {argument}"

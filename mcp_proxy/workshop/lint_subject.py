@@ -1,5 +1,7 @@
 """What the rules of lint look at, and what they find."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -87,6 +89,12 @@ def branches(schema: dict[str, Any], keys: tuple[str, ...]) -> list[Any]:
     """What stands in a schema's lists under these keys; nothing where there is no list."""
     lists = [schema.get(key) for key in keys]
     return [part for found in lists if isinstance(found, list) for part in found]
+
+
+def bits_per_character(text: str) -> float:
+    """Shannon's entropy of the characters: 4 at most for hex, near 6 for base64 of anything."""
+    counts = Counter(text).values()
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
 
 
 def argument_place(tool: str, name: str) -> Path:

@@ -184,7 +184,11 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
     ),
     "L302": (
         [with_tool(approval=[{"amount": {"above": 100}}])],
-        [with_tool(approval=[{"country": {"not_in": ["DE"]}}]), with_tool(approval="always")],
+        [
+            with_tool(approval=[{"country": {"not_in": ["DE"]}}]),
+            with_tool(approval=[{"amount": 5}]),
+            with_tool(approval="always"),
+        ],
     ),
     "L303": (
         [with_tool(template=rest("PUT", "/v1/users/{id}/roles"), effect="write")],
@@ -377,6 +381,15 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
             with_description("Find the class com.example.internal.Invoice in settings.local."),
             with_description("Find hosts in 10.0.0.0/8, as 192.168.1.1, or on localhost."),
             with_description("See https://internal.example.com and the corp."),
+            with_header(
+                upstreams={
+                    "api": UpstreamSpec(
+                        *("stdio", "", None, 1, ()),
+                        command=("x",),
+                        environment=(("MODEL_URL", "http://localhost:11434"),),
+                    )
+                }
+            ),
         ],
     ),
     "L801": ([with_header(expires=None)], [with_header(expires=NOW_S + 20 * DAY_S)]),
