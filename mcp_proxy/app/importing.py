@@ -34,7 +34,13 @@ from mcp_proxy.errors import SourceError, UsageError
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.import_merge import merge
 from mcp_proxy.workshop.import_moves import Move, moves
-from mcp_proxy.workshop.import_record import Record, dump_record, remember
+from mcp_proxy.workshop.import_record import (
+    Record,
+    Then,
+    dump_record,
+    remember,
+    with_refusals,
+)
 from mcp_proxy.workshop.import_subject import Candidate, Subject
 from mcp_proxy.workshop.import_text import (
     Head,
@@ -141,18 +147,15 @@ class _Import:
         trials = {one.selector: self._trial(one) for one in selected.chosen}
         written = [trial.written for trial in trials.values() if trial.written is not None]
         refused = {key: trial.refusal for key, trial in trials.items() if trial.refusal}
-        hidden = self._hidden({one.candidate.selector for one in written}, refused)
+        operations = self._operations(written, refused, set(trials))
+        hidden = self._hidden({one.candidate.selector for one in written}, operations)
         text = self._text(written, hidden)
-        if len(text) > LIMITS.small_file_bytes:
-            size = f"{LIMITS.small_file_bytes >> 20} MiB"
-            why = f"{self._path} would be larger than {size} with {len(written)} more tools."
-            raise UsageError("MCPX-W01", why, "select fewer")
-        record = self._record(written, hidden)
+        _check_size(self._path, text, len(written))
         found = None
         if self._earlier is not None:
             old = None if self._earlier.record is None else self._earlier.record.operations
-            found = tuple(moves(old, record.operations, self._tools))
-        self._save(text, record)
+            found = tuple(moves(old, operations, self._tools))
+        self._save(text, self._record(operations, hidden))
         return Imported(
             path=self._path,
             tools=tuple(one.candidate.name for one in written),
@@ -169,9 +172,17 @@ class _Import:
             self._trials[candidate.selector] = _tried(self._subject, self._upstream, candidate)
         return self._trials[candidate.selector]
 
-    def _hidden(self, written: set[str], refused: dict[str, str]) -> list[str]:
+    def _operations(
+        self, written: list[Written], refused: dict[str, str], tried: set[str]
+    ) -> dict[str, Then]:
+        shown = {*self._tools, *(one.candidate.selector for one in written)}
+        record = None if self._earlier is None else self._earlier.record
+        old = {} if record is None else record.operations
+        return with_refusals(remember(self._subject, self._all, shown), refused, tried, old)
+
+    def _hidden(self, written: set[str], operations: dict[str, Then]) -> list[str]:
         lines = [
-            hidden_line(one, self._upstream, refused.get(one.selector, ""))
+            hidden_line(one, self._upstream, operations[one.selector].refused)
             for one in self._free
             if one.selector not in written
         ]
@@ -186,17 +197,15 @@ class _Import:
         head = Head(self._wish.name, self._read.title, self._read.lines, _expiry(clock.now_s()))
         return source_text(head, written, hidden).encode()
 
-    def _record(self, written: list[Written], hidden: list[str]) -> Record:
-        shown = {*self._tools, *(one.candidate.selector for one in written)}
-        read = self._read
+    def _record(self, operations: dict[str, Then], hidden: list[str]) -> Record:
         return Record(
             kind=self._subject.kind,
             upstream=self._upstream,
-            url=read.url,
-            file=read.file,
-            sha256=read.sha256,
+            url=self._read.url,
+            file=self._read.file,
+            sha256=self._read.sha256,
             hidden=frozenset(map(line_digest, hidden)),
-            operations=remember(self._subject, self._all, shown),
+            operations=operations,
         )
 
     def _save(self, text: bytes, record: Record) -> None:
@@ -224,6 +233,14 @@ def _read(wish: Wish, path: str, may_start: MayStart) -> Read:
         return read_command(wish.name, origin.command, stem, may_start)
     why = f"{path} is not there yet, so say what to import: --openapi, --mcp or --stdio."
     raise UsageError("MCPX-W01", why, f"mcp-proxy profile import {wish.name} --openapi FILE")
+
+
+def _check_size(path: str, text: bytes, tools: int) -> None:
+    """A source that no build would read is not written."""
+    if len(text) > LIMITS.small_file_bytes:
+        bound = LIMITS.small_file_bytes
+        why = f"{path} would be larger than {bound:,} bytes with {tools} more tools."
+        raise UsageError("MCPX-W01", why, "select fewer")
 
 
 def _tried(subject: Subject, upstream: str, candidate: Candidate) -> Trial:

@@ -13,19 +13,25 @@ from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.import_subject import Candidate, Subject
 
 _FORM = "mcp-proxy import 1"
+_TEXTS = ("method", "path", "id", "digest")
 _KEYS = {
     *("form", "kind", "upstream", "url", "file", "sha256", "hidden", "operations"),
 }
 
 
 class Then(NamedTuple):
-    """One operation as it was; `described` None where no tool of the profile had it."""
+    """One operation as it was.
+
+    `described` is None where no tool of the profile had it; `refused` says why none could be built
+    of it, "" where that was not tried or one could.
+    """
 
     method: str
     path: str
     id: str
     digest: str
     described: dict[str, Any] | None
+    refused: str = ""
 
 
 class Record(NamedTuple):
@@ -51,6 +57,20 @@ def remember(subject: Subject, candidates: list[Candidate], described: set[str])
         told = subject.described(one) if one.selector in described else None
         rows[one.selector] = Then(one.method, one.path, one.id, subject.digest(one), told)
     return rows
+
+
+def with_refusals(
+    rows: dict[str, Then], refused: dict[str, str], tried: set[str], old: dict[str, Then]
+) -> dict[str, Then]:
+    """The rows with why no tool can be built of them: as found now, else as it was if unchanged."""
+
+    def refusal(key: str, row: Then) -> str:
+        was = old.get(key)
+        if key in tried or was is None or was.digest != row.digest:
+            return refused.get(key, "")
+        return was.refused
+
+    return {key: row._replace(refused=refusal(key, row)) for key, row in rows.items()}
 
 
 def dump_record(record: Record) -> bytes:
@@ -86,17 +106,17 @@ def parse_record(data: bytes, path: str) -> Record:
 
 
 def _plain(then: Then) -> dict[str, Any]:
-    return {key: value for key, value in then._asdict().items() if value is not None}
+    return {key: value for key, value in then._asdict().items() if value or key in _TEXTS}
 
 
 def _then(key: str, value: Any, path: str) -> Then:
     value = value if isinstance(value, dict) else {}
-    texts = [value.get(name) for name in ("method", "path", "id", "digest")]
-    told = value.get("described")
-    if not all(isinstance(text, str) for text in texts) or not _is_told(told):
+    texts = [value.get(name) for name in _TEXTS]
+    told, refused = value.get("described"), value.get("refused", "")
+    if not all(isinstance(text, str) for text in (*texts, refused)) or not _is_told(told):
         raise _malformed(path, f"the operation {one_sentence(key, 100)} is malformed")
-    method, where, own, digest = texts
-    return Then(str(method), str(where), str(own), str(digest), told)
+    method, where, own, digest = map(str, texts)
+    return Then(method, where, own, digest, told, refused)
 
 
 def _is_told(told: Any) -> bool:

@@ -16,8 +16,10 @@ from workshop.import_samples import wide_api
 from workshop.server_samples import WHOLE_LISTING
 from workshop.source_samples import LISTING
 
+from mcp_proxy.app import importing
 from mcp_proxy.app.building import build
 from mcp_proxy.cli import profile, render
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.edges.places import init_home
 from mcp_proxy.errors import SourceError, UpstreamError, UsageError
@@ -130,6 +132,18 @@ def test_one_that_cannot_be_built_stands_among_the_hidden_with_the_reason(
     assert "No tool can be built of POST /upload: api.json#/paths" in capsys.readouterr().err
     assert "# CANNOT BE BUILT post_upload: api.json#/paths" in hidden()
     assert built_tools() == ("list_orders",)
+    before = hidden()
+    run("shop")
+    assert hidden() == before
+
+
+def test_a_selection_that_would_make_too_large_a_source_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importing, "LIMITS", LIMITS._replace(small_file_bytes=2_000))
+    with pytest.raises(UsageError, match="larger than 2,000 bytes with 6 more tools"):
+        run("shop", "--openapi", "api.json", "--select", "path:/*")
+    assert os.listdir() == ["api.json"]
 
 
 def test_an_import_says_all_as_json(capsys: pytest.CaptureFixture[str]) -> None:
