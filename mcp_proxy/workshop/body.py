@@ -95,7 +95,8 @@ def _object_parts(schema: Node, translator: Translator) -> list[Node] | None:
 
 
 def _is_object(kind: Any) -> bool:
-    return kind == "object" or (isinstance(kind, list) and set(kind) <= {"object", "null"})
+    kinds = kind if isinstance(kind, list) else [kind]
+    return all(one in ("object", "null") for one in kinds) and kind != "null"
 
 
 def _all_of(node: Node) -> list[Node]:

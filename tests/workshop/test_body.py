@@ -128,3 +128,8 @@ def test_a_body_that_is_part_of_itself_is_refused(tmp_path: Any) -> None:
         operation(
             tmp_path, json_body({"$ref": "#/components/schemas/Loop"}), schemas={"Loop": loop}
         )
+
+
+def test_a_body_of_a_malformed_type_is_told(tmp_path: Any) -> None:
+    with pytest.raises(SourceError, match="schema/type/0: must be text"):
+        operation(tmp_path, json_body({"type": [{}]}))
