@@ -40,11 +40,14 @@ for command in json.loads(sys.argv[1]):
 """
 
 
-def run_batch(env: Mapping[str, str], *commands: tuple[str, ...]) -> None:
-    """Runs the commands in order in one process; each must end with 0."""
+def run_batch(
+    env: Mapping[str, str], *commands: tuple[str, ...], folder: str | None = None
+) -> None:
+    """Runs the commands in order in one process, in `folder`; each must end with 0."""
     done = subprocess.run(
         [sys.executable, "-c", _BATCH, json.dumps(commands)],
         env=dict(env),
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
