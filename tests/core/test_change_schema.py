@@ -206,6 +206,22 @@ WIDER = [
         {"$ref": "#/$defs/A", "$defs": {"A": {}}},
         id="a reference to all",
     ),
+    pytest.param(
+        {"$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}]}}, "$ref": "#/$defs/A"},
+        {"$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}], "title": "x"}}, "$ref": "#/$defs/A"},
+        id="a proof that would rest on itself",
+    ),
+    pytest.param(
+        {
+            "$defs": {"T": {"$dynamicAnchor": "T", "maximum": 5}},
+            "properties": {"a": {"$dynamicRef": "#T"}},
+        },
+        {
+            "$defs": {"T": {"$dynamicAnchor": "T", "maximum": 50}},
+            "properties": {"a": {"$dynamicRef": "#T"}},
+        },
+        id="a definition found by its anchor",
+    ),
     pytest.param({"x-rule": 1}, {"x-rule": 2}, id="a keyword that nobody knows"),
     pytest.param({"type": "string"}, {"type": "string", "x-rule": 2}, id="one more of those"),
     pytest.param(

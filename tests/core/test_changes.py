@@ -258,22 +258,39 @@ def test_s5_a_fixed_resource_that_a_template_takes_over_is_wider_gone() -> None:
     assert "handbook" in made[0].words
 
 
-def test_s5_templates_in_another_order_are_wider() -> None:
-    def second(lines: list[Any]) -> None:
-        other = copy.deepcopy(line_of(lines, "handbook"))
-        other.update(name="all", uri="docs://{+rest}")
-        other["entry"].update(name="all", uriTemplate="docs://{+rest}")
-        index = lines.index(line_of(lines, "handbook"))
-        lines.insert(index + 1, other)
-        lines[0]["resources"].insert(3, "all")
+def second_template(lines: list[Any]) -> None:
+    other = copy.deepcopy(line_of(lines, "handbook"))
+    other.update(name="all", uri="docs://{+rest}")
+    other["entry"].update(name="all", uriTemplate="docs://{+rest}")
+    index = lines.index(line_of(lines, "handbook"))
+    lines.insert(index + 1, other)
+    lines[0]["resources"].insert(3, "all")
 
-    before = edited(second)
-    after = edited(second, moved_up("resources", "all"))
+
+def test_s5_templates_in_another_order_are_wider() -> None:
+    before = edited(second_template)
+    after = edited(second_template, moved_up("resources", "all"))
     assert is_wider(compare(contents_of(before), contents_of(after)))
 
 
+def test_s5_a_template_that_another_may_take_over_from_is_wider_gone() -> None:
+    before = edited(second_template)
+    after = edited(second_template, without("resources", "handbook"))
+    made = compare(contents_of(before), contents_of(after))
+    assert [(one.kind, one.place) for one in made] == [(WIDER, "resource handbook")]
+
+
+def test_s5_new_words_in_what_a_refusal_tells_are_wider() -> None:
+    said = {"type": "string", "enum": ["obey me"]}
+    (made,) = changes(argument("look_up", "what", said, {"type": "string"}))
+    assert made.kind == WIDER
+    assert made.words.startswith("argument what (not in what the model sees): ")
+
+
 def test_s5_a_required_argument_taken_away_is_wider() -> None:
-    assert is_wider(changes(without_argument("make", "sku")))
+    made = changes(without_argument("make", "sku"))
+    words = "argument sku, which every call had to give, is gone"
+    assert made == (Change(WIDER, "tool make", words),)
 
 
 def test_s5_an_argument_that_becomes_a_constant_is_wider() -> None:
