@@ -21,7 +21,7 @@ def summary_lines(checked: Checked) -> list[str]:
         f"profile   {header.profile} version {header.version}: {header.title}",
         f"issued    {_date(header.issued)}, expires {_date(header.expires)}",
         f"digest    {checked.profile.digest}",
-        *(f"signed by {key.name} ({key.keyid})" for key in checked.signers),
+        *(f"signed by key {key.name} ({key.keyid})" for key in checked.signers),
         *(line for name, spec in header.upstreams.items() for line in _upstream(name, spec)),
         *_counted("resources", [_resource(item) for item in listed.resources]),
         *_counted("prompts", [_prompt(item) for item in listed.prompts]),
