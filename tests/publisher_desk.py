@@ -61,7 +61,7 @@ class Desk:
         with open(admin.create(self.repo, founding).path, "rb") as file:
             return file.read()
 
-    def delegate(self, name: str, *signers: str, by: tuple[str, ...] = ()) -> admin.Delegated:
+    def delegate(self, name: str, *signers: str, by: tuple[str, ...] = ()) -> tuple[int, ...]:
         """`repository delegate` to these signers (SIGNER)."""
         lines = [line(signer) for signer in signers or ("SIGNER",)]
         with_keys = keys("TARGETS", "ONLINE", *by)

@@ -17,7 +17,7 @@ from mcp_proxy.edges import clock
 from mcp_proxy.edges.places import ensure_home
 from mcp_proxy.edges.repository_change import Change
 from mcp_proxy.edges.repository_files import Repository, draft_path, load_repository, lock
-from mcp_proxy.edges.repository_profiles import Delegated, delegate, raise_floor, revoke
+from mcp_proxy.edges.repository_profiles import delegate, raise_floor, revoke, undelegate
 from mcp_proxy.edges.repository_root import (
     DRAFT,
     Edit,
@@ -90,8 +90,10 @@ def create(folder: str, plan: Founding) -> Created:
 
 def delegate_name(
     folder: str, name: str, signers: Sequence[str], threshold: int, keys: Sequence[str]
-) -> Delegated:
+) -> tuple[int, ...]:
     """Gives a profile's name to the signers of these key lines, and to nobody else.
+
+    What is returned are the versions that are listed no more, since none of them signed those.
 
     Raises:
         HomeError: T01. CredentialError: T02, C01. UsageError: W01. AuditError: A01.
@@ -104,6 +106,17 @@ def delegate_name(
         keys,
         lambda change: delegate(change, name, lines, threshold),
         also=held,
+        profile=name,
+    )
+
+
+def undelegate_name(folder: str, name: str, keys: Sequence[str]) -> None:
+    """Gives a profile's name to nobody. Raises as `delegate_name`."""
+    change_repository(
+        folder,
+        "repository undelegate",
+        keys,
+        lambda change: undelegate(change, _known(change, name)),
         profile=name,
     )
 

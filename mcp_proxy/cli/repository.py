@@ -16,6 +16,9 @@ def add_commands(subparsers: Any) -> None:
     actions = group.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_init(actions)
     _add_delegate(actions)
+    undelegate = _add(actions, "undelegate", "let nobody sign a profile any more", run_undelegate)
+    undelegate.add_argument("name", metavar="NAME")
+    _add_keys(undelegate)
     _add_root(actions)
     sign = _add(actions, "sign", "sign what waits for more signatures", run_sign)
     _add_keys(sign)
@@ -115,20 +118,22 @@ def run_init(options: argparse.Namespace) -> int:
 
 def run_delegate(options: argparse.Namespace) -> int:
     """`repository delegate`."""
-    done = _admin().delegate_name(
+    dropped = _admin().delegate_name(
         options.folder, options.name, options.signer, options.threshold, options.key
     )
     keys = map(parse_key_line, options.signer)
     signers = ", ".join(f"{key.name} ({key_id(key.public)})" for key in keys)
     needed = f"{options.threshold} of " if options.threshold > 1 else ""
     render.say(f"{options.name} may be signed by {needed}{signers}, and by nobody else.")
-    if done.dropped and done.signed:
-        render.say(f"Listed no more, for none of them signed it: {_numbers(done.dropped)}.")
-    if not done.signed:
-        render.say(
-            f"warning: until they publish, every developer is refused {options.name}; "
-            f"next: mcp-proxy profile publish FILE --to {options.folder}"
-        )
+    if dropped:
+        render.say(f"Listed no more, for none of them signed it: {_numbers(dropped)}.")
+    return 0
+
+
+def run_undelegate(options: argparse.Namespace) -> int:
+    """`repository undelegate`."""
+    _admin().undelegate_name(options.folder, options.name, options.key)
+    render.say(f"Nobody may sign {options.name}; at their next refresh, nobody can use it.")
     return 0
 
 

@@ -212,14 +212,15 @@ class Change:
         self._place_root()
 
     def _lacking(self, made: Mapping[str, Metadata[Any]]) -> CredentialError | None:
-        """The first role that can wait for signatures. Raises for one that cannot."""
-        found = []
+        """The first role that waits for signatures. Raises where none of them has any."""
+        found, signed = [], False
         for role, metadata in made.items():
             delegator: Delegator = self._roots()[0] if role == "targets" else self.targets
             result = verification(delegator, role, metadata)
-            if not result and (not result.signed or self._root is not None):
-                raise lacking(role, result)
+            signed = signed or bool(result.signed)
             found += [] if result else [lacking(role, result)]
+        if found and (not signed or self._root is not None):
+            raise found[0]
         return found[0] if found else None
 
     def _sign(self, role: str, delegators: Sequence[Delegator]) -> tuple[str, bytes]:

@@ -5,7 +5,6 @@ is not given again. A version is listed only under an envelope that a present si
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from tuf.api.exceptions import LengthOrHashMismatchError
 from tuf.api.metadata import DelegatedRole, Delegations, TargetFile, Targets
@@ -25,16 +24,6 @@ from mcp_proxy.edges.repository_change import FIELD, Change
 from mcp_proxy.edges.repository_files import damaged, delegated_names, read_below
 from mcp_proxy.edges.repository_keys import trusted_keys, tuf_key
 from mcp_proxy.errors import ProfileError, UsageError
-
-
-class Delegated(NamedTuple):
-    """What came of a delegation: versions that are listed no more, and whether it is whole.
-
-    Where `signed` is False, every client refuses the profile until its new signers publish.
-    """
-
-    dropped: tuple[int, ...]
-    signed: bool
 
 
 def check_envelope(change: Change, data: bytes, now_s: float) -> Arrival:
@@ -126,11 +115,13 @@ def raise_floor(change: Change, name: str, version: int) -> tuple[int, ...]:
     return gone
 
 
-def delegate(change: Change, name: str, lines: Sequence[KeyLine], threshold: int) -> Delegated:
-    """Gives a profile's name to these signers and to nobody else.
+def delegate(
+    change: Change, name: str, lines: Sequence[KeyLine], threshold: int
+) -> tuple[int, ...]:
+    """Gives a profile's name to these signers and to nobody else; versions listed no more.
 
-    Versions whose envelope none of them signed are listed no more; that needs their keys. Without,
-    the profile's role stays as the old signers left it, and clients refuse it.
+    Those are the ones whose envelope none of them signed. What the profile's role lists is then
+    theirs, so it counts with their signatures alone, together with the delegation.
 
     Raises:
         UsageError: W01 the name cannot be delegated, or the threshold cannot be reached.
@@ -141,12 +132,19 @@ def delegate(change: Change, name: str, lines: Sequence[KeyLine], threshold: int
     if not 1 <= threshold <= len(keys):
         raise UsageError("MCPX-W01", f"{threshold} of {len(keys)} signers cannot be required.")
     targets = change.edit_targets()
-    _replace_role(targets, DelegatedRole(name, [], threshold, True, paths=[f"{name}/*"]))
+    _remove_role(targets, name)
+    _add_role(targets, DelegatedRole(name, [], threshold, True, paths=[f"{name}/*"]))
     for key in keys.values():
         targets.add_key(key, name)
-    if change.held.profiles.get(name) is None:
-        return Delegated((), signed=f"{name}.json" not in change.held.snapshot.signed.meta)
+    if f"{name}.json" not in change.held.snapshot.signed.meta:
+        return ()
     return _fit_versions(change, name)
+
+
+def undelegate(change: Change, name: str) -> None:
+    """Gives a profile's name to nobody: whatever its signers sign counts no more."""
+    _remove_role(change.edit_targets(), name)
+    change.drop(name)
 
 
 def versions(role: Targets, name: str) -> tuple[int, ...]:
@@ -171,23 +169,18 @@ def target_data(change: Change, role: Targets, path: str) -> bytes:
     return data
 
 
-def _fit_versions(change: Change, name: str) -> Delegated:
-    verified = change.verifies(name)
-    role = change.profile(name)
+def _fit_versions(change: Change, name: str) -> tuple[int, ...]:
+    verified, role = change.verifies(name), change.view(name)
     keys, listed = trusted_keys(change.targets, name), versions(role, name)
     gone = tuple(item for item in listed if not _is_theirs(change, role, name, item, keys))
     if verified and not gone:
-        change.drop(name)
-        return Delegated((), signed=True)
-    if not change.keys_suffice(name):
-        change.drop(name)
-        return Delegated(gone, signed=False)
-    current = listed_now(role, name)
+        return ()
+    role, current = change.profile(name), listed_now(role, name)
     for item in gone:
         del role.targets[version_path(name, item)]
     left = [item for item in listed if item not in gone]
     _settle(change, name, left, 1 if current is None else current.floor)
-    return Delegated(gone, signed=True)
+    return gone
 
 
 def _is_theirs(
@@ -231,14 +224,19 @@ def _highest(role: Targets, name: str) -> int:
     return max([highest if type(highest) is int else 0, *versions(role, name)])
 
 
-def _replace_role(targets: Targets, role: DelegatedRole) -> None:
+def _remove_role(targets: Targets, name: str) -> None:
+    roles = (targets.delegations.roles if targets.delegations else None) or {}
+    if name not in roles:
+        return
+    for keyid in tuple(roles[name].keyids):
+        targets.revoke_key(keyid, name)
+    del roles[name]
+
+
+def _add_role(targets: Targets, role: DelegatedRole) -> None:
     if targets.delegations is None or targets.delegations.roles is None:
         targets.delegations = Delegations({}, {})
-    roles = targets.delegations.roles or {}
-    before = roles.get(role.name)
-    for keyid in tuple(before.keyids if before else ()):
-        targets.revoke_key(keyid, role.name)
-    targets.delegations.roles = {**roles, role.name: role}
+    targets.delegations.roles = {**(targets.delegations.roles or {}), role.name: role}
 
 
 def _not_listed(name: str, version: int) -> UsageError:

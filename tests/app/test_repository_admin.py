@@ -9,7 +9,7 @@ import pytest
 from publisher_desk import Desk, keys, line
 from repository_samples import envelope, serve
 from trust_samples import OTHER_SEED
-from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
+from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata
 
 from mcp_proxy.app import repository_admin as admin
@@ -17,7 +17,7 @@ from mcp_proxy.app import signing_keys
 from mcp_proxy.app.repository_signing import Step, show_waiting, sign_waiting
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.repository import Listed
-from mcp_proxy.errors import AuditError, CredentialError, HomeError, UsageError
+from mcp_proxy.errors import AuditError, CredentialError, HomeError, ProfileError, UsageError
 
 
 @pytest.fixture
@@ -94,26 +94,45 @@ def test_s2_new_signers_replace_the_old_and_what_only_those_signed(desk: Desk) -
     with serve(desk.repo) as host:
         client = desk.client(root, host.url)
         assert client.load() == envelope()
-        done = desk.delegate("billing", "OTHER", by=("OTHER",))
-        assert done == admin.Delegated((1,), signed=True)
+        assert desk.delegate("billing", "OTHER", by=("OTHER",)) == (1,)
         assert client.load() is None
         desk.publish("billing", 2, "OTHER")
         assert client.load() == envelope(version=2, seed=OTHER_SEED)
 
 
-def test_s2_a_signer_taken_away_counts_no_more_even_before_the_new_one_signs(desk: Desk) -> None:
+def test_s2_signers_and_what_they_list_change_in_one_step(desk: Desk) -> None:
     root = desk.init()
     desk.delegate("billing")
     desk.publish("billing", 1)
     with serve(desk.repo) as host:
         client = desk.client(root, host.url)
-        client.load()
-        assert not desk.delegate("billing", "OTHER").signed
-        with pytest.raises(UnsignedMetadataError):
-            client.load()
-        assert [row.problem for row in admin.show(desk.repo).profiles] != [""]
+        with pytest.raises(CredentialError, match="billing needs 1 signatures and has 0"):
+            desk.delegate("billing", "OTHER")
+        assert client.load() == envelope()
+        assert sign(desk, "OTHER", "ONLINE") == [Step(("billing", "targets"), None)]
+        assert client.load() is None
         desk.publish("billing", 2, "OTHER")
         assert client.load() == envelope(version=2, seed=OTHER_SEED)
+
+
+def test_s2_a_stolen_signers_key_is_taken_away_at_once(desk: Desk) -> None:
+    root = desk.init()
+    desk.delegate("billing")
+    desk.publish("billing", 1)
+    with serve(desk.repo) as host:
+        client = desk.client(root, host.url)
+        assert client.load() == envelope()
+        admin.undelegate_name(desk.repo, "billing", keys("TARGETS", "ONLINE"))
+        assert client.load() is None
+        assert admin.show(desk.repo).profiles == ()
+        with pytest.raises(ProfileError):
+            desk.publish("billing", 2)
+        desk.delegate("billing", "OTHER", by=("OTHER",))
+        assert client.load() is None
+        desk.publish("billing", 2, "OTHER")
+        assert client.load() == envelope(version=2, seed=OTHER_SEED)
+    with pytest.raises(UsageError):
+        admin.undelegate_name(desk.repo, "hr", keys("TARGETS", "ONLINE"))
 
 
 def test_a_signer_is_handed_over_without_a_gap(desk: Desk) -> None:
@@ -122,11 +141,11 @@ def test_a_signer_is_handed_over_without_a_gap(desk: Desk) -> None:
     desk.publish("billing", 1)
     with serve(desk.repo) as host:
         client = desk.client(root, host.url)
-        assert desk.delegate("billing", "SIGNER", "OTHER").signed
+        assert desk.delegate("billing", "SIGNER", "OTHER") == ()
         assert client.load() == envelope()
         desk.publish("billing", 2, "OTHER")
         assert client.load() == envelope(version=2, seed=OTHER_SEED)
-        assert desk.delegate("billing", "OTHER", by=("OTHER",)).dropped == (1,)
+        assert desk.delegate("billing", "OTHER", by=("OTHER",)) == (1,)
         assert client.load() == envelope(version=2, seed=OTHER_SEED)
         assert client.load("billing/1.dsse.json") is None
 

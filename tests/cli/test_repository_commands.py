@@ -103,17 +103,21 @@ def test_s1_what_waits_is_shown_before_a_yes_at_the_terminal(
     assert run(*words) == 2
 
 
-def test_a_new_signer_without_its_key_is_warned_of(
+def test_a_new_signer_without_its_key_waits_for_it(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk.init()
     desk.delegate("billing")
     desk.publish("billing", 1)
     words = ["repository", "delegate", desk.repo, "billing", "--signer", line("OTHER")]
-    assert run(*words, *by("TARGETS", "ONLINE")) == 0
-    assert "every developer is refused billing" in capsys.readouterr().err
-    assert run(*words, *by("TARGETS", "ONLINE", "OTHER")) == 0
-    assert run("repository", "show", desk.repo) == 0
+    assert run(*words, *by("TARGETS", "ONLINE")) == 4
+    assert f"next:  mcp-proxy repository sign {desk.repo}" in capsys.readouterr().err
+    assert run("repository", "sign", desk.repo, "--yes", *by("OTHER", "ONLINE")) == 0
+    err = capsys.readouterr().err
+    assert "billing: listed no more: 1" in err
+    assert "Signed and published: billing, targets." in err
+    assert run("repository", "undelegate", desk.repo, "billing", *by("TARGETS", "ONLINE")) == 0
+    assert "Nobody may sign billing" in capsys.readouterr().err
 
 
 def test_floor_and_key_say_what_they_did(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
