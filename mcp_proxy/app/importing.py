@@ -6,7 +6,8 @@ A later import keeps every byte that the publisher wrote and says what moved sin
 import datetime as dt
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from mcp_proxy.app.capture import MayStart
@@ -32,6 +33,7 @@ from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import write_given
 from mcp_proxy.errors import SourceError, UsageError
 from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.draft import tool_name
 from mcp_proxy.workshop.import_merge import merge
 from mcp_proxy.workshop.import_moves import Move, moves
 from mcp_proxy.workshop.import_record import (
@@ -44,6 +46,7 @@ from mcp_proxy.workshop.import_record import (
 from mcp_proxy.workshop.import_subject import Candidate, Subject
 from mcp_proxy.workshop.import_text import (
     Head,
+    Hidden,
     Written,
     hidden_line,
     line_digest,
@@ -124,11 +127,11 @@ class _Import:
         self._wish, self._path, self._read, self._earlier = wish, path, read, earlier
         self._subject: Subject = read.subject
         self._upstream = wish.name if earlier is None else earlier.upstream
-        names = set() if earlier is None else set(earlier.source.profile.tools)
-        self._all = self._subject.candidates(names)
+        self._all = self._subject.candidates(set())
         own = {} if earlier is None else earlier.tools(self._all)
         self._tools: dict[str, tuple[str, ...]] = own
-        self._free = [one for one in self._all if one.selector not in own]
+        taken = set() if earlier is None else set(earlier.source.profile.tools)
+        self._free = list(_free(self._all, own.keys(), taken))
         self._trials: dict[str, Trial] = {}
 
     def run(self, expressions: list[Expression], pick: Pick | None) -> Imported | None:
@@ -180,15 +183,15 @@ class _Import:
         old = {} if record is None else record.operations
         return with_refusals(remember(self._subject, self._all, shown), refused, tried, old)
 
-    def _hidden(self, written: set[str], operations: dict[str, Then]) -> list[str]:
+    def _hidden(self, written: set[str], operations: dict[str, Then]) -> Hidden:
         lines = [
             hidden_line(one, self._upstream, operations[one.selector].refused)
             for one in self._free
             if one.selector not in written
         ]
-        return [*lines, *self._subject.others(self._upstream)]
+        return Hidden(lines, self._subject.others(self._upstream))
 
-    def _text(self, written: list[Written], hidden: list[str]) -> bytes:
+    def _text(self, written: list[Written], hidden: Hidden) -> bytes:
         if self._earlier is not None:
             blocks = [tool_text(one, self._upstream) for one in written]
             record = self._earlier.record
@@ -197,14 +200,14 @@ class _Import:
         head = Head(self._wish.name, self._read.title, self._read.lines, _expiry(clock.now_s()))
         return source_text(head, written, hidden).encode()
 
-    def _record(self, operations: dict[str, Then], hidden: list[str]) -> Record:
+    def _record(self, operations: dict[str, Then], hidden: Hidden) -> Record:
         return Record(
             kind=self._subject.kind,
             upstream=self._upstream,
             url=self._read.url,
             file=self._read.file,
             sha256=self._read.sha256,
-            hidden=frozenset(map(line_digest, hidden)),
+            hidden=frozenset(map(line_digest, (*hidden.tools, *hidden.others))),
             operations=operations,
         )
 
@@ -233,6 +236,16 @@ def _read(wish: Wish, path: str, may_start: MayStart) -> Read:
         return read_command(wish.name, origin.command, stem, may_start)
     why = f"{path} is not there yet, so say what to import: --openapi, --mcp or --stdio."
     raise UsageError("MCPX-W01", why, f"mcp-proxy profile import {wish.name} --openapi FILE")
+
+
+def _free(
+    candidates: list[Candidate], own: AbstractSet[str], taken: set[str]
+) -> Iterator[Candidate]:
+    """Those that are no tool of the profile yet, under names that none of its tools has."""
+    names = {*taken, *(one.name for one in candidates)}
+    for one in candidates:
+        if one.selector not in own:
+            yield one._replace(name=tool_name(one.name, names)) if one.name in taken else one
 
 
 def _check_size(path: str, text: bytes, tools: int) -> None:

@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from mcp_proxy.errors import SourceError
-from mcp_proxy.workshop.import_text import FIRST, LAST, hidden_text, line_digest
+from mcp_proxy.workshop.import_text import FIRST, LAST, Hidden, hidden_text, line_digest
 from mcp_proxy.workshop.yaml_reader import Positioned, parse_yaml
 
 # Where no record tells which lines are ours, their form does; of one of them it always does.
@@ -24,7 +24,7 @@ class _Parts(NamedTuple):
     after: str
 
 
-def merge(data: bytes, file: str, tools: list[str], hidden: list[str], ours: frozenset[str]) -> str:
+def merge(data: bytes, file: str, tools: list[str], hidden: Hidden, ours: frozenset[str]) -> str:
     """The source's text with `tools` (blocks of two spaces' indent) and the block made of `hidden`.
 
     `ours` are the `line_digest`s of the hidden lines of the import before; any other line between
@@ -56,7 +56,11 @@ def _parts(text: str, source: Positioned, ours: frozenset[str]) -> _Parts:
     if len(marks) == 2 and lines[marks[0]].strip() == FIRST:
         first, last = marks
         kept = [line for line in lines[first + 1 : last] if not _is_ours(line, ours)]
-        return _Parts("".join([*lines[:first], *kept]), "".join(lines[last + 1 :]))
+        # What was made a key of its own, as resources are, is no tool: it goes behind the hidden.
+        keys = [index for index, line in enumerate(kept) if re.match(r"[^\s#]", line)]
+        cut = keys[0] if keys else len(kept)
+        before, after = [*lines[:first], *kept[:cut]], [*kept[cut:], *lines[last + 1 :]]
+        return _Parts("".join(before), "".join(after))
     at = _end_of_tools(source, lines)
     return _Parts("".join(lines[:at]), "".join(lines[at:]))
 

@@ -159,9 +159,11 @@ class ListingSubject:
     def others(self, upstream: str) -> list[str]:
         """Its resources and prompts."""
         lines = list_blocks(upstream, self._listing).splitlines()
-        return [
-            f"# {line.replace('# ', '', 1) if line.lstrip()[:1] == '#' else line}" for line in lines
-        ]
+        return [f"# {line.replace('# ', '', 1) if _is_comment(line) else line}" for line in lines]
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
 
 
 def _operation(one: OperationName, names: set[str], *, is_own: bool) -> Candidate:

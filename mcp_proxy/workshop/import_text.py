@@ -55,13 +55,20 @@ class Head(NamedTuple):
     expires: str
 
 
+class Hidden(NamedTuple):
+    """Lines of comments: for each hidden tool, and for what is there beside tools."""
+
+    tools: list[str]
+    others: list[str]
+
+
 def write_tool(candidate: Candidate, arguments: dict[str, dict[str, Any]]) -> Written:
     """The tool with a drafted description."""
     told = draft_description(candidate.summary, candidate.text, candidate.place)
     return Written(candidate, told or candidate.name, arguments)
 
 
-def source_text(head: Head, tools: list[Written], hidden: list[str]) -> str:
+def source_text(head: Head, tools: list[Written], hidden: Hidden) -> str:
     """A whole new source."""
     upstream = "".join(f"    {line}\n" for line in head.upstream)
     return (
@@ -123,19 +130,23 @@ def hidden_line(candidate: Candidate, upstream: str, refused: str = "") -> str:
     return f"# {plain(candidate.name)}: {{{', '.join(keys)}}}  # {marks}{told}"
 
 
-def hidden_text(lines: list[str], indent: str = "  ") -> str:
-    """The block of the hidden, markers included; "" where there is none."""
+def hidden_text(hidden: Hidden, indent: str = "  ") -> str:
+    """The block of the hidden, markers included; "" where there is none.
+
+    Each line is a tool's or a whole key's own text once its `# ` is taken away.
+    """
+    lines = [*(f"{indent}{line}\n" for line in hidden.tools), *map("{}\n".format, hidden.others)]
     if not lines:
         return ""
     kept: list[str] = []
     size = 0
     for line in lines:
-        size += len(f"{indent}{line}\n".encode())
+        size += len(line.encode())
         if size > _HIDDEN_BYTES:
-            kept.append(f"# and {len(lines) - len(kept)} more: see them with --pick")
+            kept.append(f"{indent}# and {len(lines) - len(kept)} more: see them with --pick\n")
             break
         kept.append(line)
-    return "".join(f"{indent}{line}\n" for line in (FIRST, *kept, LAST))
+    return "".join((f"{indent}{FIRST}\n", *kept, f"{indent}{LAST}\n"))
 
 
 def line_digest(line: str) -> str:

@@ -137,6 +137,23 @@ def test_one_that_cannot_be_built_stands_among_the_hidden_with_the_reason(
     assert hidden() == before
 
 
+def test_a_name_that_a_tool_of_the_publishers_has_is_given_to_no_other() -> None:
+    api = wide_api()
+    for number in range(3):
+        api["paths"][f"/x/{number}"] = {"get": {"operationId": f"x/x/{number}", "responses": {}}}
+    api["paths"]["/x"] = {"get": {"operationId": "x:x:2", "responses": {}}}
+    write_api(api)
+    run("shop", "--openapi", "api.json", "--select", "id:x/x/0", "--select", "id:x/x/2")
+    before = hidden()
+    assert "# x_x_2_2: " in before
+    run("shop")
+    assert hidden() == before
+    text = Path("shop.yaml").read_text()
+    Path("shop.yaml").write_text(text.replace("  x_x_0:", "  x_x_1:"))
+    run("shop", "--select", "id:x/x/1")
+    assert built_tools() == ("x_x_1", "x_x_2", "x_x_1_2")
+
+
 def test_a_selection_that_would_make_too_large_a_source_writes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -280,11 +297,19 @@ def test_a_url_without_a_document_leaves_nothing(answer: bytes) -> None:
     assert os.listdir() == ["api.json"]
 
 
-def whole(heard: Heard) -> Any:
+async def whole(heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+    """All that a server has beside tools, and the page of its app."""
     method = heard.json()["method"]
-    key = {"resources/list": "resources", "prompts/list": "prompts"}.get(method)
-    key = "resourceTemplates" if method == "resources/templates/list" else key
-    return None if key is None else result(heard.json(), {key: WHOLE_LISTING.get(key, [])})
+    keys = {
+        "resources/list": "resources",
+        "resources/templates/list": "resourceTemplates",
+        "prompts/list": "prompts",
+    }
+    await asyncio.sleep(0)
+    if method == "resources/read":
+        page = {"uri": "ui://x", "mimeType": "text/html;profile=mcp-app", "text": "<p>app</p>"}
+        return result(heard, {"contents": [page]})
+    return result(heard, {keys[method]: WHOLE_LISTING[keys[method]]})
 
 
 def test_a_gateways_tools_start_hidden_with_their_declared_effects() -> None:
@@ -292,12 +317,19 @@ def test_a_gateways_tools_start_hidden_with_their_declared_effects() -> None:
         assert run("shop", "--mcp", f"{url}/mcp", "--select", "id:look_up") == 0
         assert run("shop", "--mcp", f"{url}/mcp", "--select", "id:put_down") == 0
 
-    beside(ModernGateway(pages=PAGES), once)
+    beside(ModernGateway(whole, PAGES), once)
     text = Path("shop.yaml").read_text()
     assert 'operation: "look_up"\n    effect: read\n' in text
     assert 'operation: "put_down"\n    effect: write\n' in text
     assert '# wipe: {upstream: shop, operation: "wipe", effect: destructive' in hidden()
     assert built_tools() == ("look_up", "put_down")
+    _, _, others = hidden().partition("\n# resources:\n")
+    shown = text.replace(others, others.replace("# ", "", 1)).replace("# resources:", "resources:")
+    Path("shop.yaml").write_text(shown)
+    assert (
+        len(parse_payload(Path(build("shop.yaml", None)).read_bytes(), "", "").header.resources)
+        == 1
+    )
 
 
 def test_s13_a_local_server_is_started_only_when_it_was_confirmed(work: Path) -> None:

@@ -9,7 +9,14 @@ from workshop.import_samples import candidates_of, wide_api
 
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.import_merge import merge
-from mcp_proxy.workshop.import_text import FIRST, LAST, hidden_line, hidden_text, line_digest
+from mcp_proxy.workshop.import_text import (
+    FIRST,
+    LAST,
+    Hidden,
+    hidden_line,
+    hidden_text,
+    line_digest,
+)
 from mcp_proxy.workshop.yaml_reader import parse_yaml
 
 BLOCK = (
@@ -27,18 +34,20 @@ profile: shop
 tools:
   own: {{upstream: shop}}  # and this
   # note
-{hidden_text(OLD)}
+{hidden_text(Hidden(OLD, []))}
 # about the rest
 audit: {{}}
 """
 
 
 def merged(text: str, tools: list[str], ours: frozenset[str] = OURS) -> str:
-    return merge(text.encode(), "shop.yaml", tools, NEW, ours)
+    return merge(text.encode(), "shop.yaml", tools, Hidden(NEW, []), ours)
 
 
 def test_new_tools_stand_before_the_hidden_which_are_made_anew() -> None:
-    assert merged(TEXT, [BLOCK]) == TEXT.replace(hidden_text(OLD), BLOCK + hidden_text(NEW))
+    assert merged(TEXT, [BLOCK]) == TEXT.replace(
+        hidden_text(Hidden(OLD, [])), BLOCK + hidden_text(Hidden(NEW, []))
+    )
 
 
 def test_a_tool_that_was_taken_out_of_the_hidden_by_hand_stays_with_its_comments() -> None:
@@ -48,6 +57,16 @@ def test_a_tool_that_was_taken_out_of_the_hidden_by_hand_stays_with_its_comments
     assert shown in found
     assert found.index(shown) < found.index(FIRST)
     assert "CANNOT BE BUILT" not in found
+
+
+def test_a_resource_that_was_taken_out_by_hand_stays_and_tools_still_go_before_it() -> None:
+    others = ["# resources:", "#   doc: {upstream: shop}", "# prompts:"]
+    text = f"tools:\n  own: {{}}\n{hidden_text(Hidden(OLD, others))}"
+    shown = text.replace("# resources:", "resources:").replace("#   doc:", "  doc:")
+    ours = frozenset(map(line_digest, (*OLD, *others)))
+    hidden = hidden_text(Hidden(NEW, []))
+    found = merged(shown, [BLOCK], ours)
+    assert found == f"tools:\n  own: {{}}\n{BLOCK}{hidden}resources:\n  doc: {{upstream: shop}}\n"
 
 
 @pytest.mark.parametrize("ours", [OURS, frozenset()])
@@ -116,12 +135,12 @@ def test_no_byte_of_the_publishers_is_lost(
     lines = ["# head", "profile: x", "tools:" if tools else "tools: {}"]
     for name, comments in tools.items():
         lines += [f"  {name}: {{upstream: shop}}", *comments]
-    lines += hidden_text(OLD).splitlines() if has_block else []
+    lines += hidden_text(Hidden(OLD, [])).splitlines() if has_block else []
     lines += [*tail, "audit: {}"] if has_tail else []
     text = "\n".join(lines) + "\n"
     found = merged(text, [BLOCK])
-    rest = found.replace(BLOCK, "").replace(hidden_text(NEW), "")
-    mine = text.replace(hidden_text(OLD), "")
+    rest = found.replace(BLOCK, "").replace(hidden_text(Hidden(NEW, [])), "")
+    mine = text.replace(hidden_text(Hidden(OLD, [])), "")
     assert rest == (mine if tools else mine.replace("tools: {}", "tools:"))
     again = merged(found, [], frozenset(map(line_digest, NEW)))
     assert again == found
@@ -131,5 +150,5 @@ def test_no_byte_of_the_publishers_is_lost(
 def test_the_hidden_of_a_real_document_are_known_by_their_form(tmp_path: Path) -> None:
     found = candidates_of(tmp_path, wide_api()).values()
     lines = [hidden_line(one, "shop", "" if one.path != "/upload" else "no") for one in found]
-    text = f"tools:\n  own: {{}}\n{hidden_text(lines)}"
-    assert merged(text, [], frozenset()) == f"tools:\n  own: {{}}\n{hidden_text(NEW)}"
+    text = f"tools:\n  own: {{}}\n{hidden_text(Hidden(lines, []))}"
+    assert merged(text, [], frozenset()) == f"tools:\n  own: {{}}\n{hidden_text(Hidden(NEW, []))}"

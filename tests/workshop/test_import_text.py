@@ -14,6 +14,7 @@ from mcp_proxy.workshop.import_text import (
     FIRST,
     LAST,
     Head,
+    Hidden,
     hidden_line,
     hidden_text,
     source_text,
@@ -34,7 +35,7 @@ def whole_text(folder: Path, *chosen: str) -> str:
     found = subject.candidates(set())
     written = [write_tool(one, subject.arguments(one)) for one in found if one.selector in chosen]
     hidden = [hidden_line(one, "shop") for one in found if one.selector not in chosen]
-    return source_text(Head("shop", "Shop", UPSTREAM, "2099-01-01"), written, hidden)
+    return source_text(Head("shop", "Shop", UPSTREAM, "2099-01-01"), written, Hidden(hidden, []))
 
 
 def test_every_operation_that_can_be_built_builds_as_it_is_written(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_s25_no_text_of_a_document_ends_its_line(summary: str, text: str, reason
 
 def test_the_hidden_block_is_bounded_and_says_what_it_leaves_out() -> None:
     lines = [f"# tool_{number}: {{}}  # {'x' * 90}" for number in range(10_000)]
-    text = hidden_text(lines)
+    text = hidden_text(Hidden(lines, []))
     assert len(text) < 700_000
     kept = text.count("\n") - 3
     assert f"  # and {10_000 - kept} more: see them with --pick\n" in text
