@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
-from mcp_proxy.app import admin_log, profiles, trust, warmup
+from mcp_proxy.app import admin_log, profiles, repositories, trust, warmup
 from mcp_proxy.app.client_entry import launch_command
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.missing import missing_commands, missing_credentials, unset_variables
+from mcp_proxy.app.repository_check import check_repository, check_standing
 from mcp_proxy.app.talk_env import talk_env
 from mcp_proxy.core.admin_policy import FREE, bounds
 from mcp_proxy.core.answer import Failure, Wishes
@@ -64,7 +65,7 @@ def examine() -> Iterator[Check]:
         yield Check("key", False, "No key is trusted yet.", _ADD_KEY)
         return
     yield _check_log(home)
-    yield from _check_keys()
+    yield from _check_keys(home)
     yield from _check_profiles(home)
 
 
@@ -126,7 +127,7 @@ def _check_log(home: Home) -> Check:
     return Check("audit log", True, f"{home.state} takes entries")
 
 
-def _check_keys() -> Iterator[Check]:
+def _check_keys(home: Home) -> Iterator[Check]:
     try:
         keys = trust.list_keys()
     except McpProxyError as error:
@@ -134,7 +135,10 @@ def _check_keys() -> Iterator[Check]:
         return
     for key in keys:
         yield Check(f"key {key.name}", True, f"trusted for {', '.join(key.profiles)}")
-    if not keys:
+    held = repositories.list_repositories()
+    for item in held:
+        yield Check(f"repository {item.url}", *check_repository(home, item))
+    if not keys and not held:
         yield Check("key", False, "No key is trusted yet.", _ADD_KEY)
 
 
@@ -153,6 +157,9 @@ def _check_profiles(home: Home) -> Iterator[Check]:
             header = row.profile.header
             found = f"version {header.version}, {len(header.tools)} tools, signature good"
             yield Check(f"profile {row.name}", True, found)
+            standing = check_standing(row.profile, row.record)
+            if standing is not None:
+                yield Check(f"freshness of {row.name}", *standing)
             yield from _check_profile(home, row.profile)
 
 

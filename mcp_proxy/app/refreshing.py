@@ -98,7 +98,7 @@ def prove(home: Home, name: str, record: Seen) -> None:
     profile = load_profile(home, name, now_s)
     proof = tuf_extra.load(tuf_extra.REPOSITORY_PROOF)
     listing: Listing = proof.read_listing(home, record.root[1], name)
-    withdrawn = withdrawal(name, profile.header.version, listing)
+    withdrawn = withdrawal(name, record, listing)
     if withdrawn:
         raise ProfileError("MCPX-P19", withdrawn, f"mcp-proxy profile update {name}")
     if not set(record.signed_by) <= {key_id(key) for key in listing.keys}:

@@ -90,27 +90,31 @@ def renew(home: Home, client: Any, name: str, record: Seen) -> Renewed:
     """
     listing: Listing = client.look(name)
     version = held_version(record)
-    withdrawn = withdrawal(name, version, listing)
+    withdrawn = withdrawal(name, record, listing)
     held = None if withdrawn else _held_arrival(client, name, record, listing)
+    if held is not None and held.profile.digest != held_digest(record):
+        withdrawn = f"The repository lists other bytes as version {version} of profile {name}."
     said = activation(listing, withdrawn)
     waiting = said._replace(waiting=_known_waiting(record, listing))
     renew_activation(home, name, record.root, waiting, held)
-    if record.pin is not None or listing.current is None or listing.current.version <= version:
+    current = 0 if listing.current is None else listing.current.version
+    client.forget_others(name, {version, current})
+    if record.pin is not None or current <= version:
         return Renewed(listing, None, 0)
     newer = fetch_newer(client, name, listing)
     if is_wider_than_held(home, name, record, newer.arrival.profile):
-        waits = said._replace(waiting=listing.current.version)
-        renew_activation(home, name, record.root, waits, held)
+        renew_activation(home, name, record.root, said._replace(waiting=current), held)
         return Renewed(listing, newer, 0)
     _activate(home, name, record.root, newer, listing)
-    return Renewed(listing, None, listing.current.version)
+    return Renewed(listing, None, current)
 
 
 def fetch_newer(client: Any, name: str, listing: Listing) -> Newer:
     """The current version, verified. Raises ProfileError: as `arrive`, P23, P25, P26, P27."""
     target = listing.current
     if target is None:
-        raise ProfileError("MCPX-P26", withdrawal(name, 0, listing))
+        why = f"The repository lists no version of profile {name}: it was withdrawn."
+        raise ProfileError("MCPX-P26", why)
     return fetch_version(client, name, listing, target.version)
 
 

@@ -90,7 +90,7 @@ def plain_repository(repository: Repository) -> dict[str, Any]:
 
 
 def _lines(candidate: Candidate) -> list[str]:
-    root = candidate.root
+    root, before = candidate.root, candidate.before
     until = time.strftime("%Y-%m-%d", time.gmtime(root.expires))
     late = ", so a newer one has to follow it" if root.expires < time.time() else ""
     return [
@@ -100,6 +100,7 @@ def _lines(candidate: Candidate) -> list[str]:
         f"signed by    {root.threshold} of {len(root.keys)} keys",
         *(f"  {key.fingerprint}  {key.name}".rstrip() for key in root.keys),
         f"answers for  {scope_words(candidate.repository)}",
+        *([] if before is None else [f"until now    {before.url}: {scope_words(before)}"]),
     ]
 
 

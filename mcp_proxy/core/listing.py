@@ -44,20 +44,32 @@ def held_digest(record: Seen) -> str:
     return record.digest if record.pin is None else record.pin.digest
 
 
-def withdrawal(name: str, version: int, listing: Listing) -> str:
-    """Why `version` may be used no longer, in a sentence; "" where it may."""
+def withdrawal(name: str, record: Seen, listing: Listing) -> str:
+    """Why what is installed may be used no longer, in a sentence; "" where it may.
+
+    It counts as long as it is the current version (S2), or a listed one that a newer one follows,
+    or that a person pinned.
+    """
+    version, current = held_version(record), listing.current
     if not listing.keys:
         return f"The repository answers for profile {name} no longer."
-    if listing.current is None:
+    if current is None:
         return f"The repository has withdrawn profile {name}: it lists no version of it."
     if version < listing.floor:
-        return (
-            f"Version {version} of profile {name} is below version {listing.floor}, the oldest "
-            "that its repository lets anyone use."
-        )
+        return below_floor(name, version, listing)
     if version not in listing.versions:
         return f"The repository has withdrawn version {version} of profile {name}."
+    if record.pin is None and current.version < version:
+        return f"The repository went back to version {current.version} of profile {name}."
     return ""
+
+
+def below_floor(name: str, version: int, listing: Listing) -> str:
+    """That a version is too old to be used at all, in a sentence."""
+    return (
+        f"Version {version} of profile {name} is below version {listing.floor}, the oldest that "
+        "its repository lets anyone use."
+    )
 
 
 def activation(listing: Listing, withdrawn: str = "", waiting: int = 0) -> Activation:
@@ -72,7 +84,7 @@ def find_target(name: str, version: int, listing: Listing) -> Target:
         ProfileError: P26 not listed, P28 below the floor.
     """
     if version < listing.floor:
-        raise ProfileError("MCPX-P28", withdrawal(name, version, listing))
+        raise ProfileError("MCPX-P28", below_floor(name, version, listing))
     target = listing.versions.get(version)
     if target is None:
         listed = ", ".join(map(str, sorted(listing.versions)[-10:])) or "none"

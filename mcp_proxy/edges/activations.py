@@ -10,6 +10,7 @@ from mcp_proxy.core.seen import Activation, Seen, dump_seen
 from mcp_proxy.core.trust import Arrival, verify_arrival
 from mcp_proxy.edges.files import write_file
 from mcp_proxy.edges.installs import check_before, home_lock, make_record, switch
+from mcp_proxy.edges.kept_versions import keep_version
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import (
     bump_generation,
@@ -64,6 +65,7 @@ def activate_profile(  # noqa: PLR0913  (each by its name)
         check_before(arrival.profile, before, root, pin)
         record = make_record(arrival, before, root, pin)._replace(activation=activation)
         judged(home, lambda trust: check_activation(name, trust, record))
+        keep_version(home, name, arrival.profile.header.version, arrival.envelope)
         switch(home, arrival, record)
         return arrival
 

@@ -115,6 +115,13 @@ class RepositoryClient:
         remove_file(fetched)
         return data
 
+    def forget_others(self, name: str, versions: set[int]) -> None:
+        """Takes away what was fetched of the profile, but for these versions. Raises HomeError."""
+        kept = {f"{name}.{version}.dsse.json" for version in versions}
+        for entry in os.listdir(self._targets):
+            if entry.startswith(f"{name}.") and entry not in kept:
+                remove_file(os.path.join(self._targets, entry))
+
     def _gather(self, name: str) -> Proof:
         """The files that the updater has just let in; under the lock nobody else writes them."""
         roots: list[bytes] = []

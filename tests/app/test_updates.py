@@ -197,6 +197,40 @@ def test_a_withdrawn_profile_and_a_withdrawn_delegation(installed: Desk) -> None
     assert refused(installed.offer) == "MCPX-P26"
 
 
+def test_a_current_version_that_goes_back_withdraws_the_newer_one(installed: Desk) -> None:
+    installed.publish(2, tools=FEWER)
+    refresh("billing", offline=False)
+    installed.publish(1)
+    assert refusal(refresh("billing", offline=False).problem) == "MCPX-P19"
+    installed.install("billing@2")
+    assert installed.load().header.version == 2
+
+
+def test_s3_other_bytes_under_an_installed_version_withdraw_it(installed: Desk) -> None:
+    installed.publish(1, tools=FEWER)
+    found = refresh("billing", offline=False)
+    assert refusal(found.problem) == "MCPX-P19"
+    assert "other bytes" in str(found.problem)
+    assert refused(installed.offer) == "MCPX-P08"
+
+
+def test_the_same_payload_with_a_new_signature_is_taken_over(installed: Desk) -> None:
+    installed.repo.delegate("billing", STRANGER_SEED)
+    installed.publish(1, seed=STRANGER_SEED)
+    assert refresh("billing", offline=False).verified
+    assert installed.load().signer == key_id(public_key(STRANGER_SEED))
+
+
+def test_what_was_fetched_and_is_used_no_more_is_forgotten(installed: Desk) -> None:
+    for version in (2, 3, 4):
+        installed.publish(version, tools=FEWER)
+        refresh("billing", offline=False)
+    refresh("billing", offline=False)
+    folder = os.path.join(installed.home.data, "repositories", installed.id, "targets")
+    assert os.listdir(folder) == ["billing.4.dsse.json"]
+    assert refresh("billing", offline=True).verified
+
+
 def test_a_revoked_key_refuses_what_it_alone_signed(installed: Desk) -> None:
     installed.repo.delegate("billing", STRANGER_SEED)
     found = refresh("billing", offline=False)

@@ -22,6 +22,7 @@ from repository_samples import (
 from trust_samples import OTHER_SEED, SEED
 
 from mcp_proxy.core.listing import Listing, find_target, withdrawal
+from mcp_proxy.core.seen import Seen, repository_root
 from mcp_proxy.core.signing import public_key
 from mcp_proxy.core.trust_store import Repository
 from mcp_proxy.edges import profile_repository
@@ -171,7 +172,8 @@ def test_a_delegation_does_not_reach_another_profile(stage: Stage) -> None:
 def test_a_name_that_is_not_delegated_has_no_keys(stage: Stage) -> None:
     listing = stage.look("nobody")
     assert (listing.keys, listing.current, listing.versions) == ((), None, {})
-    assert "no longer" in withdrawal("nobody", 1, listing)
+    record = Seen(1, "0" * 64, repository_root(stage.repository.id), ())
+    assert "no longer" in withdrawal("nobody", record, listing)
 
 
 @pytest.mark.parametrize("name", ["metadata/timestamp.json", "metadata/2.root.json"])
@@ -290,6 +292,7 @@ def test_a_background_refresh_gives_way_to_another(stage: Stage) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_six_processes_at_once_while_the_repository_changes(stage: Stage) -> None:
     arguments = [stage.repository.id, stage.repository.url]
     environment = {**os.environ, VARIABLE: os.path.dirname(stage.home.config)}
