@@ -100,9 +100,10 @@ def check_signed(delegator: Delegator, role: str, metadata: Metadata[Any]) -> No
 def lacking(role: str, result: VerificationResult) -> CredentialError:
     """The error that says how many signatures a role has, and who could give the others."""
     views = [key_view(key) for key in result.unsigned.values()]
+    noun = "signature" if result.threshold == 1 else "signatures"
     who = ", ".join(f"{view.name or 'a key'} ({view.fingerprint[:16]})" for view in views)
     return CredentialError(
         "MCPX-T02",
-        f"Role {role} needs {result.threshold} signatures and has {len(result.signed)}; "
+        f"Role {role} needs {result.threshold} {noun} and has {len(result.signed)}; "
         f"these keys have not signed: {who or 'none is left'}.",
     )

@@ -106,7 +106,7 @@ def test_s2_signers_and_what_they_list_change_in_one_step(desk: Desk) -> None:
     desk.publish("billing", 1)
     with serve(desk.repo) as host:
         client = desk.client(root, host.url)
-        with pytest.raises(CredentialError, match="billing needs 1 signatures and has 0"):
+        with pytest.raises(CredentialError, match="billing needs 1 signature and has 0"):
             desk.delegate("billing", "OTHER")
         assert client.load() == envelope()
         assert sign(desk, "OTHER", "ONLINE") == [Step(("billing", "targets"), None)]
