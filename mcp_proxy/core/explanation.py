@@ -12,7 +12,7 @@ from mcp_proxy.core.freshness import standing
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.plan import Ready
 from mcp_proxy.core.policy import Ask, Decision, Deny, unasked
-from mcp_proxy.core.profile import ArgumentRule, Profile, ResultRules, Tool, UpstreamSpec
+from mcp_proxy.core.profile import Profile, ResultRules, Tool, UpstreamSpec
 
 _SCHEMA = "schema."
 
@@ -134,7 +134,7 @@ def _meaning(rule: str) -> str:
 
 def _effective(tool: Tool, effective: dict[str, Any], given: Any) -> tuple[Effective, ...]:
     return tuple(
-        Effective(name, value, _origin(name, given, tool.constants), _place(tool.arguments[name]))
+        Effective(name, value, _origin(name, given, tool.constants), _place(tool, name))
         for name, value in effective.items()
     )
 
@@ -145,8 +145,11 @@ def _origin(name: str, given: Any, constants: dict[str, Any]) -> str:
     return "given" if name in given else "default"
 
 
-def _place(rule: ArgumentRule) -> str:
-    """Where it goes, as `from` has it in a source."""
+def _place(tool: Tool, name: str) -> str:
+    """Where it goes, as `from` has it in a source; nowhere if nobody built the profile here."""
+    rule = tool.arguments.get(name)
+    if rule is None:
+        return "nowhere"
     if rule.place not in ("body", "argument"):
         return f"{rule.place}.{rule.target}"
     pointer = f"#{rule.target}" if rule.target else ""

@@ -55,6 +55,11 @@ def test_every_argument_tells_where_it_comes_from_and_where_it_goes() -> None:
     assert words.clear == ("who",)
 
 
+def test_a_default_without_a_place_is_not_sent_and_says_so() -> None:
+    stray = explained(TOOL._replace(defaults={"stray": 1}), {"who": "ada"})
+    assert ("stray", "nowhere") in {(item.name, item.place) for item in stray.arguments}
+
+
 @pytest.mark.parametrize(
     ("arguments", "found", "meaning"),
     [
