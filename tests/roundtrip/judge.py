@@ -53,7 +53,13 @@ class Sent:
 def complaints(name: str, request: RestRequest) -> list[Complaint]:
     """What the judge finds wrong with `request` to the API of the document `name`."""
     sent = Sent(request)
-    errors = [error for judge in _judges(name) for error in judge.iter_request_errors(sent)]
+    try:
+        errors = [error for judge in _judges(name) for error in judge.iter_request_errors(sent)]
+    except TypeError as error:
+        # 3.1: `type: [string, number]` of a parameter.
+        if "Expected a string value" not in str(error):
+            raise
+        return [Complaint(str(error), "openapi-core reads no parameter whose type is a list")]
     # An optional body that is not there; of a required one another error tells.
     return [_complaint(error) for error in errors if type(error) is not MissingRequestBody]
 
@@ -78,7 +84,14 @@ def _excuse(leaf: ValidationError) -> str:
         return "the document's `discriminator` maps to a file that it does not have"
     if leaf.validator == "pattern" and not _is_readable(leaf.validator_value):
         return "the pattern is left to the upstream: no linear engine reads it"
+    if leaf.validator == "required" and not _is_described(leaf):
+        return "the document requires a property that it does not describe"
     return ""
+
+
+def _is_described(leaf: ValidationError) -> bool:
+    listed = leaf.schema.get("properties", {})
+    return all(name in listed or name in leaf.instance for name in leaf.validator_value)
 
 
 def _is_readable(pattern: str) -> bool:

@@ -4,6 +4,7 @@ What it draws fits nearly always; whoever needs certainty checks it. Deep trees 
 optional properties are thinned out, so that a schema of any size is drawn from quickly.
 """
 
+import base64
 import math
 import re
 from typing import Any
@@ -25,6 +26,7 @@ _FORMATS: dict[str, st.SearchStrategy[str]] = {
     "uri": st.from_regex(r"https://[a-z]{1,8}\.com/[a-z]{0,8}", fullmatch=True),
     "ipv4": st.ip_addresses(v=4).map(str),
     "ipv6": st.ip_addresses(v=6).map(str),
+    "byte": st.binary(max_size=9).map(lambda data: base64.b64encode(data).decode()),
 }
 _FORMATS["url"] = _FORMATS["uri-reference"] = _FORMATS["uri"]
 _SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4)
