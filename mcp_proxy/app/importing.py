@@ -31,8 +31,7 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import write_given
-from mcp_proxy.errors import SourceError, UsageError
-from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.errors import UsageError
 from mcp_proxy.workshop.draft import tool_name
 from mcp_proxy.workshop.import_merge import merge
 from mcp_proxy.workshop.import_moves import Move, moves
@@ -52,20 +51,11 @@ from mcp_proxy.workshop.import_text import (
     line_digest,
     source_text,
     tool_text,
-    write_tool,
 )
+from mcp_proxy.workshop.import_trial import Trial, try_candidate
 from mcp_proxy.workshop.selection import Expression, Selected, check_hits, parse_expression, select
-from mcp_proxy.workshop.tokens import listed_tokens
 
 _DAYS = 365
-
-
-class Trial(NamedTuple):
-    """What building a candidate came to: the block and its tokens in tools/list, or a refusal."""
-
-    written: Written | None
-    tokens: int
-    refusal: str
 
 
 Try = Callable[[Candidate], Trial]
@@ -172,7 +162,9 @@ class _Import:
 
     def _trial(self, candidate: Candidate) -> Trial:
         if candidate.selector not in self._trials:
-            self._trials[candidate.selector] = _tried(self._subject, self._upstream, candidate)
+            self._trials[candidate.selector] = try_candidate(
+                self._subject, self._upstream, candidate
+            )
         return self._trials[candidate.selector]
 
     def _operations(
@@ -254,23 +246,6 @@ def _check_size(path: str, text: bytes, tools: int) -> None:
         bound = LIMITS.small_file_bytes
         why = f"{path} would be larger than {bound:,} bytes with {tools} more tools."
         raise UsageError("MCPX-W01", why, "select fewer")
-
-
-def _tried(subject: Subject, upstream: str, candidate: Candidate) -> Trial:
-    refusal = ""
-    try:
-        drafted = subject.arguments(candidate)
-        for arguments in (drafted, {}) if drafted else ({},):
-            written = write_tool(candidate, arguments)
-            try:
-                built = subject.build(candidate, written.block(upstream))
-            except Wrong as wrong:
-                refusal = refusal or str(wrong)
-            else:
-                return Trial(written, listed_tokens(built.entry), "")
-    except SourceError as error:
-        refusal = error.why
-    return Trial(None, 0, refusal)
 
 
 def _expiry(now_s: float) -> str:

@@ -7,10 +7,11 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from mcp_proxy.app.importing import Trial, Try
+from mcp_proxy.app.importing import Try
 from mcp_proxy.cli.terminal_keys import Keys, TerminalKeys
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop.import_subject import Candidate
+from mcp_proxy.workshop.import_trial import Trial
 from mcp_proxy.workshop.picking import Picking, press, start_picking
 
 _TERMINAL = "CONOUT$" if os.name == "nt" else "/dev/tty"

@@ -120,6 +120,14 @@ def test_what_is_selected_builds_at_once(capsys: pytest.CaptureFixture[str]) -> 
     assert 'auth: {kind: header, credential: shop, name: "X-Api-Key"}' in text
 
 
+def test_s12_the_documents_server_is_taken_with_a_word_to_check_it_or_given() -> None:
+    run("shop", "--openapi", "api.json")
+    line = 'url: "https://shop.example.com/api"  # from the document\'s `servers`: CHECK'
+    assert line in Path("shop.yaml").read_text()
+    run("two", "--openapi", "api.json", "--url", "https://two.example.com")
+    assert 'url: "https://two.example.com"  # as given' in Path("two.yaml").read_text()
+
+
 def test_a_mark_is_taken_when_it_is_asked_for() -> None:
     run("shop", "--openapi", "api.json", "--select", "tag:buyers", "--include", "admin")
     assert built_tools() == ("list_buyers", "list_secrets")
