@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.dialect import SCHEMAS_MAX, Walk
 from mcp_proxy.workshop.hiding import RESPONSE
 from mcp_proxy.workshop.references import Node, References
@@ -34,6 +35,7 @@ class Definitions:
         self._version = version
         self._places: dict[str, tuple[Node, str]] = {}
         self._made: dict[str, _Definition] = {}
+        self._wrong: dict[str, SourceError] = {}
 
     def walk(self) -> Walk:
         """A fresh translation of one schema."""
@@ -62,9 +64,16 @@ class Definitions:
         return found, warnings
 
     def _definition(self, name: str) -> _Definition:
+        if name in self._wrong:
+            wrong = self._wrong[name]
+            raise SourceError(wrong.id, wrong.why, wrong.next)
         if name not in self._made:
             walk = self.walk()
-            schema = walk.schema(*self._places[name])
+            try:
+                schema = walk.schema(*self._places[name])
+            except SourceError as error:
+                self._wrong[name] = error
+                raise
             self._made[name] = _Definition(
                 schema, tuple(walk.names), tuple(walk.warnings), walk.size
             )

@@ -10,37 +10,43 @@ REQUEST = "request"
 RESPONSE = "response"
 
 _HIDING = {REQUEST: "readOnly", RESPONSE: "writeOnly"}
-_LOOK_THROUGH = 8
+_PARTS_MAX = 256
 
 
-def is_hidden(
-    node: Node, direction: str, references: References, hops: int = _LOOK_THROUGH
-) -> bool:
+def is_hidden(node: Node, direction: str, references: References) -> bool:
     """Whether a property is no part of a message in that direction."""
-    if not isinstance(node.value, dict) or hops == 0:
-        return False
-    if node.value.get(_HIDING[direction]) is True:
-        return True
-    if is_reference(node):
-        target = references.target(node)
-        if is_hidden(target, direction, references, hops - 1):
-            return True
-    parts = node.get("allOf")
-    return parts is not None and any(
-        is_hidden(part, direction, references, hops - 1) for part in parts.elements()
-    )
+    return any(part.value.get(_HIDING[direction]) is True for part in _parts([node], references))
 
 
-def hidden_names(
-    node: Node, direction: str, references: References, hops: int = _LOOK_THROUGH
-) -> set[str]:
+def hidden_names(node: Node, direction: str, references: References) -> set[str]:
     """The hidden properties of a schema, by its own `properties` and those of its `allOf`."""
-    if not isinstance(node.value, dict) or hops == 0:
+    if not isinstance(node.value, dict):
         return set()
-    properties = references.properties(node)
-    names = {name for name, part in properties.items() if is_hidden(part, direction, references)}
-    parts = node.get("allOf")
-    for part in parts.elements() if parts is not None else ():
-        target = references.follow(part)
-        names |= hidden_names(target, direction, references, hops - 1)
-    return names
+    listed = node.get("allOf")
+    parts = _parts([*listed.elements()], references) if listed is not None else []
+    return {
+        name
+        for part in (node, *parts)
+        for name, inner in references.properties(part).items()
+        if is_hidden(inner, direction, references)
+    }
+
+
+def _parts(nodes: list[Node], references: References) -> list[Node]:
+    """The objects that speak of one value: schemas, what they refer to, `allOf`; each once.
+
+    Never more than a bound: schemas that refer to each other many times would multiply.
+    """
+    found: dict[tuple[str, str], Node] = {}
+    waiting = [*nodes]
+    while waiting and len(found) < _PARTS_MAX:
+        part = waiting.pop(0)
+        key = (part.file, part.pointer)
+        if key in found or not isinstance(part.value, dict):
+            continue
+        found[key] = part
+        if is_reference(part):
+            waiting.append(references.target(part))
+        listed = part.get("allOf")
+        waiting.extend(listed.elements() if listed is not None else ())
+    return list(found.values())

@@ -12,6 +12,7 @@ Defs = dict[str, Any]
 ALL_TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 _REFERENCE = "#/$defs/"
 _HOPS_MAX = 64
+_UNIONS_MAX = 8
 
 
 def definition(reference: Any, defs: Defs) -> Any:
@@ -37,16 +38,26 @@ def conjuncts(schema: Any, defs: Defs) -> list[dict[str, Any]]:
     return found
 
 
-def possible_types(schema: Any, defs: Defs, hops: int = 8) -> frozenset[str]:
+def possible_types(schema: Any, defs: Defs) -> frozenset[str]:
     """Types that a value may have; more than the truth where the schema is too deep to tell."""
-    types = ALL_TYPES
-    for part in conjuncts(schema, defs):
-        types &= _own_types(part)
-        for keyword in ("anyOf", "oneOf"):
-            if hops and part.get(keyword):
-                branches = [possible_types(item, defs, hops - 1) for item in part[keyword]]
-                types &= frozenset().union(*branches)
-    return types
+    return _possible(schema, defs, _UNIONS_MAX, {})
+
+
+def _possible(
+    schema: Any, defs: Defs, hops: int, known: dict[tuple[int, int], frozenset[str]]
+) -> frozenset[str]:
+    """`known` holds what was found, so that unions which refer to each other do not multiply."""
+    key = (id(schema), hops)
+    if key not in known:
+        types = ALL_TYPES
+        for part in conjuncts(schema, defs):
+            types &= _own_types(part)
+            for keyword in ("anyOf", "oneOf"):
+                if hops and part.get(keyword):
+                    branches = [_possible(item, defs, hops - 1, known) for item in part[keyword]]
+                    types &= frozenset().union(*branches)
+        known[key] = types
+    return known[key]
 
 
 def type_of(value: Any) -> str:

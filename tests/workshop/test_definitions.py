@@ -58,3 +58,24 @@ def test_definitions_count_for_each_operation_that_reaches_them(
     for _ in range(2):
         with pytest.raises(SourceError, match="schemas are more than 4"):
             document.operation("one")
+
+
+MANY = [to("Many")] * 40
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        {"allOf": MANY, "properties": {"inner": to("Many")}},
+        {"anyOf": [*MANY, {"type": "object", "properties": {"inner": to("Many")}}]},
+        {"oneOf": [{"anyOf": MANY}] * 40, "properties": {"inner": {"allOf": MANY}}},
+    ],
+)
+def test_schemas_that_refer_to_each_other_many_times_do_not_multiply(
+    tmp_path: Any, many: Any
+) -> None:
+    value = api(it={**json_body({"type": "array", "items": to("Many")}), **answers(to("Many"))})
+    value["components"] = {"schemas": {"Many": many}}
+    document = open_document(tmp_path, value)
+    assert document.operation("it").defs.keys() == {"Many", "Many:request"}
+    assert document.described("it")["refused"] == ""
