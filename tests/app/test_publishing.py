@@ -13,6 +13,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from publisher_desk import Desk, keys, line
 from repository_samples import envelope, serve
 from trust_samples import OTHER_SEED, payload
@@ -418,3 +420,59 @@ def test_a_folder_that_is_not_there_is_told(desk: Desk) -> None:
     with pytest.raises(HomeError) as caught:
         publishing.publish([desk.file("billing", 1)], os.path.join(desk.folder, "none"), [])
     assert caught.value.id == "MCPX-T01"
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.integers(1, 6)),
+        st.tuples(st.just("revoke"), st.integers(1, 6)),
+        st.tuples(st.just("floor"), st.integers(1, 6)),
+    ),
+    min_size=4,
+    max_size=10,
+)
+
+
+def step(desk: Desk, what: str, version: int, model: dict[str, set[int]]) -> None:
+    """Does it, and says in the model what must be so if it was allowed."""
+    by = keys("SIGNER", "ONLINE")
+    if what == "publish":
+        desk.publish("billing", version)
+        model["listed"].add(version)
+        model["ever"].add(version)
+    elif what == "revoke":
+        admin.revoke_version(desk.repo, "billing", version, by)
+        model["listed"].discard(version)
+    else:
+        admin.set_floor(desk.repo, "billing", version, by)
+        model["listed"] -= set(range(version))
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STEPS)
+def test_s3_whatever_a_publisher_does_the_highest_listed_is_current_and_no_number_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        desk = Desk(os.fspath(tmp_path_factory.mktemp("desk")), monkeypatch)
+        root = desk.init()
+        desk.delegate("billing")
+        model: dict[str, set[int]] = {"listed": set(), "ever": set()}
+        for what, version in steps:
+            before = max(model["ever"], default=0)
+            try:
+                step(desk, what, version, model)
+            except ProfileError:
+                assert what == "publish"
+                assert version <= before
+            except UsageError:
+                assert what != "publish"
+        with serve(desk.repo) as host:
+            if model["ever"]:
+                client = desk.client(root, host.url)
+                now = max(model["listed"], default=None)
+                assert client.load() == (None if now is None else envelope(version=now))
+                for version in model["ever"]:
+                    taken = client.load(f"billing/{version}.dsse.json") is not None
+                    assert taken == (version in model["listed"])
