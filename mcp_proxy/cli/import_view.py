@@ -40,6 +40,9 @@ def _move_lines(done: Imported) -> Iterator[str]:
     own = [move for move in done.moves if move.tools]
     for move in own:
         yield from _own_lines(move)
+    quiet = [name for move in own if _is_quiet(move) for name in move.tools]
+    if quiet:
+        yield f"changed in texts or details alone: {', '.join(quiet)}"
     if not own:
         yield "Nothing moved that a tool of this profile uses."
     for kind in _KINDS:
@@ -56,9 +59,14 @@ def _own_lines(move: Move) -> Iterator[str]:
         yield f"LOST     {tools}: there is no such operation any more.{near}"
     elif move.kind == "renamed":
         yield f"RENAMED  {tools}: it is called {move.now} now; write that as its operation."
-    else:
-        yield f"CHANGED  {tools}" + (":" if move.words else ": more than its arguments tell.")
+    elif not _is_quiet(move):
+        yield f"CHANGED  {tools}:"
         yield from (f"  {words}" for words in move.words)
+
+
+def _is_quiet(move: Move) -> bool:
+    """Neither its arguments nor the shape of its answer: descriptions, examples, error answers."""
+    return move.kind == "changed" and not move.words
 
 
 def _name(move: Move) -> str:

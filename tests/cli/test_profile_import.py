@@ -224,6 +224,16 @@ def test_a_later_import_says_what_moved_and_whom_it_hits(
     assert "# get_new: {" in hidden()
 
 
+def test_a_change_of_texts_alone_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    run("shop", "--openapi", "api.json", "--select", "id:*Order*")
+    api = wide_api()
+    for path in ("/orders", "/orders/{id}"):
+        api["paths"][path]["get"]["description"] = "Otherwise said."
+    write_api(api)
+    run("shop")
+    assert "changed in texts or details alone: get_order, list_orders\n" in capsys.readouterr().err
+
+
 def test_a_source_written_by_hand_is_imported_into(capsys: pytest.CaptureFixture[str]) -> None:
     source = (
         "profile: shop\nversion: 7\nupstreams:\n"
