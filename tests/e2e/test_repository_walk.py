@@ -148,3 +148,14 @@ def test_s3_a_pin_goes_back_on_purpose_and_stays(day: Day) -> None:
     day.publisher.run("repository", "floor", "site", "billing", "3", *SIGNING)
     below = day.developer.complete("profile", "install", "billing@1", "--yes")
     assert below.returncode == 3, below.stderr
+
+
+def test_s4_a_sidecar_starts_and_serves_while_the_file_host_is_away(day: Day) -> None:
+    set_up(day)
+    os.rename(day.site, f"{day.site}.away")
+    with day.developer.serve() as client:
+        assert is_answered(client.call("get_customer", CUSTOMER))
+        away = json.loads(day.developer.run("profile", "refresh", "billing", "--json", code=6))
+        assert away["id"] == "MCPX-U01"
+        assert is_answered(client.call("get_customer", CUSTOMER))
+    assert day.developer.run("profile", "refresh", "billing", "--offline", "--json")
