@@ -80,7 +80,8 @@ class DocumentSubject:
     def __init__(self, document: Document) -> None:
         self.kind = "rest"
         self._document = document
-        self._operations: dict[str, Operation] = {}
+        # The last one alone: one is asked for twice in a row, and thousands would fill the memory.
+        self._last: tuple[str, Operation] | None = None
 
     def candidates(self, names: set[str]) -> list[Candidate]:
         """One for each operation; called by its operationId where that is its own alone."""
@@ -111,9 +112,9 @@ class DocumentSubject:
         return []
 
     def _operation(self, candidate: Candidate) -> Operation:
-        if candidate.place not in self._operations:
-            self._operations[candidate.place] = self._document.operation(candidate.selector)
-        return self._operations[candidate.place]
+        if self._last is None or self._last[0] != candidate.place:
+            self._last = candidate.place, self._document.operation(candidate.selector)
+        return self._last[1]
 
 
 class ListingSubject:
