@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mcp_proxy.app.profile_check import check_tools
-from mcp_proxy.app.repository_admin import change_repository
+from mcp_proxy.app.repository_work import change_repository
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.trust import Arrival
 from mcp_proxy.edges import clock

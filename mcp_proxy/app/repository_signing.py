@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mcp_proxy.app.repository_admin import keys_at_hand, log_command, settle_root
+from mcp_proxy.app.repository_admin import settle_root
+from mcp_proxy.app.repository_work import keys_at_hand, log_command
 from mcp_proxy.app.signing_keys import SigningKey
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.repository_change import Change

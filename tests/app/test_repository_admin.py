@@ -12,8 +12,8 @@ from trust_samples import OTHER_SEED
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata
 
+from mcp_proxy.app import admin_log, signing_keys
 from mcp_proxy.app import repository_admin as admin
-from mcp_proxy.app import signing_keys
 from mcp_proxy.app.repository_signing import Step, show_waiting, sign_waiting
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.repository import Listed
@@ -301,7 +301,7 @@ def test_s20_what_cannot_be_logged_is_not_signed(
         raise AuditError("MCPX-A01", "The log is full.")
 
     before = os.listdir(os.path.join(desk.repo, "metadata"))
-    monkeypatch.setattr(admin.admin_log, "record", fail)
+    monkeypatch.setattr(admin_log, "record", fail)
     with pytest.raises(AuditError):
         desk.delegate("billing")
     assert sorted(os.listdir(os.path.join(desk.repo, "metadata"))) == sorted(before)
