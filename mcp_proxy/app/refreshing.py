@@ -31,7 +31,7 @@ from mcp_proxy.edges.files import Held, read_file
 from mcp_proxy.edges.installs import list_installed
 from mcp_proxy.edges.places import Home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_records
-from mcp_proxy.edges.repository_folder import target_path
+from mcp_proxy.edges.repository_folder import repository_lock, target_path
 from mcp_proxy.errors import McpProxyError, ProfileError
 
 
@@ -62,7 +62,7 @@ def refresh(name: str, *, offline: bool) -> Refreshed:
         if record.root == PINNED_KEYS:
             return _outcome(home, name, 0, is_looked_at=True)
         if offline:
-            prove(home, name, record)
+            _prove(home, name, record)
             return _outcome(home, name, 0, is_looked_at=True)
         renewed = _renew_unless_held(home, name, record)
         if renewed is None:
@@ -113,6 +113,17 @@ def prove(home: Home, name: str, record: Seen) -> None:
         raise _other_bytes(name)
     if arrive(data, name, activation(listing), now_s).profile.digest != profile.digest:
         raise _other_bytes(name)
+
+
+def _prove(home: Home, name: str, record: Seen) -> None:
+    """Proves it; a refresh that is between two of its files is no reason to refuse anything."""
+    try:
+        prove(home, name, record)
+    except ProfileError:
+        with repository_lock(home, record.root[1], wait=True):
+            again = installed_record(home, name)
+            if again.root == record.root:
+                prove(home, name, again)
 
 
 def _renew_unless_held(home: Home, name: str, record: Seen) -> Renewed | None:

@@ -4,11 +4,12 @@ S4: what its metadata said stands in the version record, written together with t
 a start reads no metadata.
 """
 
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listing import held_digest, held_version
 from mcp_proxy.core.roots import check_activation, delegated_keys, unlisted_signer
 from mcp_proxy.core.seen import Activation, Seen, dump_seen
 from mcp_proxy.core.trust import Arrival, verify_arrival
-from mcp_proxy.edges.files import write_file
+from mcp_proxy.edges.files import read_file, write_file
 from mcp_proxy.edges.installs import check_before, home_lock, make_record, switch
 from mcp_proxy.edges.kept_versions import keep_version
 from mcp_proxy.edges.places import Home
@@ -75,7 +76,8 @@ def renew_activation(
 ) -> bool:
     """Writes what the repository says now of an installed name; whether anything but time changed.
 
-    `held` is what is installed as the repository has it now, with the signatures that count now.
+    `held` is what is installed as the repository has it now, with the signatures that count now;
+    where another file lies there, an activation was cut short, it ends that.
 
     Raises:
         HomeError: H02, H03.
@@ -88,12 +90,14 @@ def renew_activation(
         record = before._replace(activation=activation)
         if held is not None and _is_held(held, before):
             record = record._replace(signed_by=held.signed_by)
-        if record == before:
+        path = profile_path(home, name)
+        is_other = held is not None and _is_held(held, before) and _differs(path, held)
+        if record == before and not is_other:
             return False
         write_file(records_path(home), dump_seen({**records, name: record}))
-        if record.signed_by != before.signed_by and held is not None:
-            write_file(profile_path(home, name), held.envelope)
-        has_changed = _substance(record) != _substance(before)
+        if held is not None and is_other:
+            write_file(path, held.envelope)
+        has_changed = is_other or _substance(record) != _substance(before)
         if has_changed:
             bump_generation(home)
         return has_changed
@@ -110,6 +114,11 @@ def move_root(home: Home, name: str, root: tuple[str, ...]) -> None:
         moved = records[name]._replace(root=root, pin=None, activation=None)
         write_file(records_path(home), dump_seen({**records, name: moved}))
         bump_generation(home)
+
+
+def _differs(path: str, held: Arrival) -> bool:
+    """Whether there is a file, and another one than this."""
+    return read_file(path, LIMITS.envelope_bytes) not in (None, held.envelope)
 
 
 def _is_held(held: Arrival, record: Seen) -> bool:

@@ -17,10 +17,11 @@ from mcp_proxy.app.updates import update, update_all
 from mcp_proxy.core.seen import PINNED_KEYS, dump_seen, repository_root
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import key_id
+from mcp_proxy.edges import installs
 from mcp_proxy.edges.files import write_file, write_given
 from mcp_proxy.edges.places import VARIABLE
-from mcp_proxy.edges.profile_store import read_generation, read_records
-from mcp_proxy.errors import AuditError, McpProxyError, UsageError
+from mcp_proxy.edges.profile_store import profile_path, read_generation, read_records
+from mcp_proxy.errors import AuditError, HomeError, McpProxyError, UsageError
 
 FEWER = [homes.tool("find"), homes.tool("refund")]
 
@@ -133,6 +134,25 @@ def test_s5_a_wider_update_waits_and_the_old_version_serves_on(installed: Desk) 
     accept(again.offer, unasked=True)
     assert installed.load().header.version == 2
     assert installed.activation.waiting == 0
+
+
+def test_s3_an_activation_cut_short_is_refused_until_the_next_refresh_ends_it(
+    installed: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die_at_the_switch(path: str, data: bytes) -> None:
+        if path == profile_path(installed.home, "billing"):
+            raise HomeError("MCPX-H03", "The machine went down.")
+        write_file(path, data)
+
+    installed.publish(2, tools=FEWER)
+    with monkeypatch.context() as patch:
+        patch.setattr(installs, "write_file", die_at_the_switch)
+        assert refusal(refresh("billing", offline=False).problem) == "MCPX-H03"
+    assert refused(installed.load) == "MCPX-P07"
+    before = read_generation(installed.home)
+    assert refresh("billing", offline=False).verified
+    assert installed.load().header.version == 2
+    assert read_generation(installed.home) != before
 
 
 def test_an_activation_that_cannot_be_logged_does_not_happen(
