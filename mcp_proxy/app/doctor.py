@@ -31,6 +31,7 @@ from mcp_proxy.edges.admin_policy import POLICY_PATH, read_policy
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, default_folders, find_home
+from mcp_proxy.edges.profile_store import read_trust
 from mcp_proxy.edges.upstream_mcp import http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
 from mcp_proxy.edges.upstream_stdio import stdio_upstream
@@ -129,17 +130,26 @@ def _check_log(home: Home) -> Check:
 
 def _check_keys(home: Home) -> Iterator[Check]:
     try:
-        keys = trust.list_keys()
+        keys, in_force = trust.list_keys(), read_trust(home)
     except McpProxyError as error:
         yield _bad("key", error)
         return
     for key in keys:
-        yield Check(f"key {key.name}", True, f"trusted for {', '.join(key.profiles)}")
+        what, found = f"key {key.name}", f"trusted for {', '.join(key.profiles)}"
+        is_allowed = key.keyid in in_force.keys
+        yield Check(what, True, found) if is_allowed else _forbidden(what, key.keyid)
     held = repositories.list_repositories()
     for item in held:
-        yield Check(f"repository {item.url}", *check_repository(home, item))
+        what, is_allowed = f"repository {item.url}", item.id in in_force.repositories
+        found_here = check_repository(home, item)
+        yield Check(what, *found_here) if is_allowed else _forbidden(what, item.id)
     if not keys and not held:
         yield Check("key", False, "No key is trusted yet.", _ADD_KEY)
+
+
+def _forbidden(what: str, id: str) -> Check:  # noqa: A002
+    found = "trusted here, but the machine's administrator does not allow it"
+    return Check(what, False, found, f"mcp-proxy trust remove {id}")
 
 
 def _check_profiles(home: Home) -> Iterator[Check]:

@@ -157,6 +157,9 @@ def test_doctor_tells_of_a_policy_and_of_one_that_is_not_right(home: Home, write
     assert next(examine()).what == "home"
     write("yes = false")
     assert next(examine()).found.endswith("is in force: --yes is refused")
+    write(f'signers = ["{FOREIGN}"]')
+    key = next(row for row in examine() if row.what.startswith("key "))
+    assert (key.ok, key.next) == (False, f"mcp-proxy trust remove {OWN}")
     write("yes = 0")
     assert not next(examine()).ok
 
