@@ -288,6 +288,22 @@ def test_a_document_is_downloaded_beside_the_source_and_again_when_it_is_importe
     assert json.loads(Path("shop.openapi.json").read_text()) == later
 
 
+def test_a_yaml_document_is_kept_as_yaml() -> None:
+    text = b"openapi: 3.0.0\ninfo: {title: x}\npaths: {/x: {get: {responses: {}}}}\n"
+
+    async def handle(_heard: Heard, _writer: asyncio.StreamWriter) -> bytes:
+        await asyncio.sleep(0)
+        return http(200, text)
+
+    def once(url: str) -> None:
+        words = ("--url", "https://x.example.com", "--select", "GET /x")
+        assert run("shop", "--openapi", f"{url}/api", *words) == 0
+
+    beside(handle, once)
+    assert Path("shop.openapi.yaml").read_bytes() == text
+    assert built_tools() == ("get_x",)
+
+
 def test_a_file_that_is_no_earlier_download_is_not_replaced() -> None:
     Path("shop.openapi.json").write_text("mine")
 
