@@ -66,8 +66,11 @@ def tighten(trust: TrustStore, policy: AdminPolicy) -> TrustStore:
 def bounds(policy: AdminPolicy) -> list[str]:
     """What it takes away, in words."""
     words = [
-        f"of {name} only {len(ids)} may be trusted"
-        for name, ids in (("keys", policy.signers), ("repositories", policy.repositories))
+        f"{_only(len(ids), *names)} may be trusted"
+        for names, ids in (
+            (("key", "keys"), policy.signers),
+            (("repository", "repositories"), policy.repositories),
+        )
         if ids is not None
     ]
     if policy.grace_max_s < GRACE_MAX_S:
@@ -91,6 +94,10 @@ def check_repository(policy: AdminPolicy, repository: str) -> None:
 def forbidden(what: str, mend: str | None = None) -> ProfileError:
     """P29: `what` is not allowed, in words that go on from "does not allow"; what helps instead."""
     return ProfileError("MCPX-P29", f"The machine's administrator does not allow {what}.", mend)
+
+
+def _only(count: int, one: str, many: str) -> str:
+    return f"only {count} {many if count > 1 else one}" if count else f"no {one}"
 
 
 def _ids(table: dict[str, Any], name: str) -> frozenset[str]:

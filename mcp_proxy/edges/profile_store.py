@@ -98,7 +98,7 @@ def judged(home: Home, judge: Callable[[TrustStore], Found]) -> Found:
         if error.id not in _NOT_TRUSTED:
             raise
     judge(stored)
-    raise forbidden("whoever answers for this profile to be trusted")
+    raise forbidden("the key or repository that answers for this profile")
 
 
 def read_trust(home: Home) -> TrustStore:

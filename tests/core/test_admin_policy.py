@@ -102,8 +102,8 @@ def test_what_it_takes_away_is_told() -> None:
     assert bounds(FREE) == []
     policy = AdminPolicy(frozenset(), frozenset({"a" * 64}), 1_800, yes=False, home=False)
     assert bounds(policy) == [
-        "of keys only 0 may be trusted",
-        "of repositories only 1 may be trusted",
+        "no key may be trusted",
+        "only 1 repository may be trusted",
         "offline grace is at most 0.5 h",
         "--yes is refused",
         "MCP_PROXY_HOME is refused",
