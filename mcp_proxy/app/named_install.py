@@ -6,6 +6,7 @@ A version that is asked for by its number is pinned (S3).
 """
 
 import re
+from functools import partial
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log, tuf_extra
@@ -27,13 +28,13 @@ from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.core.roots import delegated_keys
 from mcp_proxy.core.seen import PINNED_KEYS, Seen, repository_root
 from mcp_proxy.core.trust import Arrival, TrustedKeys, verify_arrival
-from mcp_proxy.core.trust_store import Repository, may_serve
+from mcp_proxy.core.trust_store import Repository, TrustStore, may_serve
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.activations import activate_profile
 from mcp_proxy.edges.installs import check_before, install_profile
 from mcp_proxy.edges.kept_versions import kept_versions, read_kept
 from mcp_proxy.edges.places import Home, ensure_home
-from mcp_proxy.edges.profile_store import judged, read_keys, read_records, read_trust
+from mcp_proxy.edges.profile_store import judged, read_keys, read_records
 from mcp_proxy.edges.repository_folder import repository_lock
 from mcp_proxy.errors import ProfileError, UsageError
 
@@ -192,13 +193,11 @@ def _find_repository(home: Home, name: str, record: Seen | None) -> Repository:
     """The one that the name belongs to; for a new name, the one trusted that delegates it."""
     if record is not None:
         return find_repository(home, name, record.root[1])
-    trusted = read_trust(home).repositories.values()
-    able = [item for item in trusted if may_serve(item, name)]
+    able = judged(home, partial(_able, name))
     if len(able) > 1:
         able = [item for item in able if _delegates(home, item, name)]
     if not able:
-        why = f"No repository trusted here answers for profile {name}, and no file is named so."
-        raise ProfileError("MCPX-P18", why)
+        raise ProfileError("MCPX-P26", f"No repository that is trusted here has a profile {name}.")
     if len(able) > 1:
         why = (
             f"More than one repository answers for {name}: {', '.join(item.url for item in able)}."
@@ -206,6 +205,14 @@ def _find_repository(home: Home, name: str, record: Seen | None) -> Repository:
         mend = "mcp-proxy trust add-repository URL --root root.json --profiles NAMES, narrower"
         raise UsageError("MCPX-W01", why, mend)
     return able[0]
+
+
+def _able(name: str, trust: TrustStore) -> list[Repository]:
+    able = [item for item in trust.repositories.values() if may_serve(item, name)]
+    if not able:
+        why = f"No repository trusted here answers for profile {name}, and no file is named so."
+        raise ProfileError("MCPX-P18", why)
+    return able
 
 
 def _delegates(home: Home, repository: Repository, name: str) -> bool:
