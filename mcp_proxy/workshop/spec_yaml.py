@@ -1,6 +1,6 @@
 """An OpenAPI document in YAML: text in, JSON values out.
 
-Built on the parser's events (libyaml's where it is installed, else ruamel's own): keys are always
+Built on a parser's events (libyaml's by PyYAML where it is built in, else ruamel's): keys are always
 text, so `200:` is "200"; no dates; aliases are read, because published documents use them, but
 never one within itself. Duplicate keys, tags, merge keys and a second document are refused.
 """
@@ -9,20 +9,22 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
+from ruamel.yaml import YAML, events
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-)
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.workshop.yaml_core import resolve_plain
 
+# Both parsers' events, which bear the same names and fields.
+_ALIAS = (yaml.AliasEvent, events.AliasEvent)
+_DOCUMENT_START = (yaml.DocumentStartEvent, events.DocumentStartEvent)
+_MAPPING_END = (yaml.MappingEndEvent, events.MappingEndEvent)
+_MAPPING_START = (yaml.MappingStartEvent, events.MappingStartEvent)
+_SCALAR = (yaml.ScalarEvent, events.ScalarEvent)
+_SEQUENCE_END = (yaml.SequenceEndEvent, events.SequenceEndEvent)
+
+_C_LOADER: Any = getattr(yaml, "CSafeLoader", None)
 _PLAIN_TAGS = frozenset({None, "", "!"})
 _TEXT_TAG = "tag:yaml.org,2002:str"
 # Aliases of aliases multiply: a few lines can stand for more values than any memory holds.
@@ -36,12 +38,14 @@ class NotYaml(ValueError):
 def parse_spec_yaml(text: str) -> Any:
     """YAML text as JSON values. Raises NotYaml.
 
-    The C parser is thirty times faster and of YAML 1.1: it refuses a few texts of 1.2, such as an
-    unquoted 12:30 in a flow list. So what it refuses is read again by the Python one.
+    The C parser is thirty times faster, but of YAML 1.1, and it names errors otherwise. So what it
+    refuses is read again by the Python one.
     """
+    if _C_LOADER is None:
+        return _read_slowly(text)
     try:
-        return _Reader(YAML(typ="safe").parse(text)).document()
-    except YAMLError:
+        return _Reader(yaml.parse(text, Loader=_C_LOADER)).document()
+    except yaml.YAMLError:
         return _read_slowly(text)
 
 
@@ -69,16 +73,16 @@ class _Reader:
         """The one document's value; None where the text is empty."""
         value, documents = None, 0
         for event in self._events:
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, _DOCUMENT_START):
                 documents += 1
                 if documents > 1:
                     raise _wrong(event, "a second document starts here")
-            elif isinstance(event, (ScalarEvent, AliasEvent)) or hasattr(event, "flow_style"):
+            elif isinstance(event, (*_SCALAR, *_ALIAS)) or hasattr(event, "flow_style"):
                 value = self._value(event, 0)
         return value
 
     def _value(self, event: Any, depth: int) -> Any:
-        if isinstance(event, AliasEvent):
+        if isinstance(event, _ALIAS):
             return self._alias(event, depth)
         if event.tag not in _PLAIN_TAGS and event.tag != _TEXT_TAG:
             raise _wrong(event, f"the tag {event.tag} is not read")
@@ -93,13 +97,13 @@ class _Reader:
         return value
 
     def _bare(self, event: Any, depth: int) -> Any:
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, _SCALAR):
             return _scalar(event)
-        if isinstance(event, MappingStartEvent):
+        if isinstance(event, _MAPPING_START):
             return self._mapping(depth + 1)
         items = []
         for item in self._events:
-            if isinstance(item, SequenceEndEvent):
+            if isinstance(item, _SEQUENCE_END):
                 break
             items.append(self._value(item, depth + 1))
         return items
@@ -107,9 +111,9 @@ class _Reader:
     def _mapping(self, depth: int) -> dict[str, Any]:
         row: dict[str, Any] = {}
         for event in self._events:
-            if isinstance(event, MappingEndEvent):
+            if isinstance(event, _MAPPING_END):
                 break
-            if not isinstance(event, ScalarEvent):
+            if not isinstance(event, _SCALAR):
                 raise _wrong(event, "a key must be plain text")
             key = event.value
             if key == "<<" and not event.style:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mcp_proxy.workshop import spec_yaml
 from mcp_proxy.workshop.spec_yaml import NotYaml, parse_spec_yaml
 
 
@@ -67,3 +68,30 @@ def test_an_error_never_quotes_the_text() -> None:
     with pytest.raises(NotYaml) as caught:
         parse_spec_yaml("password: hunter2\nb: [hunter2\n")
     assert "hunter2" not in str(caught.value)
+
+
+def test_an_unquoted_colon_in_a_flow_list_does_not_need_the_slow_parser(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_text: str) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr(spec_yaml, "_read_slowly", refuse)
+    text = "security:\n- oauth: [write:pets, read:pets]\n"
+    assert parse_spec_yaml(text) == {"security": [{"oauth": ["write:pets", "read:pets"]}]}
+
+
+def test_without_the_c_parser_the_values_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a: &x [1, 'two', ~, 3.5]\nb: *x\nc: {d: text}\n200: ok\n"
+    quick = parse_spec_yaml(text)
+    monkeypatch.setattr(spec_yaml, "_C_LOADER", None)
+    assert (
+        parse_spec_yaml(text)
+        == quick
+        == {
+            "a": [1, "two", None, 3.5],
+            "b": [1, "two", None, 3.5],
+            "c": {"d": "text"},
+            "200": "ok",
+        }
+    )
