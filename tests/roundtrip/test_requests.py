@@ -1,8 +1,9 @@
-"""What built templates send, judged by an independent library on the document as published."""
+"""What built templates send, judged by independent libraries on the document as published."""
 
 from collections import Counter
 
 import pytest
+from roundtrip import judge_swagger
 from roundtrip.built import built_tools
 from roundtrip.judge import complaints
 from roundtrip.values import requests_of
@@ -20,6 +21,14 @@ DOCUMENTS = (
     "netbox",
     "square",
     "vercel",
+)
+SWAGGER_DOCUMENTS = (
+    "kubernetes-2",
+    "okta-2",
+    "youtube-2",
+    "facebook-2",
+    "azure-arrays-2",
+    "azure-urls-2",
 )
 
 
@@ -40,3 +49,17 @@ def test_requests_for_random_arguments_are_valid_against_the_published_document(
             wrong.extend((one.selector, arguments, row.text) for row in found if not row.excuse)
     assert wrong == []
     assert judged["judged"] >= JUDGED_SHARE * judged.total() >= len(built.tools), judged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWAGGER_DOCUMENTS)
+def test_requests_for_random_arguments_are_valid_against_a_document_of_swagger_2(name: str) -> None:
+    built = built_tools(name, OPERATIONS)
+    arguments, requests = [], []
+    for one in built.tools:
+        for chosen, request in requests_of(one, built.upstream, REQUESTS_EACH):
+            arguments.append(chosen)
+            requests.append((one.selector, request))
+    told = judge_swagger.complaints(name, requests)
+    assert [row for row in zip(told, requests, arguments, strict=True) if row[0]] == []
+    assert len(requests) >= len(built.tools)
