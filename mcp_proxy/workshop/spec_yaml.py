@@ -1,8 +1,8 @@
 """An OpenAPI document in YAML: text in, JSON values out.
 
 Built on a parser's events (libyaml's by PyYAML where it is built in, else ruamel's): keys are
-always text, so `200:` is "200"; no dates; aliases are read, because published documents use them, but
-never one within itself. Duplicate keys, tags, merge keys and a second document are refused.
+always text, so `200:` is "200"; no dates; aliases are read, because published documents use them,
+but never one within itself. Duplicate keys, tags, merge keys and a second document are refused.
 """
 
 import math
