@@ -21,7 +21,8 @@ A local sidecar between an AI client and your APIs.
   mcp-proxy --profile NAME     serve an installed profile on stdio: what the client launches
 
 publisher   profile new, build, sign, publish; repository init, delegate
-developer   trust add, profile install, trust command, credential set, call, doctor
+developer   trust add, trust add-repository, profile install, profile update,
+            trust command, credential set, call, doctor
 auditor     audit tail, show, verify
 """
 

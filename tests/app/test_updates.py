@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 
 import homes
@@ -13,11 +14,14 @@ from trust_samples import OTHER_SEED
 from mcp_proxy.app import admin_log, profiles, repositories
 from mcp_proxy.app.named_install import accept, read_name
 from mcp_proxy.app.refreshing import Refreshed, refresh, refresh_all
+from mcp_proxy.app.renewing import fetch_newer, open_repository
 from mcp_proxy.app.updates import update, update_all
+from mcp_proxy.core.listing import activation
 from mcp_proxy.core.seen import PINNED_KEYS, dump_seen, repository_root
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import key_id
 from mcp_proxy.edges import installs
+from mcp_proxy.edges.activations import activate_profile
 from mcp_proxy.edges.files import write_file, write_given
 from mcp_proxy.edges.places import VARIABLE
 from mcp_proxy.edges.profile_store import profile_path, read_generation, read_records
@@ -374,6 +378,48 @@ def test_s2_a_repository_does_not_deliver_a_name_of_pinned_keys(desk: Desk) -> N
     assert desk.offer().checked.profile.header.version == 1
     assert isinstance(update("billing").problem, UsageError)
     assert refresh("billing", offline=False) == Refreshed("billing", True, 1)
+
+
+def test_s2_another_repository_does_not_take_a_name_over(installed: Desk) -> None:
+    other = make_repository(os.path.join(installed.folder, "other"), {}, days=20)
+    other.delegate("billing", SEED)
+    other.publish("billing", sign_payload(homes.payload(version=9), SEED))
+    path = os.path.join(installed.folder, "other.json")
+    write_given(path, other.root_bytes)
+    with serve(other.folder) as host:
+        repositories.add(repositories.read_candidate(host.url, path, "*"), unasked=True)
+        assert installed.offer().checked.profile.header.version == 1
+        assert update("billing").current == 1
+        repositories.remove(repositories.find_one(installed.id))
+        assert refused(installed.offer) == "MCPX-P18"
+        assert refused(installed.load) == "MCPX-P18"
+        assert refusal(update("billing").problem) == "MCPX-P18"
+        write_given(path, sign_payload(homes.payload(version=9), SEED))
+        assert refused(lambda: profiles.prepare(path)) == "MCPX-P18"
+        repositories.move(repositories.read_move("billing", host.url), unasked=True)
+        installed.install()
+    assert installed.load().header.version == 9
+
+
+def test_s2_a_repository_cannot_activate_over_pinned_keys_by_itself(desk: Desk) -> None:
+    homes.trust(desk.home)
+    homes.install(desk.home, version=1)
+    desk.publish(2)
+    client = open_repository(desk.home, repositories.find_one(desk.id), wait=True)
+    with client as opened:
+        listing = opened.look("billing")
+        newer = fetch_newer(opened, "billing", listing)
+    with pytest.raises(McpProxyError) as caught:
+        activate_profile(
+            desk.home,
+            "billing",
+            newer.data,
+            root=repository_root(desk.id),
+            activation=activation(listing),
+            now_s=time.time(),
+        )
+    assert caught.value.id == "MCPX-P14"
+    assert desk.load().header.version == 1
 
 
 def test_s2_only_trust_move_changes_a_root_and_the_highest_version_stays(installed: Desk) -> None:

@@ -162,6 +162,17 @@ def test_update_says_what_is_pinned_and_what_was_withdrawn(
     assert json.loads(capsys.readouterr().out)[0]["id"] == "MCPX-P19"
 
 
+def test_a_file_host_that_is_away_is_out_of_reach_and_the_installed_version_stays(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(desk)
+    desk.host.status["metadata/timestamp.json"] = 503
+    for action in ("update", "refresh"):
+        assert run("profile", action, "billing") == 6
+        assert "MCPX-U01" in capsys.readouterr().err
+    assert desk.load().header.version == 1
+
+
 def test_nothing_of_a_repository_is_installed(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
