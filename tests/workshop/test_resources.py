@@ -228,8 +228,8 @@ def test_s25_listed_names_in_an_error_are_cleaned_and_on_one_line(tmp_path: Path
 
 
 def test_what_a_star_stands_for_is_named_in_errors_and_warnings(tmp_path: Path) -> None:
-    row = {"name": "Look-Up", "description": "d", "inputSchema": {"type": "object"}}
+    row = {"name": "Look-Up", "inputSchema": {"type": "object"}}
     write_listings(tmp_path, {**listed(description="a\u2066b"), "tools": [row]})
     assert "shop.yaml:8: resources.*.a: " in refusal(tmp_path, STAR)
     warnings = build(tmp_path, 'tools:\n  "*": {upstream: gateway}\n').warnings
-    assert any("shop.yaml:8: tools.*.Look-Up: its name holds" in text for text in warnings)
+    assert any("shop.yaml:8: tools.*.Look-Up: " in text and "description" in text for text in warnings)
