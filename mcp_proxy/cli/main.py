@@ -20,7 +20,7 @@ A local sidecar between an AI client and your APIs.
 
   mcp-proxy --profile NAME     serve an installed profile on stdio: what the client launches
 
-publisher   profile new, build, sign, publish; repository init, delegate
+publisher   profile import, lint, sign, diff, explain, publish; repository init, delegate
 developer   trust add, trust add-repository, profile install, profile update,
             trust command, credential set, call, doctor
 auditor     audit tail, show, verify
