@@ -47,9 +47,9 @@ class ProfileContract:
         self._ready: dict[str, Ready] = {}
         self._held: Holdings | None = None
 
-    def refuse(self, error: McpProxyError) -> None:
-        """From now on every call is denied, whatever the disk says."""
-        self._final = _deny(error)
+    def refuse(self, error: McpProxyError | None) -> None:
+        """From now on every call is denied, whatever the disk says; None ends that."""
+        self._final = None if error is None else _deny(error)
 
     def ready(self, tool: str, now_s: float) -> Ready | Deny:
         """The tool, or why no call of it may pass now; `now_s` since the epoch."""

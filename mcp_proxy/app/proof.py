@@ -85,15 +85,19 @@ class GuardedRoad:
         self,
         road: Road,
         profile: Profile,
-        refuse: Callable[[ProfileError], None],
+        refuse: Callable[[ProfileError | None], None],
         run: Run = start_own,
     ) -> None:
-        """`refuse` is called once, with the reason, where the proof fails."""
+        """`refuse` gets each proof's outcome: why nothing may be called, or None.
+
+        Where it fails the next call asks for another, so that what was mended counts at once.
+        """
         self._road = road
         self._profile = profile
         self._refuse = refuse
         self._run = run
         self._proved: asyncio.Future[None] | None = None
+        self._is_first = True
         self._renewed_s = -float(_RENEW_EVERY_S)
 
     async def call(self, method: str, params: dict[str, Any], caller: Caller) -> End:
@@ -113,17 +117,23 @@ class GuardedRoad:
         def settle(ended: Ended) -> None:
             error = _failure(self._profile.header.profile, ended)
             if error is not None:
-                self._refuse(error)
+                self._proved = None
+            self._refuse(error)
             proved.set_result(None)
 
         def hear(ended: Ended) -> None:
             with contextlib.suppress(RuntimeError):  # the client has gone, and the loop with it
                 loop.call_soon_threadsafe(settle, ended)
 
-        begun = [item.proof for item in _BEGUN if item.digest == self._profile.digest]
-        proof = begun[0] if begun else _Proof(self._profile.header.profile, self._run)
-        proof.tell(hear)
+        self._begin().tell(hear)
         return proved
+
+    def _begin(self) -> _Proof:
+        begun = [item.proof for item in _BEGUN if item.digest == self._profile.digest]
+        is_first, self._is_first = self._is_first, False
+        if begun and is_first:
+            return begun[0]
+        return _Proof(self._profile.header.profile, self._run)
 
     def _renew(self) -> None:
         """After the first call, and then at calls that come an hour later or more."""

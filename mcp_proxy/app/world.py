@@ -131,8 +131,10 @@ def _guard(
 ) -> Road | GuardedRoad:
     """The road itself for pinned keys; for a repository's profile, closed until it is proved."""
 
-    def refuse(error: ProfileError) -> None:
+    def refuse(error: ProfileError | None) -> None:
         contract.refuse(error)
+        if error is None:
+            return
         listeners.withdraw()
         for kind in ("tools", "prompts", "resources"):
             watching.tell(Change(kind))

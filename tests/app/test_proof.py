@@ -56,7 +56,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.commands, self.road = Commands(), Road()
-        self.refused: list[ProfileError] = []
+        self.refused: list[ProfileError | None] = []
         guarded: Any = self.road
         self.guarded = GuardedRoad(guarded, profile(), self.refused.append, self.commands)
 
@@ -79,7 +79,7 @@ def test_s4_no_call_passes_before_the_proof_has_ended() -> None:
         stage.commands.ends[0](GOOD)
         await asyncio.gather(first, second)
         assert stage.road.calls == ["tools/call"] * 2
-        assert stage.refused == []
+        assert stage.refused == [None]
 
     asyncio.run(run())
 
@@ -101,8 +101,26 @@ def test_s4_a_proof_that_fails_refuses_before_any_call_goes_on(ended: Ended, exp
         await asyncio.sleep(0.01)
         stage.commands.ends[0](ended)
         await waiting  # which the contract now denies, and the log tells
-        assert [error.id for error in stage.refused] == [expected]
+        assert stage.refused[0] is not None
+        assert stage.refused[0].id == expected
         assert stage.refused[0].next == "mcp-proxy profile update billing"
+
+    asyncio.run(run())
+
+
+def test_a_proof_that_failed_is_asked_for_again_at_the_next_call() -> None:
+    async def run() -> None:
+        stage = Stage()
+        first = stage.call()
+        await asyncio.sleep(0.01)
+        stage.commands.ends[0](Ended(-1, b""))
+        await first
+        second = stage.call()
+        await asyncio.sleep(0.01)
+        assert stage.commands.started == [PROOF, RENEWAL, PROOF]
+        stage.commands.ends[2](GOOD)
+        await second
+        assert [error is None for error in stage.refused] == [False, True]
 
     asyncio.run(run())
 
