@@ -1,12 +1,13 @@
 """GitHub's own API document, 13 MB and about 1,200 operations: ten tools of it, built in time."""
 
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
+import published
 import pytest
-from conformance import node
 from e2e.stage import COMMAND
 
 from mcp_proxy.core.profile_lines import parse_payload, parse_tool
@@ -20,7 +21,7 @@ upstreams:
   github:
     kind: rest
     url: https://api.github.com
-    openapi: package/generated/api.github.com.json
+    openapi: github.openapi.json
     auth: {kind: bearer, credential: github}
 tools:
   read_repository: {upstream: github, operation: repos/get, effect: read}
@@ -59,12 +60,7 @@ tools:
 
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
-    pack = [*node.npm_command(), "pack", "--silent", "@octokit/openapi@23.0.2"]
-    archive = subprocess.run(
-        pack, cwd=tmp_path, env=node.node_env(), check=True, capture_output=True, text=True
-    )
-    name = archive.stdout.split()[-1]
-    subprocess.run(("tar", "xzf", name), cwd=tmp_path, check=True)
+    shutil.copy(published.document("github"), tmp_path / "github.openapi.json")
     return tmp_path
 
 
