@@ -1,13 +1,17 @@
 """The product's own bounds on memory and start, on the real command with everything switched on."""
 
+import os
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
-from e2e.stage import Stage
+from e2e.client import RawClient
+from e2e.stage import COMMAND, Stage
+from homes import install, make_home, tool
 
 MIB = 1 << 20
 BEFORE_THE_FIRST_CALL_MIB = 30
@@ -51,3 +55,29 @@ def test_a_start_costs_at_most_five_bare_interpreters(stage: Stage) -> None:
             ours.append(time.perf_counter() - began)
             client.end()
     assert statistics.median(ours) <= START_IN_PYTHONS * statistics.median(bare)
+
+
+@pytest.mark.slow
+def test_a_thousand_tools_start_little_later_than_ten(tmp_path: Path) -> None:
+    """35 ms on a quiet machine, whose bare interpreter takes 14: two and a half of these."""
+    homes = {}
+    for count in (10, 1000):
+        homes[count] = os.fspath(tmp_path / f"home-{count}")
+        tools = [tool(f"tool_{number}") for number in range(count)]
+        install(make_home(homes[count]), tools=tools, now_s=time.time())
+    bare: list[float] = []
+    took: dict[int, list[float]] = {10: [], 1000: []}
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        subprocess.run((sys.executable, "-I", "-c", "pass"), check=True)
+        bare.append(time.perf_counter() - began)
+        for count, home in homes.items():
+            began = time.perf_counter()
+            with RawClient([COMMAND, "--profile", "billing"], {"MCP_PROXY_HOME": home}) as client:
+                client.handshake()
+                listed = client.request("tools/list", modern=False)["result"]["tools"]
+                took[count].append(time.perf_counter() - began)
+                assert len(listed) == count
+                client.end()
+    later_s = statistics.median(took[1000]) - statistics.median(took[10])
+    assert later_s <= 2.5 * statistics.median(bare)
