@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import IO
 from urllib.parse import urlsplit
 
-from tuf.api.exceptions import DownloadHTTPError, DownloadLengthMismatchError
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 from tuf.ngclient import FetcherInterface
 
 from mcp_proxy.edges.attempts import Broken
 from mcp_proxy.edges.download import download
-from mcp_proxy.errors import UpstreamError
+from mcp_proxy.errors import UpstreamError, UsageError
 
 
 class NetworkFetcher(FetcherInterface):
@@ -48,6 +48,9 @@ class NetworkFetcher(FetcherInterface):
         asked = download(url, deadline_s, localhost=self._localhost, max_bytes=self._most)
         try:
             self.data = asyncio.run(asked)
+        except UsageError:
+            # A role's name is a part of the address: such a one is no profile's.
+            raise DownloadError(self.last) from None
         except Broken as broken:
             raise self._failure(broken) from None
         yield self.data

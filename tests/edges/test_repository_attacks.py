@@ -18,8 +18,10 @@ from repository_samples import (
     envelope,
     make_repository,
     serve,
+    signer,
 )
 from trust_samples import OTHER_SEED, SEED
+from tuf.api.metadata import DelegatedRole, Targets
 
 from mcp_proxy.core.listing import Listing, find_target, withdrawal
 from mcp_proxy.core.seen import Seen, repository_root
@@ -167,6 +169,23 @@ def test_a_delegation_does_not_reach_another_profile(stage: Stage) -> None:
     assert stage.refusal(lambda: stage.fetch(9)) == "MCPX-P26"
     stage.repo.list_foreign("billing", "hr/9.dsse.json", envelope("hr", 9))
     assert sorted(stage.look("hr").versions) == [1]
+
+
+@pytest.mark.parametrize("role", ["../../timestamp", "a/b", "%2e%2e"])
+def test_a_role_whose_name_would_leave_its_folder_is_not_asked_for(stage: Stage, role: str) -> None:
+    delegations = stage.repo.targets.delegations
+    assert delegations is not None
+    assert delegations.roles is not None
+    own = delegations.roles.pop("billing")
+    delegations.roles[role] = DelegatedRole(role, [], 1, terminating=False, paths=["*/*"])
+    delegations.roles["billing"] = own
+    stage.repo.targets.add_key(signer(STRANGER_SEED).public_key, role)
+    stage.repo.roles[role] = Targets(expires=stage.repo.targets.expires)
+    stage.repo.targets.version += 1
+    stage.repo.write("targets", stage.repo.targets)
+    stage.repo.refresh()
+    assert stage.refusal() == "MCPX-P23"
+    assert not any("%" in path or ".." in path for path in stage.host.requests)
 
 
 def test_a_name_that_is_not_delegated_has_no_keys(stage: Stage) -> None:
