@@ -84,7 +84,8 @@ def _text(schema: dict[str, Any]) -> st.SearchStrategy[str]:
             found = st.from_regex(re.compile(schema["pattern"]))
         except re.error:
             return st.text("aA0", min_size=shortest, max_size=longest)
-        return found.filter(lambda text: shortest <= len(text) <= longest)
+        fits = schema.get("maxLength", math.inf)
+        return found.filter(lambda text: shortest <= len(text) <= fits)
     if schema.get("format") in _FORMATS:
         return _FORMATS[schema["format"]]
     return st.text(min_size=shortest, max_size=longest)
