@@ -29,7 +29,7 @@ def build_document(parts: list[Part]) -> Any:
     value of the model's can stand in a constant's place.
     """
     document: Any = {}
-    placed = [(part.fixed, _keys(part.target), part) for part in parts]
+    placed = [(part.fixed, target_keys(part.target), part) for part in parts]
     for _, keys, part in sorted(placed, key=lambda item: (item[0], len(item[1]))):
         try:
             document = put(document, keys, part.value)
@@ -38,7 +38,8 @@ def build_document(parts: list[Part]) -> Any:
     return document
 
 
-def _keys(target: str) -> tuple[str, ...]:
+def target_keys(target: str) -> tuple[str, ...]:
+    """Where a target is in the document; a plain name is one key."""
     if target and not target.startswith("/"):
         return (target,)
     return parse_pointer(target)

@@ -6,8 +6,10 @@ Narrower means: whatever the new tool accepts, the old one accepted, and the sam
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from mcp_proxy.core.body import target_keys
 from mcp_proxy.core.change import (
     NARROWER,
+    SAME,
     WIDER,
     Change,
     Place,
@@ -20,7 +22,11 @@ from mcp_proxy.core.change import (
 from mcp_proxy.core.change_schema import accepts_no_more
 from mcp_proxy.core.change_text import tells_no_more, words_no_more
 from mcp_proxy.core.profile import ArgumentRule, Tool
+from mcp_proxy.core.request import is_taken
+from mcp_proxy.core.styles import encoded
 
+# Where several arguments make one JSON document.
+_DOCUMENTS = frozenset({"body", "argument"})
 _DIFFERENCES_SHOWN = 20
 _LINE_CHARS = 100
 _LABELS = {
@@ -74,7 +80,8 @@ def argument_changes(place: str, old: Offered, new: Offered) -> Iterator[Change]
     yield from made
     kept = [[name for name in one if name in other] for one, other in _both(old, new)]
     if kept[0] != kept[1]:
-        yield Change(WIDER, place, "the order in which its arguments are sent changed")
+        kind = SAME if _is_any_order(new.tool) else WIDER
+        yield Change(kind, place, "the order in which its arguments are sent changed")
     if not is_proven and not any(change.kind == WIDER for change in made):
         yield Change(WIDER, place, "its arguments together are held to other rules")
     elif not is_same and not made:
@@ -97,6 +104,24 @@ def _need(name: str, new: Offered) -> str:
 def _both(old: Offered, new: Offered) -> tuple[Any, Any]:
     own, other = old.tool.arguments, new.tool.arguments
     return (own, other), (other, own)
+
+
+def _is_any_order(tool: Tool) -> bool:
+    """Whether the order of a tool's arguments says nothing: no two of them have one place.
+
+    Which of two comes last then decides nothing, whatever a server makes of the names of a query.
+    Paths go by their slots, a document's outer places are filled before inner ones.
+    """
+    documents: list[tuple[str, ...]] = []
+    names: dict[str, list[str]] = {}
+    for rule in tool.arguments.values():
+        if rule.place in _DOCUMENTS:
+            documents.append(target_keys(rule.target))
+        else:
+            names.setdefault(rule.place, []).append(encoded(rule.target))
+    return len(set(documents)) == len(documents) and not any(
+        is_taken(name, some[:index]) for some in names.values() for index, name in enumerate(some)
+    )
 
 
 def _is_same(old: Offered, new: Offered) -> bool:

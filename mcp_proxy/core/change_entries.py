@@ -1,5 +1,6 @@
 """Upstreams, resources and prompts, version against version (S5)."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -74,25 +75,31 @@ def _resource_words(resource: Resource) -> str:
     return f"{shown(resource.uri)} of {named(resource.upstream)}: {shown(resource.entry)}"
 
 
-def _may_take(template: Resource, gone: Resource) -> bool:
-    """Whether a template may match what the resource that is gone did; if in doubt, it may."""
-    if not template.is_template:
-        return False
+def _may_take(taker: Resource, gone: Resource) -> bool:
+    """Whether a resource may answer for what the one that is gone did; if in doubt, it may."""
+    if not taker.is_template:
+        return not gone.is_template and taker.uri == gone.uri
     if gone.is_template:
         return True
     try:
-        return matches(compile_template(template.uri), gone.uri)
+        return matches(compile_template(taker.uri), gone.uri)
     except ValueError:
         return True
 
 
 def _order_changes(old: Resources, new: Resources) -> Iterator[Change]:
+    """Of what is tried in order: templates, and two fixed ones that claim the same URI."""
+    twice = {uri for uri, count in Counter(one.uri for one in new.values()).items() if count > 1}
     orders = [
-        [name for name in one if name in other and one[name].is_template]
+        [
+            name
+            for name in one
+            if name in other and (one[name].is_template or one[name].uri in twice)
+        ]
         for one, other in ((old, new), (new, old))
     ]
     if orders[0] != orders[1]:
-        yield Change(WIDER, "profile", "resource templates are tried in another order")
+        yield Change(WIDER, "profile", "resources are tried in another order")
 
 
 def _judge_auth(old: Any, new: Any) -> Judged:

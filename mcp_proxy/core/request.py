@@ -159,7 +159,7 @@ def _query(tool: Tool, arguments: dict[str, Any]) -> Pairs:
         own = encoded(rule.target)
         brought = [key for key, _ in made if key != own]
         others = _query_names(tool, rule, pairs) if brought else []
-        if any(_is_taken(key, others) for key in brought):
+        if any(is_taken(key, others) for key in brought):
             raise _Refused(name, "must not name another parameter of the request")
         pairs.extend(made)
     return pairs
@@ -171,9 +171,12 @@ def _query_names(tool: Tool, own: ArgumentRule, pairs: Pairs) -> list[str]:
     return [*(encoded(rule.target) for rule in rules), *(key for key, _ in pairs)]
 
 
-def _is_taken(key: str, others: list[str]) -> bool:
-    # An object brings its own names: none may be, hold, or reach into another parameter, whatever
-    # the server makes of case, brackets and (PHP does) dots.
+def is_taken(key: str, others: list[str]) -> bool:
+    """Whether a name of the query, encoded, may be another's for the server that reads it.
+
+    That is so where it is, holds, or reaches into the other, whatever the server makes of case,
+    brackets and (PHP does) dots.
+    """
     if _BLANK.search(key):
         return True
     mine = _folded(key)

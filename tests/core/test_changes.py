@@ -178,12 +178,6 @@ WIDER_BOTH_WAYS = [
     pytest.param(route("list", "status", explode=False), id="how an argument is written"),
     pytest.param(line("make", approval=CONDITIONS), id="other conditions"),
     pytest.param(
-        lambda lines: line_of(lines, "list").update(
-            arguments=dict(reversed(line_of(lines, "list")["arguments"].items()))
-        ),
-        id="the order in which arguments are sent",
-    ),
-    pytest.param(
         lambda lines: row_of(lines, "list")["inputSchema"]["properties"]["status"].update(
             description="New."
         ),
@@ -197,7 +191,17 @@ WIDER_BOTH_WAYS = [
     pytest.param(line("greet", entry={"name": "greet", "title": "New"}), id="text of a prompt"),
 ]
 
+
+def turned(tool: str) -> Edit:
+    """A tool's arguments in the other order."""
+    return lambda lines: line_of(lines, tool).update(
+        arguments=dict(reversed(line_of(lines, tool)["arguments"].items()))
+    )
+
+
 SAME_BOTH_WAYS = [
+    pytest.param(turned("list"), id="order of arguments in a query"),
+    pytest.param(turned("make"), id="order of arguments in a body"),
     pytest.param(moved_up("tools", "note"), id="order of tools"),
     pytest.param(moved_up("prompts", "greet"), id="order of prompts"),
     pytest.param(moved_up("resources", "intro"), id="order of fixed resources"),
@@ -270,6 +274,46 @@ def second_template(lines: list[Any]) -> None:
 def test_s5_templates_in_another_order_are_wider() -> None:
     before = edited(second_template)
     after = edited(second_template, moved_up("resources", "all"))
+    assert is_wider(compare(contents_of(before), contents_of(after)))
+
+
+@pytest.mark.parametrize("names", [("status", "Status"), ("filter[a]", "filter"), ("a.b", "a_b")])
+def test_s5_arguments_of_one_name_to_some_server_in_another_order_are_wider(
+    names: tuple[str, str],
+) -> None:
+    def shared(lines: list[Any]) -> None:
+        rules = line_of(lines, "list")["arguments"]
+        own = [name for name, rule in rules.items() if rule["place"] == "query"]
+        for name, target in zip(own[:2], names, strict=True):
+            rules[name]["target"] = target
+
+    before, after = edited(shared), edited(shared, turned("list"))
+    assert is_wider(compare(contents_of(before), contents_of(after)))
+
+
+def second_of_one_uri(lines: list[Any]) -> None:
+    other = copy.deepcopy(line_of(lines, "terms"))
+    other.update(name="again", max_bytes=77)
+    lines.insert(lines.index(line_of(lines, "terms")) + 1, other)
+    lines[0]["resources"].insert(lines[0]["resources"].index("terms") + 1, "again")
+
+
+def test_s5_a_fixed_resource_that_another_takes_over_is_wider_gone() -> None:
+    before = edited(second_of_one_uri)
+    after = edited(second_of_one_uri, without("resources", "terms"))
+    made = compare(contents_of(before), contents_of(after))
+    assert (WIDER, "resource terms") in [(one.kind, one.place) for one in made]
+
+
+def test_s5_fixed_resources_of_one_uri_in_another_order_are_wider() -> None:
+    def swapped(lines: list[Any]) -> None:
+        names = lines[0]["resources"]
+        first = names.index("terms")
+        names[first : first + 2] = reversed(names[first : first + 2])
+        at = lines.index(line_of(lines, "terms"))
+        lines[at : at + 2] = reversed(lines[at : at + 2])
+
+    before, after = edited(second_of_one_uri), edited(second_of_one_uri, swapped)
     assert is_wider(compare(contents_of(before), contents_of(after)))
 
 
