@@ -112,11 +112,28 @@ def _property_slots(parts: list[Node], translator: Translator) -> list[Slot]:
             found.setdefault(name, []).append(node)
         names = part.get("required")
         needed.update(str(name.value) for name in (names.elements() if names is not None else ()))
-    return [
+    listed = [
         _property(name, nodes, name in needed, translator)
         for name, nodes in found.items()
         if not any(is_hidden(node, REQUEST, translator.references) for node in nodes)
     ]
+    others = _others(parts)
+    if others is None:
+        return listed
+    unlisted = sorted(needed - found.keys())
+    return listed + [_property(name, others, True, translator) for name in unlisted]
+
+
+def _others(parts: list[Node]) -> list[Node] | None:
+    """What a property must be that is required and not described; None where none may be."""
+    found = [part.child("additionalProperties") for part in parts if _has_others(part)]
+    if any(node.value is False for node in found):
+        return None
+    return [node for node in found if node.value is not True] or [parts[0]._replace(value={})]
+
+
+def _has_others(part: Node) -> bool:
+    return part.value.get("additionalProperties") is not None
 
 
 def _property(name: str, nodes: list[Node], required: bool, translator: Translator) -> Slot:

@@ -45,6 +45,17 @@ def test_parts_of_one_object_are_merged_through_references(tmp_path: Any) -> Non
     assert b.description == "b"
 
 
+def test_a_required_property_that_nothing_describes_is_an_argument_still(tmp_path: Any) -> None:
+    schema = {"type": "object", "required": ["b", "a"], "properties": {"a": A}}
+    found = operation(tmp_path, json_body(schema))
+    assert shown(found) == [("a", "/a", True), ("b", "/b", True)]
+    assert found.slots[1].schema == {}
+    typed = operation(tmp_path, json_body({**schema, "additionalProperties": A}))
+    assert typed.slots[1].schema == A
+    closed = operation(tmp_path, json_body({**schema, "additionalProperties": False}))
+    assert shown(closed) == [("a", "/a", True)]
+
+
 @pytest.mark.parametrize(
     "schema",
     [
