@@ -136,7 +136,7 @@ def _names(expression: Expression, candidate: Candidate) -> bool:
         not one.negated
         and (
             one.kind == "place"
-            or (one.kind in ("id", "name") and one.pattern in (candidate.id, candidate.name))
+            or (one.kind in ("any", "id", "name") and one.pattern in (candidate.id, candidate.name))
         )
         for one in expression.conditions
     )

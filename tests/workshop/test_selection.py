@@ -46,7 +46,7 @@ def test_a_marked_operation_is_left_out_and_counted_until_it_is_asked_for(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "text", ["id:deleteBuyers", "DELETE /buyers", "tag:buyers,id:deleteBuyers"]
+    "text", ["id:deleteBuyers", "deleteBuyers", "DELETE /buyers", "tag:buyers,id:deleteBuyers"]
 )
 def test_one_that_is_named_exactly_is_taken_with_its_marks(tmp_path: Path, text: str) -> None:
     assert [one.selector for one in selected(tmp_path, text).chosen] == ["deleteBuyers"]
