@@ -11,6 +11,7 @@ from mcp_proxy.edges.repository_change import Change
 from mcp_proxy.edges.repository_drafts import (
     Drafts,
     check_drafts,
+    check_root_draft,
     draft_lines,
     drafts_digest,
     read_drafts,
@@ -94,6 +95,8 @@ def _read(held: Repository) -> tuple[RootDraft | None, Drafts]:
     if root is None and not drafts:
         why = f"In {held.folder} nothing is waiting for signatures."
         raise UsageError("MCPX-W01", why, f"mcp-proxy repository show {held.folder}")
+    if root is not None:
+        check_root_draft(held, root)
     return root, drafts
 
 
