@@ -13,6 +13,13 @@ class Promise(NamedTuple):
 
 ENFORCED = "workshop/test_enforced.py"
 MATRIX = "e2e/test_matrix.py"
+WALK = "e2e/test_repository_walk.py"
+ATTACKS = "edges/test_repository_attacks.py"
+ADMIN = "app/test_repository_admin.py"
+PUBLISHING = "app/test_publishing.py"
+UPDATES = "app/test_updates.py"
+POLICY = "edges/test_admin_policy.py"
+IMPORT = "cli/test_profile_import.py"
 PROMISES = (
     Promise(
         "start-from-clone",
@@ -408,6 +415,422 @@ PROMISES = (
         (
             "core/test_drift.py::test_s16_any_change_is_found",
             "cli/test_profile_drift.py::test_s16_a_change_is_shown_beside_what_matched_last",
+        ),
+    ),
+    Promise(
+        "drafts",
+        "correct each line that says REVIEW",
+        (f"{WALK}::test_a_draft_is_refused_by_lint_until_it_has_been_reviewed",),
+    ),
+    Promise(
+        "extra",
+        "`[tuf]` adds python-tuf, which profile repositories need",
+        (
+            "cli/test_repository_commands.py::test_without_the_extra_a_command_says_how_to_install_it",
+            "cli/test_repository_client.py::test_without_the_extra_a_command_says_how_to_install_it",
+        ),
+    ),
+    Promise(
+        "diff-before-asking",
+        "`profile install` of the newer file shows the same lines before it asks",
+        (
+            "cli/test_profile_diff.py::test_install_shows_what_a_newer_version_changes_before_it_asks",
+            "cli/test_profile_diff.py::test_an_installed_name_is_compared_with_a_signed_file",
+        ),
+    ),
+    Promise(
+        "walk-to-many",
+        "Everything below runs as it stands",
+        ("e2e/test_readme_walk.py::test_the_readme_s_walk_runs_as_it_stands",),
+    ),
+    Promise(
+        "activates-itself",
+        "A version in which nothing is wider activates by itself at the next refresh",
+        (
+            f"{WALK}::test_s5_a_narrower_version_activates_itself_behind_a_running_sidecar",
+            f"{UPDATES}::test_s5_an_update_that_is_not_wider_activates_by_itself",
+        ),
+    ),
+    Promise(
+        "refreshed-hourly",
+        "which a sidecar makes after its first call and then hourly, at calls",
+        ("app/test_proof.py::test_s6_the_word_is_renewed_after_the_first_call_and_not_at_each",),
+    ),
+    Promise(
+        "wider-waits",
+        "A version with anything wider waits for `profile update`",
+        (
+            f"{WALK}::test_s5_a_wider_version_waits_until_a_person_says_yes",
+            f"{UPDATES}::test_s5_a_wider_update_waits_and_the_old_version_serves_on",
+        ),
+    ),
+    Promise(
+        "plain-files",
+        "who reads meanwhile sees one state or the other",
+        (
+            f"{PUBLISHING}::test_killed_between_two_files_the_old_state_is_whole_and_the_next_publish_works",
+            f"{PUBLISHING}::test_a_process_killed_at_any_moment_leaves_what_a_client_takes",
+            f"{PUBLISHING}::test_two_publishers_at_once_both_publish",
+        ),
+    ),
+    Promise(
+        "roles",
+        "lists all that follows",
+        (
+            "cli/test_repository_commands.py::test_from_init_to_a_revoked_version",
+            "cli/test_repository_commands.py::test_show_is_data_with_fingerprints_as_trust_list_has_them",
+        ),
+    ),
+    Promise(
+        "keys-at-hand",
+        "Each command signs with the keys that it finds in the keychain",
+        (f"{ADMIN}::test_keys_of_the_keychain_are_found_by_the_names_that_the_roles_list",),
+    ),
+    Promise(
+        "lacking-signatures",
+        "Where signatures are lacking it says whose",
+        (
+            f"{PUBLISHING}::test_a_missing_key_is_told_by_role_and_name",
+            f"{ADMIN}::test_delegate_lacks_signatures_without_the_targets_key",
+        ),
+    ),
+    Promise(
+        "waiting-signatures",
+        "`mcp-proxy repository sign` shows it, asks and adds theirs",
+        (
+            f"{ADMIN}::test_a_root_counts_once_old_and_new_keys_have_signed",
+            "cli/test_repository_commands.py::test_s1_what_waits_is_shown_before_a_yes_at_the_terminal",
+            f"{PUBLISHING}::test_a_threshold_of_signers_each_at_their_own_desk",
+        ),
+    ),
+    Promise(
+        "renewal",
+        "It signs the timestamp, and whatever else has less than a third of its term left",
+        (
+            f"{PUBLISHING}::test_renew_signs_a_new_timestamp_with_the_online_key_alone",
+            f"{PUBLISHING}::test_renew_signs_what_ends_soon_and_names_what_it_cannot",
+        ),
+    ),
+    Promise(
+        "stolen-signer",
+        "nobody can use billing from their next refresh on",
+        (
+            f"{ADMIN}::test_s2_a_stolen_signers_key_is_taken_away_at_once",
+            f"{UPDATES}::test_a_withdrawn_profile_and_a_withdrawn_delegation",
+        ),
+    ),
+    Promise(
+        "stolen-online",
+        "For the online or the targets key it is",
+        (
+            f"{ADMIN}::test_the_online_key_is_replaced_with_and_without_the_old_one",
+            f"{ATTACKS}::test_a_revoked_online_key_signs_nothing_any_more",
+        ),
+    ),
+    Promise(
+        "refused-refresh",
+        "A refresh that is refused changes nothing",
+        (
+            f"{ATTACKS}::test_a_failed_refresh_leaves_what_was_proved",
+            f"{UPDATES}::test_an_unreachable_repository_changes_nothing",
+        ),
+    ),
+    Promise(
+        "rollback",
+        "an older state than one seen before | MCPX-P22",
+        (
+            f"{ATTACKS}::test_rollback_to_an_older_state_is_refused",
+            f"{ATTACKS}::test_rollback_of_a_profile_inside_a_newer_snapshot_is_refused",
+        ),
+    ),
+    Promise(
+        "freeze",
+        "until the timestamp or another role has expired | MCPX-P21",
+        (
+            f"{ATTACKS}::test_freeze_at_a_state_that_has_expired_is_refused",
+            f"{ATTACKS}::test_every_other_role_that_has_expired_is_a_freeze_too",
+        ),
+    ),
+    Promise(
+        "mix-and-match",
+        "files of different states | MCPX-P23",
+        (
+            f"{ATTACKS}::test_mix_and_match_of_an_old_snapshot_is_refused",
+            f"{ATTACKS}::test_mix_and_match_of_a_profiles_old_role_is_refused",
+        ),
+    ),
+    Promise(
+        "too-few-signatures",
+        "signed too little, or by keys that do not count (any more) | MCPX-P24",
+        (
+            f"{ATTACKS}::test_tampered_metadata_lack_a_signature",
+            f"{ATTACKS}::test_too_few_signatures_are_refused",
+            f"{ATTACKS}::test_the_signature_of_a_stranger_does_not_count",
+            f"{ATTACKS}::test_a_root_that_its_predecessor_did_not_sign_is_refused",
+        ),
+    ),
+    Promise(
+        "tampered-target",
+        "other bytes than those signed for | MCPX-P25",
+        (f"{ATTACKS}::test_a_tampered_target_is_refused_and_not_kept",),
+    ),
+    Promise(
+        "wrong-delegation",
+        "a delegation that reaches for another profile; a version that is not listed | MCPX-P26",
+        (f"{ATTACKS}::test_a_delegation_does_not_reach_another_profile",),
+    ),
+    Promise(
+        "unlisted-signer",
+        "a profile that none of its delegation's keys has signed | MCPX-P20",
+        (
+            f"{UPDATES}::test_a_version_that_no_listed_key_signed_is_not_installed",
+            f"{UPDATES}::test_a_revoked_key_refuses_what_it_alone_signed",
+        ),
+    ),
+    Promise(
+        "endless-data",
+        "endless data; slow data | MCPX-P27; MCPX-U02",
+        (
+            f"{ATTACKS}::test_endless_data_are_refused",
+            f"{ATTACKS}::test_an_endless_target_is_refused",
+            f"{ATTACKS}::test_slow_retrieval_ends_at_its_deadline",
+        ),
+    ),
+    Promise(
+        "floor",
+        "a version below the floor that `repository floor` has set | MCPX-P28",
+        (f"{UPDATES}::test_s3_a_pin_is_never_below_the_floor_nor_of_what_was_withdrawn",),
+    ),
+    Promise(
+        "cross-root",
+        "that delivers a name of this one | MCPX-P18, MCPX-P14",
+        (
+            f"{UPDATES}::test_s2_a_pinned_key_does_not_deliver_a_repositorys_name",
+            f"{UPDATES}::test_s2_another_repository_does_not_take_a_name_over",
+            f"{UPDATES}::test_s2_a_file_counts_only_if_it_is_what_the_repository_activated",
+        ),
+    ),
+    Promise(
+        "revocation",
+        "a revoked version, profile or delegation: ends what is installed | MCPX-P19",
+        (
+            f"{WALK}::test_s6_a_revoked_version_ends_in_a_running_sidecar",
+            f"{UPDATES}::test_a_withdrawn_profile_and_a_withdrawn_delegation",
+        ),
+    ),
+    Promise(
+        "narrower-is-proved",
+        "whatever the new version accepts and sends, the old one accepted and sent alike",
+        (
+            "core/test_change_schema.py::test_s5_what_is_called_narrower_accepts_nothing_that_the_old_schema_refuses",
+            "core/test_change_tool.py::test_s5_what_a_narrower_tool_accepts_and_sends_the_old_one_accepted_and_sent_alike",
+            "core/test_change_tool.py::test_s5_new_text_at_an_argument_is_no_narrower_list",
+            "core/test_changes.py::test_s5_what_cannot_be_told_from_a_new_right_is_wider",
+            "core/test_changes.py::test_s5_every_field_of_the_format_has_a_judge",
+        ),
+    ),
+    Promise(
+        "pins",
+        "that version stays, across updates, until `profile install NAME`",
+        (
+            f"{WALK}::test_s3_a_pin_goes_back_on_purpose_and_stays",
+            f"{UPDATES}::test_s3_a_pin_is_kept_across_updates_until_it_is_ended",
+        ),
+    ),
+    Promise(
+        "kept-versions",
+        "For profiles from files the last five installed versions are kept here for it",
+        (f"{UPDATES}::test_kept_versions_of_pinned_keys_can_be_gone_back_to",),
+    ),
+    Promise(
+        "after-revocation",
+        "the older version is not taken by itself: pin it, or wait for a higher one",
+        (
+            f"{UPDATES}::test_a_withdrawn_version_is_refused_at_once_and_an_older_one_may_be_pinned",
+            f"{UPDATES}::test_s3_an_older_current_version_is_not_installed_without_a_pin",
+        ),
+    ),
+    Promise(
+        "one-root",
+        "**One root answers for a name**",
+        (
+            f"{UPDATES}::test_s2_only_trust_move_changes_a_root_and_the_highest_version_stays",
+            f"{UPDATES}::test_moving_says_what_has_to_be_allowed_anew",
+        ),
+    ),
+    Promise(
+        "proof-before-calls",
+        "no call leaves before that has ended well",
+        (
+            "app/test_proof.py::test_s4_no_call_passes_before_the_proof_has_ended",
+            "app/test_proof.py::test_s4_a_proof_that_fails_refuses_before_any_call_goes_on",
+        ),
+    ),
+    Promise(
+        "same-start",
+        "**Starts** read the activated file alone",
+        (
+            "e2e/test_start_path.py::test_a_repositorys_profile_loads_no_more_than_one_of_pinned_keys",
+            f"{WALK}::test_s4_a_sidecar_starts_and_serves_while_the_file_host_is_away",
+        ),
+    ),
+    Promise(
+        "grace",
+        "in the first half with a warning, in the second half reading tools alone",
+        (
+            "core/test_freshness.py::test_s19_grace_warns_then_lets_read_then_ends",
+            "core/test_freshness.py::test_s19_grace_is_the_least_of_all_wishes_and_never_above_thirty_days",
+            "app/test_contract.py::test_s19_grace_lets_read_and_refuses_what_changes_something",
+        ),
+    ),
+    Promise(
+        "nothing-new-in-grace",
+        "Within the grace nothing new is taken from expired metadata",
+        (
+            "app/test_repository_check.py::test_s19_within_the_grace_a_newer_digest_is_not_taken_from_expired_metadata",
+        ),
+    ),
+    Promise(
+        "policy-file",
+        "It belongs to root, and nobody else may write it",
+        (
+            f"{POLICY}::test_the_policy_lies_where_only_an_administrator_writes",
+            f"{POLICY}::test_s23_a_policy_that_others_could_write_is_refused",
+        ),
+    ),
+    Promise(
+        "policy-only-takes",
+        "It only takes away. What it does not allow is refused as MCPX-P29",
+        (
+            "core/test_admin_policy.py::test_s19_a_policy_never_adds_anything",
+            "core/test_admin_policy.py::test_one_list_alone_leaves_no_other_source_of_profiles",
+            f"{POLICY}::test_s1_the_policy_may_forbid_yes",
+            f"{POLICY}::test_s10_the_policy_may_forbid_another_home",
+            f"{POLICY}::test_s6_a_running_process_notices_at_its_next_call",
+        ),
+    ),
+    Promise(
+        "policy-not-right",
+        "a policy that is not right allows nothing; `doctor` shows it",
+        (
+            f"{POLICY}::test_a_policy_that_is_not_right_allows_nothing",
+            f"{POLICY}::test_doctor_tells_of_a_policy_and_of_one_that_is_not_right",
+        ),
+    ),
+    Promise(
+        "hidden",
+        "**Everything starts hidden**, as comment lines",
+        (
+            f"{IMPORT}::test_everything_starts_hidden",
+            "workshop/test_selection.py::test_an_expression_takes_what_it_says",
+            "e2e/test_import.py::test_tools_are_searched_and_chosen_in_a_terminal",
+        ),
+    ),
+    Promise(
+        "marks",
+        "is left out and counted, unless `--include MARK` asks for it",
+        (
+            "workshop/test_selection.py::test_a_marked_operation_is_left_out_and_counted_until_it_is_asked_for",
+            "workshop/test_selection.py::test_one_that_is_named_exactly_is_taken_with_its_marks",
+            "workshop/test_selection.py::test_a_deprecated_one_is_left_out_unless_named",
+            "workshop/test_risk.py::test_an_operation_is_assessed_by_method_and_wording",
+        ),
+    ),
+    Promise(
+        "asks-at-once",
+        "What is not read gets `approval: always`",
+        (
+            "workshop/test_import_text.py::test_what_changes_something_asks_a_person_and_a_post_that_asks_says_why",
+        ),
+    ),
+    Promise(
+        "imported-again",
+        "every word of yours stays, new tools are added, and it says what moved",
+        (
+            "workshop/test_import_merge.py::test_no_byte_of_the_publishers_is_lost",
+            "workshop/test_import_moves.py::test_a_tool_that_lost_its_operation_comes_first_with_names_near",
+            f"{IMPORT}::test_a_later_import_keeps_every_word_and_adds_what_is_selected_now",
+            f"{IMPORT}::test_a_later_import_says_what_moved_and_whom_it_hits",
+        ),
+    ),
+    Promise(
+        "downloaded",
+        "A URL is downloaded beside the source, again each time",
+        (
+            f"{IMPORT}::test_a_document_is_downloaded_beside_the_source_and_again_when_it_is_imported_again",
+            f"{IMPORT}::test_a_file_that_is_no_earlier_download_is_not_replaced",
+        ),
+    ),
+    Promise(
+        "documents",
+        "OpenAPI 2.0 (Swagger), 3.0 and 3.1, in JSON or YAML, at most 64 MiB",
+        (
+            "workshop/test_document.py::test_versions_3_0_and_3_1_are_read",
+            "workshop/test_swagger.py::test_an_array_is_sent_as_its_collection_format_says",
+            "workshop/test_references.py::test_all_files_together_stay_below_the_bound",
+            "roundtrip/test_requests.py::test_requests_for_random_arguments_are_valid_against_the_published_document",
+            "roundtrip/test_requests.py::test_requests_for_random_arguments_are_valid_against_a_document_of_swagger_2",
+        ),
+    ),
+    Promise(
+        "refused-operations",
+        "one that requires a form or a file (an optional one is left out and told)",
+        (
+            "workshop/test_swagger.py::test_what_must_be_sent_as_no_json_is_refused",
+            "workshop/test_swagger.py::test_an_optional_form_is_left_out_and_told",
+            "workshop/test_swagger.py::test_a_collection_format_that_is_not_sent_is_refused",
+            f"{IMPORT}::test_one_that_cannot_be_built_stands_among_the_hidden_with_the_reason",
+        ),
+    ),
+    Promise(
+        "published-documents",
+        "24 have at least 95 % of their operations built, and each at least 70 %",
+        (
+            "workshop/test_published_documents.py::test_every_operation_is_built_or_refused_in_a_sentence",
+        ),
+    ),
+    Promise(
+        "listed-references",
+        "the bytes are held against the SHA-256 each time",
+        (
+            "workshop/test_pinned_files.py::test_s12_a_listed_remote_reference_is_read_from_its_file",
+            "workshop/test_pinned_files.py::test_s12_other_bytes_than_the_listed_ones_are_refused",
+            "workshop/test_pinned_files.py::test_s12_a_listed_file_leads_to_listed_files_only",
+        ),
+    ),
+    Promise(
+        "explain",
+        "It is serve's own code; it sends nothing, logs nothing and reads no secret",
+        (
+            "cli/test_profile_explain.py::test_it_shows_the_request_that_a_call_then_sends",
+            "core/test_explanation.py::test_it_says_what_serve_plans",
+        ),
+    ),
+    Promise(
+        "files-without-trust",
+        "Of a file neither command looks at the signature, and both say so",
+        (
+            "cli/test_profile_explain.py::test_a_file_is_explained_without_trust_and_says_so",
+            "e2e/test_readme_walk.py::test_the_readme_s_walk_runs_as_it_stands",
+        ),
+    ),
+    Promise(
+        "kept-versions-compared",
+        "OLD NEW: installed names, kept versions, sources, payloads, signed files",
+        (
+            "cli/test_profile_diff.py::test_a_version_kept_here_is_named_with_its_number",
+            "cli/test_profile_diff.py::test_versions_of_a_source_are_built_in_memory",
+            "cli/test_profile_diff.py::test_an_installed_name_is_compared_with_a_signed_file",
+        ),
+    ),
+    Promise(
+        "lint",
+        "Each finding has its line, its rule and its fix",
+        (
+            "workshop/test_lint.py::test_a_rule_holds_where_it_should_and_not_next_to_that",
+            "workshop/test_lint.py::test_findings_bear_the_line_and_column_of_what_they_speak_of",
+            "workshop/test_sarif.py::test_the_log_is_valid_with_every_rule_with_and_without_lines",
+            "workshop/test_tokens.py::test_the_estimate_comes_within_a_fifth_of_the_count",
         ),
     ),
     Promise(

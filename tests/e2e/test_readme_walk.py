@@ -55,6 +55,7 @@ def test_the_readme_s_walk_runs_as_it_stands(tmp_path: Path) -> None:
     )
     told = done.stdout + done.stderr
     assert done.returncode == 0, told
+    assert "billing.yaml is read as it is: no signature and no trust is looked at." in told
     assert "Version 2 waits" in told
     assert "the model can now call it (destructive)" in told
     assert "The repository has withdrawn version 2" in told
