@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -19,16 +19,20 @@ from mcp_proxy.errors import McpProxyError, UsageError
 _TERMINAL = "CONIN$" if os.name == "nt" else "/dev/tty"
 
 
+# Streams of talk that nobody reads any more (`2>&1 | head`).
+_UNHEARD: list[TextIO] = []
+
+
 def data(text: str) -> None:
     """One line or more of data, on stdout."""
-    _write(clean(text) + "\n")
+    _write(sys.stdout, clean(text) + "\n")
 
 
 def json_out(value: Any) -> None:
     """A value as indented JSON, on stdout; all but ASCII escaped where something cannot be seen."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     is_seen = hidden_character(text) is None
-    _write((text if is_seen else json.dumps(value, indent=2)) + "\n")
+    _write(sys.stdout, (text if is_seen else json.dumps(value, indent=2)) + "\n")
 
 
 def end_data() -> None:
@@ -36,13 +40,15 @@ def end_data() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _drop_stdout()
+        _drop(1)
 
 
 def say(text: str, style: str = "", end: str = "\n") -> None:
-    """Talk, on stderr."""
+    """Talk, on stderr; what is under way goes on where nobody listens."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(Text(clean(text), style), end=end)
+    with console.capture() as captured:  # rich itself would end the process on a closed pipe
+        console.print(Text(clean(text), style), end=end)
+    _write(sys.stderr, captured.get())
 
 
 def fail(error: McpProxyError, about: str = "") -> None:
@@ -70,16 +76,16 @@ def table(
         drawn.add_column(column, overflow="fold", no_wrap=column == "time")
     for row in rows:
         drawn.add_row(*(Text(clean(str(cell))) for cell in row))
-    with console.capture() as captured:  # rich itself would end the process on a closed pipe
+    with console.capture() as captured:
         console.print(drawn)
-    _write(captured.get())
+    _write(sys.stdout, captured.get())
 
 
 def confirm(question: str, yes: bool) -> bool:
     """A yes from the person at the controlling terminal; stdin and argv cannot give it (S1).
 
-    Raises UsageError where there is neither a terminal nor `--yes`, or the administrator does not
-    allow that.
+    Raises UsageError where there is neither a terminal nor `--yes`, where what is to be confirmed
+    was not read, or the administrator does not allow `--yes`.
     """
     if yes and not read_policy().yes:
         raise UsageError(
@@ -92,6 +98,8 @@ def confirm(question: str, yes: bool) -> bool:
     try:
         with open(_TERMINAL, encoding="utf-8") as terminal:
             say(f"{question} [y/N]", end=" ")
+            if sys.stderr in _UNHEARD:
+                raise _unheard()
             return terminal.readline().strip().lower() in ("y", "yes")
     except OSError:
         raise UsageError(
@@ -99,15 +107,23 @@ def confirm(question: str, yes: bool) -> bool:
         ) from None
 
 
-def _write(text: str) -> None:
+def _unheard() -> UsageError:
+    why = "What is to be confirmed was written to where nobody reads it."
+    return UsageError("MCPX-W01", why, "repeat the command without a pipe")
+
+
+def _write(stream: TextIO, text: str) -> None:
     try:
-        sys.stdout.write(text)
+        stream.write(text)
+        if stream is sys.stderr:
+            stream.flush()
     except BrokenPipeError:
-        _drop_stdout()
+        _UNHEARD.append(stream)
+        _drop(stream.fileno())
 
 
-def _drop_stdout() -> None:
+def _drop(descriptor: int) -> None:
     """Nobody reads on (`| head`): the rest goes nowhere, and the exit code still says the truth."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
+    os.dup2(null, descriptor)
     os.close(null)

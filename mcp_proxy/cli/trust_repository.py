@@ -14,7 +14,7 @@ from mcp_proxy.core.trust_store import Repository
 def add_repository_commands(actions: Any) -> None:
     """Registers `add-repository` and `move` in the `trust` group."""
     add = actions.add_parser(
-        "add-repository", help="trust a profile repository by its root metadata; asks nobody"
+        "add-repository", help="trust a profile repository by its root metadata; no host is asked"
     )
     add.add_argument("url", metavar="URL", help="the folder that holds metadata/ and targets/")
     add.add_argument("--root", required=True, metavar="root.json", help="as its publisher gave it")

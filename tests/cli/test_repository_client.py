@@ -270,3 +270,32 @@ def test_a_repository_that_cannot_be_trusted(desk: Desk, url: str, root: str, co
     path = os.path.join(desk.folder, root)
     assert main(["trust", "add-repository", url, "--root", path, "--yes"]) == code
     assert main(["trust", "add-repository", desk.host.url, "--root", path, "--profiles", "?"]) == 2
+
+
+def unread(desk: Desk, *words: str) -> int:
+    """The exit code of a command at a terminal that says yes, all of whose output nobody reads."""
+    answer(desk, "y\n")
+    script = (
+        "import sys; from mcp_proxy.cli import main, render; render._TERMINAL = sys.argv[1]; "
+        "sys.exit(main.main(sys.argv[2:]))"
+    )
+    reads, writes = os.pipe()
+    os.close(reads)
+    terminal = os.path.join(desk.folder, "terminal")
+    command = [sys.executable, "-c", script, terminal, *words]
+    done = subprocess.run(command, stdout=writes, stderr=writes, timeout=60, check=False)
+    os.close(writes)
+    return done.returncode
+
+
+def test_s1_a_yes_to_what_was_never_shown_does_not_count(desk: Desk) -> None:
+    """As `mcp-proxy profile install billing 2>&1 | head -1` does."""
+    desk.trust()
+    assert unread(desk, "profile", "install", "billing") == 2
+    assert not desk.notes("profile install")
+
+
+def test_an_install_whose_output_nobody_reads_is_done_as_a_whole(desk: Desk) -> None:
+    desk.trust()
+    assert unread(desk, "profile", "install", "billing", "--yes") == 0
+    assert desk.load().header.version == 1
