@@ -773,6 +773,13 @@ PROMISES = (
         ),
     ),
     Promise(
+        "token-table",
+        "Counted by `gpt-tokenizer` with o200k",
+        (
+            "roundtrip/test_tokens.py::test_the_estimate_of_a_list_is_within_a_fifth_of_what_a_tokenizer_counts",
+        ),
+    ),
+    Promise(
         "refused-operations",
         "one that requires a form or a file (an optional one is left out and told)",
         (
