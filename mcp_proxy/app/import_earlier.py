@@ -4,7 +4,15 @@ import os
 from typing import NamedTuple
 
 from mcp_proxy.app.capture import MayStart
-from mcp_proxy.app.import_origin import Origin, Read, is_url, read_file, read_server, read_url
+from mcp_proxy.app.import_origin import (
+    Origin,
+    Read,
+    Wanted,
+    is_url,
+    read_file,
+    read_server,
+    read_url,
+)
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.edges.files import read_given
@@ -15,6 +23,7 @@ from mcp_proxy.workshop.import_subject import Candidate
 from mcp_proxy.workshop.source import Source, parse_source
 from mcp_proxy.workshop.source_keys import ToolSource
 from mcp_proxy.workshop.upstream_source import McpSource, RestSource, StdioSource
+from mcp_proxy.workshop.upstreams import pinned_files
 
 
 class Earlier(NamedTuple):
@@ -119,10 +128,10 @@ def _reread(origin: Origin, earlier: Earlier, may_start: MayStart) -> Read:
         return read_server(source, earlier.upstream, may_start)
     name, stem = source.profile.profile, os.path.splitext(source.file)[0]
     given = origin.openapi or ("" if record is None else record.url)
+    wanted = Wanted(name, source.folder, pinned=pinned_files(upstream), is_new=False)
     if is_url(given):
-        return read_url(name, given, stem, None, is_new=False)
-    path = given or os.path.join(source.folder, upstream.openapi)
-    return read_file(name, path, source.folder, None, is_new=False)
+        return read_url(wanted, given, stem)
+    return read_file(wanted, given or os.path.join(source.folder, upstream.openapi))
 
 
 def _upstream(origin: Origin, earlier: Earlier) -> str:

@@ -15,9 +15,10 @@ from mcp_proxy.edges.files import read_given
 from mcp_proxy.edges.places import find_home
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import UsageError
-from mcp_proxy.workshop.document import read_document
+from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.import_subject import DocumentSubject, ListingSubject, Subject
 from mcp_proxy.workshop.listing import parse_listing
+from mcp_proxy.workshop.pinned_files import Pinned
 from mcp_proxy.workshop.source import Source, parse_source
 from mcp_proxy.workshop.upstream_lines import command_lines, document_lines, gateway_lines
 from mcp_proxy.workshop.upstream_source import ListedSource, McpSource, StdioSource
@@ -56,17 +57,29 @@ class Read(NamedTuple):
     url: str
 
 
-def read_file(name: str, path: str, folder: str, url: str | None, *, is_new: bool) -> Read:
+class Wanted(NamedTuple):
+    """A document for the profile `name` whose source stands in `folder`.
+
+    `url` is the API's own address, if a person gave one; `pinned` are the files that the source
+    lists for references. A new source is told what its upstream is.
+    """
+
+    name: str
+    folder: str
+    url: str | None = None
+    pinned: tuple[Pinned, ...] = ()
+    is_new: bool = True
+
+
+def read_file(wanted: Wanted, path: str) -> Read:
     """The document at `path`. Raises SourceError, UsageError."""
     full = os.path.abspath(path)
     sha256 = sha256_hex(read_given(full, LIMITS.document_bytes))
-    document = read_document(full, folder)
-    file = _relative(full, folder)
-    lines = document_lines(name, document, file, url) if is_new else []
-    return Read(DocumentSubject(document), document.title or name, file, sha256, None, lines, "")
+    document = read_document(full, wanted.folder, wanted.pinned)
+    return _documented(wanted, document, _relative(full, wanted.folder), sha256)
 
 
-def read_url(name: str, address: str, stem: str, url: str | None, *, is_new: bool) -> Read:
+def read_url(wanted: Wanted, address: str, stem: str) -> Read:
     """The document at an address, to be written to STEM.openapi.json or .yaml.
 
     Raises SourceError, UsageError, UpstreamError.
@@ -75,15 +88,10 @@ def read_url(name: str, address: str, stem: str, url: str | None, *, is_new: boo
     data = asyncio.run(download(address, _DEADLINE_S, localhost=localhost))
     ending = ".json" if data.lstrip()[:1] in (b"{", b"[") else ".yaml"
     file = f"{os.path.basename(stem)}.openapi{ending}"
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, file)
-        with open(path, "wb") as written:
-            written.write(data)
-        document = read_document(path, folder)
-    lines = document_lines(name, document, file, url) if is_new else []
-    digest = sha256_hex(data)
-    subject = DocumentSubject(document)
-    return Read(subject, document.title or name, file, digest, data, lines, address)
+    path = os.path.join(wanted.folder, file)
+    document = read_document(path, wanted.folder, wanted.pinned, data)
+    read = _documented(wanted, document, file, sha256_hex(data))
+    return read._replace(data=data, url=address)
 
 
 def read_gateway(name: str, url: str, stem: str) -> Read:
@@ -141,6 +149,12 @@ def _alone(source: Source, name: str, upstream: ListedSource, folder: str) -> So
     own = upstream.model_copy(update={"listing": "listing.json"})
     profile = source.profile.model_copy(update={"upstreams": {name: own}})
     return source._replace(folder=folder, profile=profile)
+
+
+def _documented(wanted: Wanted, document: Document, file: str, sha256: str) -> Read:
+    lines = document_lines(wanted.name, document, file, wanted.url) if wanted.is_new else []
+    title = document.title or wanted.name
+    return Read(DocumentSubject(document), title, file, sha256, None, lines, "")
 
 
 def _listed(kind: str, name: str, file: str, data: bytes, lines: list[str]) -> Read:

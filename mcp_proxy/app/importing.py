@@ -21,6 +21,7 @@ from mcp_proxy.app.import_earlier import (
 from mcp_proxy.app.import_origin import (
     Origin,
     Read,
+    Wanted,
     is_url,
     read_command,
     read_file,
@@ -215,11 +216,11 @@ class _Import:
 def _read(wish: Wish, path: str, may_start: MayStart) -> Read:
     """What a first import reads."""
     origin, stem = wish.origin, os.path.splitext(path)[0]
+    wanted = Wanted(wish.name, os.path.dirname(os.path.abspath(path)), origin.url)
     if origin.openapi is not None and is_url(origin.openapi):
-        return read_url(wish.name, origin.openapi, stem, origin.url, is_new=True)
+        return read_url(wanted, origin.openapi, stem)
     if origin.openapi is not None:
-        folder = os.path.dirname(os.path.abspath(path))
-        return read_file(wish.name, origin.openapi, folder, origin.url, is_new=True)
+        return read_file(wanted, origin.openapi)
     if origin.url is not None:
         raise UsageError("MCPX-W01", "--url goes with --openapi.")
     if origin.mcp is not None:

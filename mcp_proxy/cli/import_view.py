@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 
 from mcp_proxy.app.importing import Imported
+from mcp_proxy.core.change import named
+from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop.import_moves import Move
 
 _NAMES = 12
 _REFUSED = 10
+_REASON_CHARS = 600
 _KINDS = ("gone", "renamed", "changed", "new")
 
 
@@ -22,7 +25,7 @@ def _written_lines(done: Imported) -> Iterator[str]:
         counts = ", ".join(f"{count} {mark}" for mark, count in done.left_out.items())
         yield f"Selected, but left out: {counts}. Ask with --include MARK, or name one exactly."
     for name, reason in list(done.refused.items())[:_REFUSED]:
-        yield f"No tool can be built of {name}: {reason}"
+        yield f"No tool can be built of {named(name)}: {one_sentence(reason, _REASON_CHARS)}"
     if len(done.refused) > _REFUSED:
         yield f"... nor of {len(done.refused) - _REFUSED} more; they say why in {done.path}."
 
@@ -53,12 +56,12 @@ def _move_lines(done: Imported) -> Iterator[str]:
 
 
 def _own_lines(move: Move) -> Iterator[str]:
-    tools = f"{', '.join(move.tools)} ({move.operation})"
+    tools = f"{', '.join(move.tools)} ({named(move.operation)})"
     if move.kind == "gone":
-        near = f" Near to it: {', '.join(move.near)}." if move.near else ""
+        near = f" Near to it: {', '.join(map(named, move.near))}." if move.near else ""
         yield f"LOST     {tools}: there is no such operation any more.{near}"
     elif move.kind == "renamed":
-        yield f"RENAMED  {tools}: it is called {move.now} now; write that as its operation."
+        yield f"RENAMED  {tools}: it is called {named(move.now)} now; write that as its operation."
     elif not _is_quiet(move):
         yield f"CHANGED  {tools}:"
         yield from (f"  {words}" for words in move.words)
@@ -70,4 +73,5 @@ def _is_quiet(move: Move) -> bool:
 
 
 def _name(move: Move) -> str:
-    return f"{move.operation} (now {move.now})" if move.now else move.operation
+    name = named(move.operation)
+    return f"{name} (now {named(move.now)})" if move.now else name

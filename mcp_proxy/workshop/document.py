@@ -38,16 +38,18 @@ _SELECTOR = re.compile(r"([A-Za-z]+) +(/.*)")
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@{}/-]*")
 
 
-def read_document(path: str, root: str, pinned: tuple[Pinned, ...] = ()) -> "Document":
+def read_document(
+    path: str, root: str, pinned: tuple[Pinned, ...] = (), data: bytes | None = None
+) -> "Document":
     """The API document at `path`, JSON or YAML, at most 64 MiB with all it refers to.
 
     `root` is the folder of the profile source: references stay below it (S12), but for what
-    `pinned` names.
+    `pinned` names. `data` are the bytes of a document that is not at `path` yet.
 
     Raises:
         SourceError: MCPX-B02 not to be read, no OpenAPI 2.0, 3.0 or 3.1, or malformed.
     """
-    references = References(path, root, pinned)
+    references = References(path, root, pinned, data)
     return Document(references, version_of(references.start))
 
 

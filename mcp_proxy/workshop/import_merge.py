@@ -5,6 +5,7 @@ that block. The outcome is read back: but for the new tools, it must say what th
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from mcp_proxy.errors import SourceError
@@ -35,26 +36,34 @@ def merge(data: bytes, file: str, tools: list[str], hidden: Hidden, ours: frozen
     """
     source = parse_yaml(data, file)
     text = data.decode("utf-8-sig")
+    _check_line_ends(text, file)
     end = "\r\n" if "\r\n" in text else "\n"
     indent = _indent(source, text)
     parts = _parts(text, source, ours)
     before, added = parts.before, "".join(_indented(block, indent) for block in tools)
     if tools:
         before = _opened(before, source, file)
-    if before and not before.endswith("\n"):
-        before += end
     new = (added + hidden_text(hidden, indent)).replace("\n", end)
+    if new and before and not before.endswith("\n"):
+        before += end
     bom = "\ufeff" if data.startswith(b"\xef\xbb\xbf") else ""
     merged = bom + before + new + parts.after
     _check(source, parse_yaml(merged.encode(), file), file, len(tools))
     return merged
 
 
+def _check_line_ends(text: str, file: str) -> None:
+    """What YAML counts as a line's end is one here too."""
+    if re.search("\r(?!\n)|[\x85\u2028\u2029]", text):
+        why = f"{file}: a line of it ends with something else than a newline."
+        raise SourceError("MCPX-B01", why, f"end each line of {file} with a newline, then repeat")
+
+
 def _parts(text: str, source: Positioned, ours: frozenset[str]) -> _Parts:
     lines = _lines(text)
-    marks = [index for index, line in enumerate(lines) if line.strip() in (FIRST, LAST)]
-    if len(marks) == 2 and lines[marks[0]].strip() == FIRST:
-        first, last = marks
+    block = _block(lines)
+    if block is not None:
+        first, last = block
         kept = [line for line in lines[first + 1 : last] if not _is_ours(line, ours)]
         # What was made a key of its own, as resources are, is no tool: it goes behind the hidden.
         keys = [index for index, line in enumerate(kept) if re.match(r"[^\s#]", line)]
@@ -63,6 +72,16 @@ def _parts(text: str, source: Positioned, ours: frozenset[str]) -> _Parts:
         return _Parts("".join(before), "".join(after))
     at = _end_of_tools(source, lines)
     return _Parts("".join(lines[:at]), "".join(lines[at:]))
+
+
+def _block(lines: list[str]) -> tuple[int, int] | None:
+    """The markers of the last whole block; one that was doubled or lost its other is a comment."""
+    marks = [
+        (index, mark) for index, line in enumerate(lines) if (mark := line.strip()) in (FIRST, LAST)
+    ]
+    pairs = pairwise(marks)
+    whole = [(one[0], other[0]) for one, other in pairs if (one[1], other[1]) == (FIRST, LAST)]
+    return whole[-1] if whole else None
 
 
 def _lines(text: str) -> list[str]:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from mcp_proxy.core.change import named
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop.import_record import Then
 from mcp_proxy.workshop.import_subject import Candidate
@@ -101,7 +102,8 @@ def _changed(
 
 def _words(then: Then, now: Then) -> Iterator[str]:
     if _place(then) != _place(now):
-        yield f"it is {' '.join(_place(now))} now, was {' '.join(_place(then))}"
+        places = [named(" ".join(_place(one))) for one in (now, then)]
+        yield f"it is {places[0]} now, was {places[1]}"
     if then.described is None or now.described is None:
         return
     before, after = then.described, now.described
@@ -119,16 +121,17 @@ def _words(then: Then, now: Then) -> Iterator[str]:
 def _argument_words(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     for name in before:
         if name not in after:
-            yield f"argument {name} is gone"
+            yield f"argument {named(name)} is gone"
     for name, row in after.items():
+        label = f"argument {named(name)}"
         was = before.get(name)
         if was is None:
-            yield f"argument {name} is new{' and required' if row.get('required') else ''}"
+            yield f"{label} is new{' and required' if row.get('required') else ''}"
             continue
         if was.get("required") != row.get("required"):
-            yield f"argument {name} is {'required' if row.get('required') else 'optional'} now"
+            yield f"{label} is {'required' if row.get('required') else 'optional'} now"
         if was.get("schema") != row.get("schema"):
-            yield f"argument {name}: {_short(was)} became {_short(row)}"
+            yield f"{label}: {_short(was)} became {_short(row)}"
 
 
 def _short(row: dict[str, Any]) -> str:

@@ -86,10 +86,13 @@ class Node(NamedTuple):
 class References:
     """The files of one API description, each read once, 64 MiB in all."""
 
-    def __init__(self, path: str, root: str, pinned: tuple[Pinned, ...] = ()) -> None:
+    def __init__(
+        self, path: str, root: str, pinned: tuple[Pinned, ...] = (), data: bytes | None = None
+    ) -> None:
         """`path` is the document, `root` the folder that references must stay in.
 
-        `pinned` are the files that may stand for others. Raises SourceError MCPX-B02.
+        `pinned` are the files that may stand for others; `data` are the document's bytes where it
+        is not at `path` yet. Raises SourceError MCPX-B02.
         """
         self._root = os.path.realpath(root)
         self._pinned = PinnedFiles(self._root, pinned)
@@ -97,7 +100,8 @@ class References:
         self._nested = 0
         self._left_bytes = LIMITS.document_bytes
         self._files: dict[str, Node] = {}
-        self.start = self._read(os.path.realpath(path), os.path.basename(path))
+        real, name = os.path.realpath(path), os.path.basename(path)
+        self.start = self._read(real, name) if data is None else self._keep(real, name, data)
 
     def follow(self, node: Node) -> Node:
         """The value that a chain of `$ref` leads to; `node` itself where it is no reference.

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import stat
+from collections import Counter
 from typing import Any
 
 from mcp_proxy.core.limits import LIMITS
@@ -103,8 +104,7 @@ def _is_text(value: Any) -> bool:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(key for key in names if names.count(key) > 1)
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"an object holds the key {twice!r} twice")
     return value
 

@@ -116,6 +116,11 @@ def _auth(source: AuthSource | None) -> Auth | None:
     return Auth(source.kind, source.credential, source.name)
 
 
+def pinned_files(source: RestSource) -> tuple[Pinned, ...]:
+    """What the source lists for references out of its folder."""
+    return tuple(Pinned(one.of, one.file, one.sha256) for one in source.references)
+
+
 class Files:
     """The documents and listings that a source names, each read at its first use."""
 
@@ -128,7 +133,7 @@ class Files:
     def document(self, upstream: RestSource) -> Document:
         """The upstream's API document. Raises SourceError MCPX-B02."""
         path = os.path.join(self._folder, upstream.openapi)
-        pinned = tuple(Pinned(one.of, one.file, one.sha256) for one in upstream.references)
+        pinned = pinned_files(upstream)
         if (path, pinned) not in self._documents:
             self._documents[path, pinned] = read_document(path, self._folder, pinned)
         return self._documents[path, pinned]

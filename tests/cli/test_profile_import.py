@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -260,6 +261,43 @@ def test_another_document_than_the_sources_is_told(capsys: pytest.CaptureFixture
     os.rename("api.json", "next.json")
     run("shop", "--openapi", "next.json")
     assert "shop.yaml still names api.json as its document" in capsys.readouterr().err
+
+
+def test_s12_a_later_import_reads_the_files_that_the_source_lists_for_references(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("shop", "--openapi", "api.json", "--select", "id:listOrders")
+    common = b'{"limit": {"name": "limit", "in": "query", "schema": {"type": "integer"}}}'
+    Path("common.json").write_bytes(common)
+    of = "https://schemas.example.com/common.json"
+    row = f'{{of: "{of}", file: common.json, sha256: {hashlib.sha256(common).hexdigest()}}}'
+    text = Path("shop.yaml").read_text()
+    named = 'openapi: "api.json"\n'
+    Path("shop.yaml").write_text(text.replace(named, f"{named}    references: [{row}]\n"))
+    api = wide_api()
+    api["paths"]["/orders"]["get"]["parameters"] = [{"$ref": f"{of}#/limit"}]
+    write_api(api)
+    assert run("shop") == 0
+    assert "argument query.limit" in capsys.readouterr().err
+
+    def again(url: str) -> None:
+        assert run("shop", "--openapi", f"{url}/api") == 0
+
+    beside(api_at("/api", [api]), again)
+
+
+def test_names_of_others_stay_in_their_line(capsys: pytest.CaptureFixture[str]) -> None:
+    api = wide_api()
+    get = api["paths"]["/orders"]["get"]
+    api["paths"]["/orders"]["get"] = {**get, "operationId": "x\nLOST     y", "parameters": [{}]}
+    write_api(api)
+    run("shop", "--openapi", "api.json", "--select", "GET /orders")
+    api["paths"]["/orders"]["get"]["operationId"] = "\x1b[31mz"
+    write_api(api)
+    run("shop")
+    told = capsys.readouterr().err
+    assert "No tool can be built of x LOST y: " in told
+    assert not any(line.startswith("LOST") for line in told.splitlines())
 
 
 def api_at(target: str, answers: list[Any]) -> Handler:

@@ -123,6 +123,28 @@ def test_tools_in_braces_are_left_alone_and_told(text: str) -> None:
     assert caught.value.id == "MCPX-B01"
 
 
+def test_a_source_without_a_last_newline_gets_one_only_where_something_follows() -> None:
+    text = "tools:\n  own: {upstream: shop}  # end"
+    assert merge(text.encode(), "shop.yaml", [], Hidden([], []), OURS) == text
+    assert merged(text, [BLOCK]).startswith(f"{text}\n{BLOCK}")
+
+
+@pytest.mark.parametrize("end", ["\r", "\x85", "\u2028"])
+def test_a_line_that_ends_with_something_else_is_told(end: str) -> None:
+    with pytest.raises(SourceError, match=r"shop\.yaml.*(newline|U\+)"):
+        merged(TEXT.replace("# note\n", f"# note{end}"), [BLOCK])
+
+
+@pytest.mark.parametrize(("at", "count"), [(FIRST, 0), (FIRST, 2), (LAST, 0), (LAST, 2)])
+def test_a_marker_that_was_lost_or_doubled_does_not_make_the_source_grow(
+    at: str, count: int
+) -> None:
+    text = TEXT.replace(f"  {at}\n", f"  {at}\n" * count)
+    once = merged(text, [])
+    assert once.count(NEW[0]) == 1
+    assert merged(once, [], frozenset(map(line_digest, NEW))) == once
+
+
 COMMENT = st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_size=20)
 KEY = st.sampled_from(["a", "b", "c", "d", "e"])
 LINES = st.lists(st.one_of(COMMENT.map(lambda text: f"  # {text}"), st.just("")), max_size=4)
