@@ -23,7 +23,17 @@ def test_from_an_openapi_file_to_an_answered_call(
         file.write(text)
 
     monkeypatch.chdir(stage.folder)
-    stage.run("profile", "new", "billing", "--openapi", "billing.openapi.json")
+    api = ("--openapi", "billing.openapi.json", "--select", "method:get")
+    stage.run("profile", "import", "billing", *api)
+    assert stage.complete("profile", "lint", "billing.yaml").returncode == 1
+    with open("billing.yaml", encoding="utf-8") as file:
+        draft = file.read()
+    with open("billing.yaml", "w", encoding="utf-8") as file:
+        file.write(draft.replace("  # REVIEW: drafted from the document", ""))
+    stage.run("profile", "lint", "billing.yaml")
+    arguments = json.dumps({"customer_id": "cus_0001", "X-Tenant": "acme"})
+    explained = stage.run("profile", "explain", "billing.yaml", "list_invoices", arguments)
+    assert f"GET {stage.api.origin}/v1/invoices?customer_id=cus_0001" in explained
     signed = stage.run("profile", "sign", "billing.yaml", "--key", "env:DEMO_SIGNING_KEY")
     stage.run("trust", "add", signed.splitlines()[-1], "--profiles", "billing", "--yes")
     installed = stage.complete("profile", "install", "billing.dsse.json", "--yes")
@@ -33,7 +43,6 @@ def test_from_an_openapi_file_to_an_answered_call(
     assert command is not None, told
     options = command[1].split()
     stage.run(*options, "--from", "env:DEMO_API_TOKEN")
-    arguments = json.dumps({"customer_id": "cus_0001", "X-Tenant": "acme"})
     dry = stage.run("call", "billing", "list_invoices", arguments, "--dry-run")
     assert f"GET {stage.api.origin}/v1/invoices?customer_id=cus_0001" in dry
     assert stage.api.seen == []
