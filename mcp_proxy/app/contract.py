@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mcp_proxy.core.command import Place
-from mcp_proxy.core.freshness import standing
+from mcp_proxy.core.freshness import Freshness, bounded_grace_s, standing
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource, ready_tool
 from mcp_proxy.core.policy import Deny
@@ -15,7 +15,7 @@ from mcp_proxy.core.schema import SchemaRefused
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.credentials import trusted_command
 from mcp_proxy.edges.places import Home
-from mcp_proxy.edges.profile_store import check_held, load_profile, read_generation
+from mcp_proxy.edges.profile_store import check_held, load_profile, read_generation, read_trust
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import McpProxyError, ProfileError
 
@@ -121,8 +121,11 @@ class ProfileContract:
                 )
             if found.header.version != held.header.version:
                 check_held(self._home, held)
-            if found.freshness is not None and held.freshness is not None:
-                self._freshness = held.freshness._replace(until_s=found.freshness.until_s)
+            if found.freshness is not None:
+                # The administrator's bound may have changed; the grace is this version's own.
+                allowed_s = read_trust(self._home).grace_max_s
+                grace_s = bounded_grace_s(held.header.grace_s, allowed_s)
+                self._freshness = Freshness(found.freshness.until_s, grace_s)
         except McpProxyError as error:
             return _deny(error)
         return None

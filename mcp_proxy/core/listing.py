@@ -9,6 +9,9 @@ from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.seen import Activation, Seen
 from mcp_proxy.errors import ProfileError
 
+# A record stays small, however many versions a publisher lists.
+_RECORDED_VERSIONS = 64
+
 
 class Target(NamedTuple):
     """A listed file: its target path, the version it is, its length in bytes, its digest in hex."""
@@ -74,7 +77,9 @@ def below_floor(name: str, version: int, listing: Listing) -> str:
 
 def activation(listing: Listing, withdrawn: str = "", waiting: int = 0) -> Activation:
     """What a version record keeps of a listing."""
-    return Activation(listing.keys, listing.until_s, listing.floor, withdrawn, waiting)
+    usable = [] if listing.current is None else [v for v in listing.versions if v >= listing.floor]
+    listed = tuple(sorted(usable)[-_RECORDED_VERSIONS:])
+    return Activation(listing.keys, listing.until_s, listing.floor, withdrawn, waiting, listed)
 
 
 def find_target(name: str, version: int, listing: Listing) -> Target:

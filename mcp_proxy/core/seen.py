@@ -39,7 +39,8 @@ class Activation(NamedTuple):
     `keys` are the raw public keys (Ed25519) that its delegation lists, `fresh_until_s` when its
     timestamp expires, `floor` the oldest version that may still be pinned. `withdrawn` says in a
     sentence that the repository lists what is installed no longer, "" where it does. `waiting` is a
-    newer version that a person has to agree to, 0 for none.
+    newer version that a person has to agree to, 0 for none. `listed` are the highest versions that
+    it lists, so that a process which serves an older one still notices when that is revoked (S6).
     """
 
     keys: tuple[bytes, ...]
@@ -47,6 +48,7 @@ class Activation(NamedTuple):
     floor: int = 1
     withdrawn: str = ""
     waiting: int = 0
+    listed: tuple[int, ...] = ()
 
 
 class Seen(NamedTuple):
@@ -116,11 +118,13 @@ def _parse_version(row: Any) -> tuple[int, str]:
 
 def _parse_activation(row: Any) -> Activation:
     keys = tuple(binascii.a2b_hex(key) for key in row["keys"])
-    numbers = (row["fresh_until_s"], row["floor"], row["waiting"])
-    is_right = isinstance(row["withdrawn"], str) and all(type(item) is int for item in numbers)
+    numbers, listed = (row["fresh_until_s"], row["floor"], row["waiting"]), tuple(row["listed"])
+    is_right = isinstance(row["withdrawn"], str) and all(
+        type(item) is int for item in (*numbers, *listed)
+    )
     if not is_right or any(len(key) != _KEY_BYTES for key in keys):
         raise ValueError
-    return Activation(keys, numbers[0], numbers[1], row["withdrawn"], numbers[2])
+    return Activation(keys, numbers[0], numbers[1], row["withdrawn"], numbers[2], listed)
 
 
 def _damaged() -> HomeError:

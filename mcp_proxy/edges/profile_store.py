@@ -78,9 +78,14 @@ def _check_held(held: Profile, trust: TrustStore, record: Seen) -> None:
     activation = check_activation(name, trust, record)
     if held.signer not in delegated_keys(activation, name):
         raise unlisted_signer(name)
-    if held.header.version < activation.floor:
+    version = held.header.version
+    if version < activation.floor:
         raise ProfileError(
-            "MCPX-P28", f"Version {held.header.version} of profile {name} may be used no longer."
+            "MCPX-P28", f"Version {version} of profile {name} may be used no longer."
+        )
+    if version not in activation.listed:
+        raise ProfileError(
+            "MCPX-P19", f"The repository has withdrawn version {version} of profile {name}."
         )
 
 

@@ -14,6 +14,7 @@ from mcp_proxy.core.profile import Prompt, Resource, ResultRules, UpstreamSpec
 from mcp_proxy.core.seen import Activation, dump_seen, repository_root
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import Repository
+from mcp_proxy.edges import admin_policy
 from mcp_proxy.edges.files import write_file
 from mcp_proxy.edges.installs import change_trust, remove_profile
 from mcp_proxy.edges.places import Home
@@ -304,10 +305,12 @@ def from_repository(home: Home, *, until_s: float, grace_s: int) -> Running:
     return Running(home)
 
 
-def record_word(home: Home, *, until_s: float, withdrawn: str = "") -> None:
+def record_word(
+    home: Home, *, until_s: float, withdrawn: str = "", listed: tuple[int, ...] = (1,)
+) -> None:
     """What `profile refresh` writes; a renewed word alone is no change to tell of."""
     records = read_records(home)
-    word = Activation((public_key(SEED),), int(until_s), withdrawn=withdrawn)
+    word = Activation((public_key(SEED),), int(until_s), withdrawn=withdrawn, listed=listed)
     root = repository_root(REPOSITORY)
     changed = records["billing"]._replace(root=root, activation=word)
     write_file(records_path(home), dump_seen({**records, "billing": changed}))
@@ -351,6 +354,40 @@ def test_s6_a_version_below_the_floor_is_denied_beside_a_newer_one(home: Home) -
     write_file(profile_path(home, "billing"), sign_payload(newer, SEED))
     bump_generation(home)
     assert run.verdict() == "MCPX-P28"
+
+
+def test_s6_a_revoked_version_is_denied_beside_a_newer_one(home: Home) -> None:
+    run = from_repository(home, until_s=NOW_S + DAY_S, grace_s=0)
+    held = read_records(home)["billing"]
+    newer = payload(version=2)
+    assert held.activation is not None
+    both = held._replace(
+        version=2, digest=sha256_hex(newer), activation=held.activation._replace(listed=(1, 2))
+    )
+    write_file(records_path(home), dump_seen({"billing": both}))
+    write_file(profile_path(home, "billing"), sign_payload(newer, SEED))
+    bump_generation(home)
+    assert run.verdict() == "ready"
+    alone = both._replace(activation=held.activation._replace(listed=(2,)))
+    write_file(records_path(home), dump_seen({"billing": alone}))
+    bump_generation(home)
+    assert run.verdict() == "MCPX-P19"
+
+
+def test_s19_grace_that_the_administrator_shortens_ends_in_running_processes(
+    home: Home, tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = os.path.join(os.fspath(tmp_path), "policy.toml")
+    monkeypatch.setattr(admin_policy, "POLICY_PATH", policy)
+    monkeypatch.setattr(admin_policy, "ADMINISTRATOR", os.geteuid())
+    run = from_repository(home, until_s=NOW_S + 10, grace_s=7 * DAY_S)
+    late_s = NOW_S + 10 + DAY_S * 1.5
+    assert run.verdict("refund", late_s) == "ready"
+    write_file(policy, b'grace = "2d"\n')
+    assert run.verdict("refund", late_s) == "MCPX-P21"
+    assert run.verdict("find", late_s) == "ready"
+    write_file(policy, b'grace = "1d"\n')
+    assert run.verdict("find", late_s) == "MCPX-P21"
 
 
 def test_s2_a_name_that_moved_to_another_root_is_denied(home: Home) -> None:
