@@ -12,6 +12,7 @@ from mcp_proxy.cli.terminal_keys import Keys, TerminalKeys
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop.import_subject import Candidate
 from mcp_proxy.workshop.import_trial import Trial
+from mcp_proxy.workshop.import_words import plain_words
 from mcp_proxy.workshop.picking import Picking, press, start_picking
 
 _TERMINAL = "CONOUT$" if os.name == "nt" else "/dev/tty"
@@ -123,7 +124,7 @@ def _line(state: Picking, index: int, trial: Trial | None) -> Text:
         line.append(f"[{' '.join(row.marks)}] ", "magenta")
     if row.deprecated:
         line.append("[deprecated] ", "magenta")
-    line.append(one_sentence(f"{row.place} · {row.summary or row.text}", _CELL_CHARS))
+    line.append(one_sentence(f"{row.place} · {plain_words(row.summary or row.text)}", _CELL_CHARS))
     if index == state.current:
         line.stylize("reverse")
     return line

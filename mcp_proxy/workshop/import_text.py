@@ -12,7 +12,7 @@ from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop.draft import plain, quoted
 from mcp_proxy.workshop.import_subject import Candidate
-from mcp_proxy.workshop.import_words import draft_description
+from mcp_proxy.workshop.import_words import draft_description, plain_words
 from mcp_proxy.workshop.source_keys import ToolSource
 
 FIRST = "# >>> hidden: all that may be shown too; made anew by each `mcp-proxy profile import`"
@@ -112,7 +112,7 @@ def tool_text(tool: Written, upstream: str, indent: str = "  ") -> str:
 
 def hidden_line(candidate: Candidate, upstream: str, refused: str = "") -> str:
     """The comment that a hidden tool is; `refused` says why none can be built of it."""
-    text = f"{candidate.place}: {candidate.summary or candidate.text}"
+    text = f"{candidate.place}: {plain_words(candidate.summary or candidate.text)}"
     told = one_sentence(text, _TOLD_CHARS)
     if refused:
         return f"# CANNOT BE BUILT {plain(candidate.name)}: {one_sentence(refused, 200)} ({told})"
