@@ -797,12 +797,31 @@ PROMISES = (
         ),
     ),
     Promise(
+        "round-trip",
+        "by `openapi-core` or `bravado-core`",
+        (
+            "roundtrip/test_requests.py::test_requests_for_random_arguments_are_valid_against_the_published_document",
+            "roundtrip/test_requests.py::test_requests_for_random_arguments_are_valid_against_a_document_of_swagger_2",
+            "roundtrip/test_two_schemas.py::test_both_schemas_of_published_operations_hold_to_their_law",
+        ),
+    ),
+    Promise(
+        "large-documents",
+        "one of YAML at 2 MiB a second, in 500 MiB at most",
+        (
+            "roundtrip/test_cost.py::test_a_tool_is_built_from_any_large_document_of_json_in_time_and_memory",
+            "roundtrip/test_cost.py::test_yaml_is_read_at_two_mebibytes_a_second",
+            "e2e/test_import.py::test_a_large_document_is_imported_built_and_imported_again_in_time",
+        ),
+    ),
+    Promise(
         "listed-references",
         "the bytes are held against the SHA-256 each time",
         (
             "workshop/test_pinned_files.py::test_s12_a_listed_remote_reference_is_read_from_its_file",
             "workshop/test_pinned_files.py::test_s12_other_bytes_than_the_listed_ones_are_refused",
             "workshop/test_pinned_files.py::test_s12_a_listed_file_leads_to_listed_files_only",
+            f"{IMPORT}::test_s12_a_later_import_reads_the_files_that_the_source_lists_for_references",
         ),
     ),
     Promise(
