@@ -807,7 +807,7 @@ PROMISES = (
     ),
     Promise(
         "large-documents",
-        "one of YAML at 2 MiB a second, in 500 MiB at most",
+        "from one in YAML a second for each 2 MiB, and 500 MiB of memory at most",
         (
             "roundtrip/test_cost.py::test_a_tool_is_built_from_any_large_document_of_json_in_time_and_memory",
             "roundtrip/test_cost.py::test_yaml_is_read_at_two_mebibytes_a_second",
