@@ -603,12 +603,17 @@ PROMISES = (
     ),
     Promise(
         "cross-root",
-        "that delivers a name of this one | MCPX-P18, MCPX-P14",
+        "whoever signed it; another repository is not asked at all | MCPX-P14",
         (
             f"{UPDATES}::test_s2_a_pinned_key_does_not_deliver_a_repositorys_name",
-            f"{UPDATES}::test_s2_another_repository_does_not_take_a_name_over",
             f"{UPDATES}::test_s2_a_file_counts_only_if_it_is_what_the_repository_activated",
+            f"{UPDATES}::test_s2_a_repository_cannot_activate_over_pinned_keys_by_itself",
         ),
+    ),
+    Promise(
+        "other-repository",
+        "a name whose repository is trusted no longer, offered by another | MCPX-P18",
+        (f"{UPDATES}::test_s2_another_repository_does_not_take_a_name_over",),
     ),
     Promise(
         "revocation",
