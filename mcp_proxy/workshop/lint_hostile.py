@@ -23,7 +23,7 @@ _SPEAKERS = re.compile(
     r"|tool_result|function_calls?|function_results?|invoke|thinking)(?:\s[^<>\n]{0,80})?>"
     r"|<\|(?:im_start|im_end|im_sep|start_header_id|end_header_id|eot_id|eom_id|begin_of_text"
     r"|start_of_turn|end_of_turn|system|user|assistant|tool)\|>|\[/?INST\]|<</?SYS>>"
-    r"|(?:^|\n)\s*(?:\#{2,4}\s*)?(?:system|assistant|human)(?: message| prompt)?:\s"
+    r"|(?:^|\n)[^\S\n]*(?:\#{2,4}\s*)?(?:system|assistant|human)(?: message| prompt)?:\s"
     r"|\{\s*\"(?:tool_calls?|function_call|tool_use)\"\s*:"
     r"|\{\s*\"name\"\s*:\s*\"[^\"\n]{1,64}\"\s*,\s*\"(?:arguments|parameters|input)\"\s*:"
     r"|\"method\"\s*:\s*\"tools/call\"",

@@ -35,7 +35,7 @@ password char base64url html commonmark media-range http-date date-time-local ti
 unix-time unixtime url
 """
 _FORMATS = frozenset(_FORMATS_WORDS.split())
-_NOT_PORTABLE = re.compile(r"\(\?[^:]|\\[AZzGpPQEKhHX]|[*+?}]\+|\[\[:|\[[^\]]*&&")
+_NOT_PORTABLE = re.compile(r"\(\?[^:]|\\[AZzGpPQEKhHX]|[*+?}]\+|\[\[:|\[[^\[\]]*&&")
 
 
 def find(subject: Subject) -> Iterator[Hit]:

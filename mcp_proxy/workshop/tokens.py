@@ -13,7 +13,7 @@ from typing import Any
 # camelCase falls apart into words; a line break is a token, other blanks belong to what follows.
 _PIECE = re.compile(
     r"(?P<word>[A-Z]*[a-z]+|[A-Z]+)|(?P<number>[0-9]{1,3})|(?P<sign>[!-/:-@\[-`{-~]+)"
-    r"|(?P<gap>[ \t\r]*\n)|(?P<foreign>[^\x00-\x7f]+)"
+    r"|(?P<gap>(?<![ \t\r])[ \t\r]*\n)|(?P<foreign>[^\x00-\x7f]+)"
 )
 _WHOLE_CHARS = 7
 _PER_FURTHER_CHAR = 0.09

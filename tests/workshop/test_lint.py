@@ -32,6 +32,7 @@ from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.workshop.build import build_payload
 from mcp_proxy.workshop.lint import Finding, at_least, lint
 from mcp_proxy.workshop.lint_rules import LEVELS, RULES
+from mcp_proxy.workshop.tokens import estimate_tokens
 
 TEXT = {"type": "string", "description": "A note to the customer.", "maxLength": 200}
 # Put together here, so that nobody who looks for secrets finds one in this file.
@@ -562,9 +563,13 @@ def test_s25_no_text_makes_a_pattern_slow() -> None:
         "ignore your " * 1_300,
         "x://" + "a" * 16_000,
         "A" * 100_000,
+        "\n" * 16_000,
+        " " * 60_000,
     ]
     begun = time.process_time()
     for text in slow:
         rules_in(with_argument(texts(description=text)))
         rules_in(with_description(text))
+        estimate_tokens(text)
+    rules_in(with_argument(texts(pattern="[" * 60_000)))
     assert time.process_time() - begun < 5
