@@ -17,7 +17,6 @@ from mcp_proxy.app.renewing import (
     fetch_newer,
     fetch_version,
     find_repository,
-    installed_payload,
     open_repository,
 )
 from mcp_proxy.core.change import Change
@@ -30,7 +29,7 @@ from mcp_proxy.core.seen import PINNED_KEYS, Seen, repository_root
 from mcp_proxy.core.trust import Arrival, TrustedKeys, verify_arrival
 from mcp_proxy.core.trust_store import Repository, TrustStore, may_serve
 from mcp_proxy.edges import clock
-from mcp_proxy.edges.activations import activate_profile
+from mcp_proxy.edges.activations import activate_profile, installed_payload
 from mcp_proxy.edges.installs import check_before, install_profile
 from mcp_proxy.edges.kept_versions import kept_versions, read_kept
 from mcp_proxy.edges.places import Home, ensure_home
@@ -51,8 +50,8 @@ class Named(NamedTuple):
 class Offer(NamedTuple):
     """A verified version that may be put in place, with what a person judges it by.
 
-    `changes` is what it changes of what is installed, None where nothing is. `pin` makes it the
-    version to stay at, False ends that, None leaves it.
+    `changes` is what it changes of what is installed, None where nothing is; `over` is the digest
+    of that, or "". `pin` makes it the version to stay at, False ends that, None leaves it.
     """
 
     home: Home
@@ -60,6 +59,7 @@ class Offer(NamedTuple):
     checked: Checked
     root: tuple[str, ...]
     changes: tuple[Change, ...] | None
+    over: str
     pin: bool | None
 
 
@@ -115,7 +115,7 @@ def accept(offer: Offer, *, unasked: bool) -> None:
 
     Raises:
         AuditError: A01, and nothing is changed.
-        ProfileError: what has changed since it was shown.
+        ProfileError, UsageError: what has changed since it was shown.
         HomeError: H02, H03.
     """
     profile = offer.checked.profile
@@ -147,6 +147,7 @@ def accept(offer: Offer, *, unasked: bool) -> None:
             root=offer.root,
             activation=activation(listing),
             now_s=clock.now_s(),
+            over=offer.over,
             pin=offer.pin,
         )
 
@@ -171,7 +172,8 @@ def _offer(  # noqa: PLR0913, PLR0917  (made in two places)
     old = None if record is None else installed_payload(home, name, record)
     changes = None if old is None else compare(parse_contents(old), parse_contents(profile))
     checked = Checked(profile, check_tools(profile), signers, record)
-    return Offer(home, data, checked, root, changes, pin)
+    over = "" if old is None else old.digest
+    return Offer(home, data, checked, root, changes, over, pin)
 
 
 def _kept_offer(home: Home, wanted: Named, record: Seen) -> Offer:

@@ -14,11 +14,12 @@ from mcp_proxy.core.seen import PINNED_KEYS, Seen
 from mcp_proxy.core.trust import Arrival, TrustedKeys, check_record, verify_arrival
 from mcp_proxy.core.trust_store import TrustedKey
 from mcp_proxy.edges import clock
-from mcp_proxy.edges.activations import activate_profile
+from mcp_proxy.edges.activations import activate_profile, installed_digest
 from mcp_proxy.edges.files import read_given
 from mcp_proxy.edges.installs import install_profile, list_installed, remove_profile
 from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import judged, load_profile, read_keys, read_records
+from mcp_proxy.edges.repository_folder import repository_lock
 from mcp_proxy.errors import HomeError, McpProxyError, ProfileError
 
 
@@ -106,21 +107,26 @@ def install(candidate: Candidate, *, unasked: bool) -> Home:
 
 
 def _install_local_copy(home: Home, candidate: Candidate) -> None:
-    """The file of a repository's name back in its place, by what the repository said last."""
+    """The file of a repository's name back in its place, by what the repository said last.
+
+    Under the repository's lock: what it says meanwhile is not written over.
+    """
     profile = candidate.checked.profile
     name = profile.header.profile
-    record = read_records(home)[name]
-    if record.activation is None or record.root != profile.root:
-        raise ProfileError("MCPX-P13", f"Profile {name} has no activation of its repository.")
-    _check_local_copy(profile, record)
-    activate_profile(
-        home,
-        name,
-        candidate.data,
-        root=record.root,
-        activation=record.activation,
-        now_s=clock.now_s(),
-    )
+    with repository_lock(home, profile.root[1], wait=True):
+        record = read_records(home)[name]
+        if record.activation is None or record.root != profile.root:
+            raise ProfileError("MCPX-P13", f"Profile {name} has no activation of its repository.")
+        _check_local_copy(profile, record)
+        activate_profile(
+            home,
+            name,
+            candidate.data,
+            root=record.root,
+            activation=record.activation,
+            now_s=clock.now_s(),
+            over=installed_digest(home, name, record),
+        )
 
 
 def list_profiles() -> list[Installed]:

@@ -8,9 +8,6 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.app import admin_log, tuf_extra, warmup
 from mcp_proxy.core.contents import parse_contents
-from mcp_proxy.core.digest import sha256_hex
-from mcp_proxy.core.envelope import parse_canonical
-from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listing import (
     Listing,
     activation,
@@ -20,16 +17,19 @@ from mcp_proxy.core.listing import (
     withdrawal,
 )
 from mcp_proxy.core.profile import Profile
-from mcp_proxy.core.profile_lines import parse_payload
-from mcp_proxy.core.seen import Seen
+from mcp_proxy.core.seen import Activation, Seen
 from mcp_proxy.core.trust import Arrival
 from mcp_proxy.core.trust_store import Repository, TrustStore, may_serve
 from mcp_proxy.edges import clock
-from mcp_proxy.edges.activations import activate_profile, arrive, renew_activation
-from mcp_proxy.edges.files import read_file
+from mcp_proxy.edges.activations import (
+    activate_profile,
+    arrive,
+    installed_payload,
+    renew_activation,
+)
 from mcp_proxy.edges.installs import list_installed
 from mcp_proxy.edges.places import Home
-from mcp_proxy.edges.profile_store import judged, profile_path, read_records
+from mcp_proxy.edges.profile_store import judged, read_records
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import ProfileError
 
@@ -96,7 +96,7 @@ def renew(home: Home, client: Any, name: str, record: Seen) -> Renewed:
         withdrawn = f"The repository lists other bytes as version {version} of profile {name}."
     said = activation(listing, withdrawn)
     waiting = said._replace(waiting=_known_waiting(record, listing))
-    renew_activation(home, name, record.root, waiting, held)
+    _take_over(home, name, record, waiting, held)
     current = 0 if listing.current is None else listing.current.version
     client.forget_others(name, {version, current})
     if record.pin is not None or current <= version:
@@ -105,7 +105,7 @@ def renew(home: Home, client: Any, name: str, record: Seen) -> Renewed:
     if is_wider_than_held(home, name, record, newer.arrival.profile):
         renew_activation(home, name, record.root, said._replace(waiting=current), held)
         return Renewed(listing, newer, 0)
-    _activate(home, name, record.root, newer, listing)
+    _activate(home, name, record, newer, listing)
     return Renewed(listing, None, current)
 
 
@@ -113,8 +113,7 @@ def fetch_newer(client: Any, name: str, listing: Listing) -> Newer:
     """The current version, verified. Raises ProfileError: as `arrive`, P23, P25, P26, P27."""
     target = listing.current
     if target is None:
-        why = f"The repository lists no version of profile {name}: it was withdrawn."
-        raise ProfileError("MCPX-P26", why)
+        raise _nothing_listed(name, listing)
     return fetch_version(client, name, listing, target.version)
 
 
@@ -137,20 +136,36 @@ def is_wider_than_held(home: Home, name: str, record: Seen, new: Profile) -> boo
     return bool(changes.is_wider(changes.compare(parse_contents(old), parse_contents(new))))
 
 
-def installed_payload(home: Home, name: str, record: Seen) -> Profile | None:
-    """What is installed, whoever may sign it today: its digest stands in the record."""
-    data = read_file(profile_path(home, name), LIMITS.envelope_bytes)
-    if data is None:
-        return None
-    try:
-        payload = parse_canonical(data).payload
-        digest = sha256_hex(payload)
-        return parse_payload(payload, digest, "") if digest == held_digest(record) else None
-    except ProfileError:
-        return None
+def _take_over(home: Home, name: str, record: Seen, said: Activation, held: Arrival | None) -> None:
+    """Writes what the repository says, and logs where that withdraws the profile or gives it back.
+
+    A withdrawal counts even where it cannot be logged; what is given back does not.
+    """
+    was_withdrawn = record.activation is not None and bool(record.activation.withdrawn)
+    if was_withdrawn and not said.withdrawn:
+        _log_standing(home, "profile give back", name, record)
+    renew_activation(home, name, record.root, said, held)
+    if said.withdrawn and not was_withdrawn:
+        _log_standing(home, "profile withdraw", name, record)
 
 
-def _activate(home: Home, name: str, root: tuple[str, ...], newer: Newer, listing: Listing) -> None:
+def _log_standing(home: Home, what: str, name: str, record: Seen) -> None:
+    version, repository = held_version(record), record.root[1]
+    admin_log.record(home, what, profile=name, version=version, repository=repository, by="refresh")
+
+
+def _nothing_listed(name: str, listing: Listing) -> ProfileError:
+    if listing.is_published:
+        why = f"The repository lists no version of profile {name}: it was withdrawn."
+        return ProfileError("MCPX-P26", why)
+    why = (
+        f"The repository says who may sign profile {name}, but no version of it was published yet."
+    )
+    mend = "ask its publisher for: mcp-proxy profile publish FILE --to DIR"
+    return ProfileError("MCPX-P26", why, mend)
+
+
+def _activate(home: Home, name: str, record: Seen, newer: Newer, listing: Listing) -> None:
     header, digest = newer.arrival.profile.header, newer.arrival.profile.digest
     admin_log.record(
         home,
@@ -158,11 +173,17 @@ def _activate(home: Home, name: str, root: tuple[str, ...], newer: Newer, listin
         profile=name,
         version=header.version,
         digest=digest,
-        repository=root[1],
+        repository=record.root[1],
         by="refresh",
     )
     activate_profile(
-        home, name, newer.data, root=root, activation=activation(listing), now_s=clock.now_s()
+        home,
+        name,
+        newer.data,
+        root=record.root,
+        activation=activation(listing),
+        now_s=clock.now_s(),
+        over=held_digest(record),
     )
 
 

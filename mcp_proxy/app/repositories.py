@@ -4,14 +4,13 @@ from typing import NamedTuple
 
 from mcp_proxy.app import admin_log, tuf_extra
 from mcp_proxy.app.missing import Missing, missing_commands, missing_credentials
-from mcp_proxy.app.renewing import installed_payload
 from mcp_proxy.core.admin_policy import check_repository
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.repository import RoleView
 from mcp_proxy.core.seen import PINNED_KEYS, Seen, repository_root
 from mcp_proxy.core.trust_store import Repository, is_scope
-from mcp_proxy.edges.activations import move_root
+from mcp_proxy.edges.activations import installed_payload, move_root
 from mcp_proxy.edges.admin_policy import read_policy
 from mcp_proxy.edges.files import read_given
 from mcp_proxy.edges.installs import change_trust

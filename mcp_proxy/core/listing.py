@@ -27,7 +27,8 @@ class Listing(NamedTuple):
 
     `keys` are the raw Ed25519 keys that may sign, `until_s` when the first of the metadata expires
     (since the epoch), `floor` the oldest version that may be pinned, `current` what the publisher
-    wants installed (None: nothing), `versions` all that are listed, by number.
+    wants installed (None: nothing), `versions` all that are listed, by number. `is_published` is
+    off where the name was given to signers who have never listed anything.
     """
 
     keys: tuple[bytes, ...]
@@ -35,6 +36,7 @@ class Listing(NamedTuple):
     floor: int
     current: Target | None
     versions: dict[int, Target]
+    is_published: bool = True
 
 
 def held_version(record: Seen) -> int:

@@ -4,8 +4,12 @@ S4: what its metadata said stands in the version record, written together with t
 a start reads no metadata.
 """
 
+from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.envelope import parse_canonical
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listing import held_digest, held_version
+from mcp_proxy.core.profile import Profile
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.roots import check_activation, delegated_keys, unlisted_signer
 from mcp_proxy.core.seen import Activation, Seen, dump_seen
 from mcp_proxy.core.trust import Arrival, verify_arrival
@@ -20,7 +24,7 @@ from mcp_proxy.edges.profile_store import (
     read_records,
     records_path,
 )
-from mcp_proxy.errors import ProfileError
+from mcp_proxy.errors import ProfileError, UsageError
 
 
 def arrive(data: bytes, name: str, activation: Activation, now_s: float) -> Arrival:
@@ -50,25 +54,49 @@ def activate_profile(  # noqa: PLR0913  (each by its name)
     root: tuple[str, ...],
     activation: Activation,
     now_s: float,
+    over: str,
     pin: bool | None = None,
 ) -> Arrival:
     """A listed file, verified under the lock, recorded with its activation, written.
 
-    `pin` as `install_profile` has it.
+    `over` is the digest of the installed payload that it was compared with, "" where there was
+    none; `pin` as `install_profile` has it.
 
     Raises:
         ProfileError: as `arrive`, P07, P08, P14, P17, P18 the repository is not trusted, P19.
+        UsageError: W01 something else is installed by now: what was compared counts no more.
         HomeError: H02, H03.
     """
     with home_lock(home):
         arrival = arrive(data, name, activation, now_s)
         before = read_records(home).get(name)
+        if installed_digest(home, name, before) != over:
+            raise _changed(name)
         check_before(arrival.profile, before, root, pin)
         record = make_record(arrival, before, root, pin)._replace(activation=activation)
         judged(home, lambda trust: check_activation(name, trust, record))
         keep_version(home, name, arrival.profile.header.version, arrival.envelope)
         switch(home, arrival, record)
         return arrival
+
+
+def installed_digest(home: Home, name: str, record: Seen | None) -> str:
+    """The digest of the payload that lies installed, "" where none that fits the record does."""
+    held = None if record is None else installed_payload(home, name, record)
+    return "" if held is None else held.digest
+
+
+def installed_payload(home: Home, name: str, record: Seen) -> Profile | None:
+    """What is installed, whoever may sign it today: its digest stands in the record."""
+    data = read_file(profile_path(home, name), LIMITS.envelope_bytes)
+    if data is None:
+        return None
+    try:
+        payload = parse_canonical(data).payload
+        digest = sha256_hex(payload)
+        return parse_payload(payload, digest, "") if digest == held_digest(record) else None
+    except ProfileError:
+        return None
 
 
 def renew_activation(
@@ -130,6 +158,11 @@ def _substance(record: Seen) -> Seen:
     """The record without what says nothing of whether it may be served."""
     assert record.activation is not None  # noqa: S101 - a repository's records have one
     return record._replace(activation=record.activation._replace(fresh_until_s=0, waiting=0))
+
+
+def _changed(name: str) -> UsageError:
+    why = f"What is installed as profile {name} was changed meanwhile, so nothing was put over it."
+    return UsageError("MCPX-W01", why, f"mcp-proxy profile update {name}")
 
 
 def _other_name(name: str) -> ProfileError:

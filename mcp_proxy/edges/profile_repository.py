@@ -37,7 +37,13 @@ from mcp_proxy.edges.repository_folder import (
     repository_lock,
     target_path,
 )
-from mcp_proxy.edges.repository_proof import Proof, check_root, verify_proof, write_proof
+from mcp_proxy.edges.repository_proof import (
+    Proof,
+    check_root,
+    is_listed,
+    verify_proof,
+    write_proof,
+)
 from mcp_proxy.errors import HomeError, McpProxyError, ProfileError, UpstreamError
 
 FILE_DEADLINE_S = 30.0
@@ -86,8 +92,12 @@ class RepositoryClient:
             HomeError: H03 what was fetched cannot be kept.
         """
         with self._told_apart():
-            self._updater.get_targetinfo(current_path(name))
+            self._updater.refresh()
+            published = is_listed(self._read("snapshot.json") or b"", name)
+            if published:
+                self._updater.get_targetinfo(current_path(name))
         proof = self._gather(name)
+        proof = proof if published else proof._replace(role=b"")
         listing = verify_proof(self._root, proof, name)
         write_proof(self._home, self._repository.id, name, proof)
         return listing

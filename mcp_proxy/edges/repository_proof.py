@@ -33,13 +33,16 @@ from mcp_proxy.edges.repository_folder import cache_folder, proof_path, read_roo
 from mcp_proxy.edges.repository_keys import key_view, public_bytes, role_keys
 from mcp_proxy.errors import ProfileError
 
+# What is kept of a profile stays small, however much its repository says of it.
+_MOST_SIGNERS = 64
+
 Role = TypeVar("Role", Root, Timestamp, Snapshot, Targets)
 
 
 class Proof(NamedTuple):
     """Metadata files as they came: the roots after the trusted one, then one of each role.
 
-    `role` is empty where the profile is not delegated.
+    `role` is empty where the profile is not delegated, or was never published.
     """
 
     roots: tuple[bytes, ...]
@@ -47,6 +50,12 @@ class Proof(NamedTuple):
     snapshot: bytes
     targets: bytes
     role: bytes
+
+
+def is_listed(snapshot: bytes, name: str) -> bool:
+    """Whether a verified snapshot lists the role of a profile: its signers listed something."""
+    found: Metadata[Snapshot] = Metadata.from_bytes(snapshot)
+    return f"{name}.json" in found.signed.meta
 
 
 def read_listing(home: Home, repository: str, name: str) -> Listing:
@@ -126,9 +135,11 @@ def _walk(first_root: bytes, proof: Proof, name: str) -> Listing:
     roles = (None if targets.delegations is None else targets.delegations.roles) or {}
     if name not in roles:
         return Listing((), until_s, 1, None, {})
+    keys = _raw_keys(targets, roles[name])
+    if f"{name}.json" not in snapshot.meta:
+        return Listing(keys, until_s, 1, None, {}, is_published=False)
     role = _signed(Targets, proof.role, targets, name)
     _check_listed(snapshot.meta[f"{name}.json"], proof.role, role)
-    keys = _raw_keys(targets, roles[name])
     return _listing(name, role, roles[name], keys, min(until_s, _expiry_s(role)))
 
 
@@ -163,6 +174,8 @@ def _check_listed(meta: MetaFile, data: bytes, signed: Snapshot | Targets) -> No
 
 def _raw_keys(targets: Targets, role: DelegatedRole) -> tuple[bytes, ...]:
     """The Ed25519 keys of a delegation: others cannot sign a profile."""
+    if len(role.keyids) > _MOST_SIGNERS:
+        raise ValueError(role.name)
     found = (public_bytes(targets.get_key(keyid)) for keyid in role.keyids)
     return tuple(key for key in found if key is not None)
 

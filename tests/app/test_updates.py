@@ -417,6 +417,7 @@ def test_s2_a_repository_cannot_activate_over_pinned_keys_by_itself(desk: Desk) 
             root=repository_root(desk.id),
             activation=activation(listing),
             now_s=time.time(),
+            over=desk.load().digest,
         )
     assert caught.value.id == "MCPX-P14"
     assert desk.load().header.version == 1
