@@ -12,8 +12,9 @@ from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import read_given
 from mcp_proxy.edges.places import find_home
 from mcp_proxy.edges.profile_store import load_profile
+from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.build import build_payload
-from mcp_proxy.workshop.lint import Finding, lint
+from mcp_proxy.workshop.lint import Finding, lint, not_built
 from mcp_proxy.workshop.source import parse_source
 from mcp_proxy.workshop.tokens import listed_tokens
 
@@ -32,26 +33,28 @@ def lint_given(given: str) -> Linted:
     """Lints the file, or the installed profile of that name.
 
     A signature is not checked: whoever reviews another's profile need not trust its signer yet.
+    What keeps a source from being built is what is found of it.
 
     Raises:
-        SourceError: the source cannot be built.
         ProfileError: the payload is none, or the installed profile may not be served.
         UsageError: the file cannot be read.
     """
     now_s = int(clock.now_s())
-    if not given.endswith(_SOURCES):
-        installed = is_name(given)
-        profile = (
-            load_profile(find_home(), given, now_s) if installed else unverified_profile(given)
-        )
-        contents = parse_contents(profile)
-        return _linted(given, contents, lint(contents, None, "", now_s))
-    data = read_given(given, LIMITS.small_file_bytes)
-    source = parse_source(data, given)
+    if given.endswith(_SOURCES):
+        data = read_given(given, LIMITS.small_file_bytes)
+        try:
+            return _lint_source(given, data, now_s)
+        except SourceError as error:
+            return Linted(given, not_built(error), {})
+    contents = parse_contents(_profile(given, now_s))
+    return _linted(given, contents, lint(contents, None, "", now_s))
+
+
+def _lint_source(file: str, data: bytes, now_s: int) -> Linted:
+    source = parse_source(data, file)
     payload = build_payload(source, now_s).payload
     contents = parse_contents(parse_payload(payload, sha256_hex(payload), ""))
-    text = data.decode("utf-8-sig")
-    return _linted(given, contents, lint(contents, source, text, now_s))
+    return _linted(file, contents, lint(contents, source, data.decode("utf-8-sig"), now_s))
 
 
 def _linted(file: str, contents: Contents, findings: tuple[Finding, ...]) -> Linted:

@@ -10,6 +10,7 @@ from urllib.request import pathname2url
 from mcp_proxy import __version__
 from mcp_proxy.app.linting import Linted, lint_given
 from mcp_proxy.cli import render
+from mcp_proxy.core.change import named
 from mcp_proxy.workshop.lint import Finding, at_least
 from mcp_proxy.workshop.lint_rules import LEVELS
 from mcp_proxy.workshop.sarif import sarif_log
@@ -52,9 +53,11 @@ def _say_costs(linted: Linted, shown: tuple[Finding, ...]) -> None:
     counts = Counter(one.level for one in shown)
     told = ", ".join(f"{counts[level]} {level}{'s' * (counts[level] != 1)}" for level in LEVELS)
     render.say(f"{linted.file}: {told}.")
+    if not linted.tokens:
+        return
     render.say("Tokens of the tool list, an estimate:")
     for name, tokens in linted.tokens.items():
-        render.say(f"{tokens:>8,}  {name}")
+        render.say(f"{tokens:>8,}  {named(name)}")
     render.say(f"{sum(linted.tokens.values()):>8,}  all {len(linted.tokens)} tools")
 
 

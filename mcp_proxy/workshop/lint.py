@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mcp_proxy.core.contents import Contents
 from mcp_proxy.core.text import one_sentence
+from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop import (
     lint_arguments,
     lint_confusable,
@@ -21,9 +22,10 @@ from mcp_proxy.workshop import (
 from mcp_proxy.workshop.lint_rules import LEVELS, RULES
 from mcp_proxy.workshop.lint_subject import Hit, Subject
 from mcp_proxy.workshop.source import Source
-from mcp_proxy.workshop.yaml_reader import Path
+from mcp_proxy.workshop.yaml_reader import Path, Problem, SourceProblems
 
 _TOLD_CHARS = 400
+_REFUSAL_CHARS = 2_000
 _FINDERS = (
     lint_descriptions.find,
     lint_confusable.find,
@@ -57,6 +59,18 @@ def lint(contents: Contents, source: Source | None, text: str, now_s: int) -> tu
     lines = text.splitlines()
     found = [_finding(hit, source, lines) for find in _FINDERS for hit in find(subject)]
     return tuple(sorted(found, key=lambda one: (one.line, one.rule)))
+
+
+def not_built(error: SourceError) -> tuple[Finding, ...]:
+    """What keeps a source from being built, as findings of rule L001, by line."""
+    rule = RULES["L001"]
+    problems: tuple[Problem, ...] = (Problem(1, error.why),)
+    if isinstance(error, SourceProblems):
+        problems = error.problems
+    return tuple(
+        Finding("L001", rule.level, (), line, 1, one_sentence(text, _REFUSAL_CHARS), rule.fix)
+        for line, text in problems
+    )
 
 
 def at_least(findings: tuple[Finding, ...], level: str) -> tuple[Finding, ...]:

@@ -18,12 +18,12 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
+    "L001": Rule(
+        "error", "not-built", "the source cannot be built", "do what it says, then lint again"
+    ),
     # what a tool says of itself
     "L101": Rule(
-        "error",
-        "description-missing",
-        "a tool says nothing of itself",
-        "say what it does and needs",
+        "error", "description-missing", "a tool says nothing of itself", "say what it does"
     ),
     "L102": Rule(
         "error",

@@ -37,6 +37,18 @@ class Problem(NamedTuple):
     text: str
 
 
+class SourceProblems(SourceError):
+    """A source with all that is wrong in it, by line."""
+
+    def __init__(self, id: str, file: str, problems: list[Problem]) -> None:  # noqa: A002
+        """`id` is MCPX-B01 to B03, `file` the name that the source bears."""
+        self.problems = tuple(sorted(set(problems)))
+        rows = [f"{file}:{line}: {text}" for line, text in self.problems]
+        super().__init__(
+            id, "\n".join(rows), f"correct the source, then: mcp-proxy profile build {file}"
+        )
+
+
 class Positioned(NamedTuple):
     """A document's value; `lines` maps the path of each key and item to its line, from 1."""
 
@@ -71,10 +83,7 @@ def parse_yaml(data: bytes, file: str) -> Positioned:
 
 def source_error(file: str, problems: list[Problem], id: str = "MCPX-B01") -> SourceError:  # noqa: A002
     """All `problems` as one error, in the order of their lines."""
-    rows = [f"{file}:{line}: {text}" for line, text in sorted(set(problems))]
-    return SourceError(
-        id, "\n".join(rows), f"correct the source, then: mcp-proxy profile build {file}"
-    )
+    return SourceProblems(id, file, problems)
 
 
 class _Reader:

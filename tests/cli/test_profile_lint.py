@@ -16,7 +16,7 @@ from mcp_proxy.core.trust_store import TrustStore, dump_trust_store
 from mcp_proxy.edges.files import write_file
 from mcp_proxy.edges.places import VARIABLE, init_home
 from mcp_proxy.edges.profile_store import trust_path
-from mcp_proxy.errors import McpProxyError, SourceError, UsageError
+from mcp_proxy.errors import McpProxyError, UsageError
 
 PROFILES = Path(__file__).parent.parent.parent / "profiles"
 GATEWAY = """\
@@ -142,16 +142,38 @@ def test_payloads_signed_files_and_installed_profiles_are_linted_without_lines(
     ("given", "kind"),
     [
         ("nowhere.yaml", UsageError),
-        ("broken.yaml", SourceError),
         ("rubbish.json", McpProxyError),
         ("unknown", McpProxyError),
     ],
 )
 def test_what_cannot_be_linted_is_told(folder: Path, given: str, kind: type[McpProxyError]) -> None:
-    (folder / "broken.yaml").write_text(GATEWAY.replace("version: 1", "version: one"))
     (folder / "rubbish.json").write_text("{}")
     with pytest.raises(kind):
         run(given)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "told"),
+    [
+        ("version: 1", "version: one", 2, "version: "),
+        ("operation: delete_account", "operation: gone", 7, "tools.delete_account.operation: "),
+        ("demo-gateway.tools", "gone.tools", 7, "listing"),
+        ("version: 1", "version: [", 4, "not YAML"),
+    ],
+)
+def test_a_source_that_does_not_build_has_errors_with_lines(
+    folder: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, line: int, told: str
+) -> None:
+    (folder / "support.yaml").write_text(GATEWAY.replace(old, new))
+    assert run("support.yaml") == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"support.yaml:{line}:1: L001 error ")
+    assert told in printed.out
+    assert "estimate" not in printed.err
+    assert run("support.yaml", "--sarif") == 1
+    (result,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    region = result["locations"][0]["physicalLocation"]["region"]
+    assert (result["ruleId"], region["startLine"]) == ("L001", line)
 
 
 def test_the_demos_profile_has_neither_errors_nor_warnings(

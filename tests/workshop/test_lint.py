@@ -417,7 +417,7 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
     ),
 }
 # These need a source; they have tests of their own.
-OF_A_SOURCE = {"L104", "L306"}
+OF_A_SOURCE = {"L001", "L104", "L306"}
 
 
 def test_nothing_is_found_in_a_good_profile() -> None:
