@@ -24,6 +24,8 @@ from mcp_proxy.workshop.source_keys import ARGUMENT_NAME
 
 Block = dict[str, ArgumentSource]
 
+# What has more fits into no model's schema; each one is held against each other.
+_ARGUMENTS_MAX = 1_000
 _NOTHING_SAID = ArgumentSource.model_validate({})
 
 
@@ -50,8 +52,11 @@ def choose_arguments(slots: tuple[Slot, ...], block: Block | None, defs: Defs) -
     takes_all = block is None or "*" in block
     if block is not None and "*" in block and block["*"].model_fields_set:
         raise Wrong(("arguments", "*"), "adds the rest unchanged; write {}")
-    for slot in slots:
-        if (takes_all or slot.required) and not any(_overlap(slot, one.slot) for one in chosen):
+    wanted = [slot for slot in slots if takes_all or slot.required]
+    if len(named) + len(wanted) > _ARGUMENTS_MAX:
+        raise Wrong(("arguments",), f"are more than {_ARGUMENTS_MAX:,}; name those that it needs")
+    for slot in wanted:
+        if not any(_overlap(slot, one.slot) for one in chosen):
             chosen.append(Chosen(_automatic(slot, slots), _NOTHING_SAID))
     _check_names(chosen)
     _check_overlaps(chosen)

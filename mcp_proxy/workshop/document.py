@@ -33,6 +33,8 @@ from mcp_proxy.workshop.translator import Translator
 # TRACE is not among them: it answers with the request's own headers, credential included.
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
+# Longer ones are slow to be held against each other.
+_NAME_CHARS = 200
 _SELECTOR = re.compile(r"([A-Za-z]+) +(/.*)")
 # RFC 3986, 3.3: pchar without percent-encoding, and the braces of slots.
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@{}/-]*")
@@ -160,7 +162,8 @@ class Document:
 
     def _near(self, selector: str) -> str:
         names = [name.id or f"{name.method} {name.path}" for name in self.operations()]
-        near = difflib.get_close_matches(selector, names, 3)
+        close = [name for name in names if len(name) <= _NAME_CHARS]
+        near = difflib.get_close_matches(selector[:_NAME_CHARS], close, 3)
         return f"; near to it: {', '.join(near)}" if near else ""
 
     def _build(self, method: str, path: str, item: Node, node: Node) -> Operation:

@@ -10,6 +10,8 @@ from mcp_proxy.workshop.import_record import Then
 from mcp_proxy.workshop.import_subject import Candidate
 
 _WORDS_CHARS = 200
+# Longer ones are nobody's names, and slow to be held against each other.
+_NAME_CHARS = 200
 
 
 class Move(NamedTuple):
@@ -69,12 +71,13 @@ def _lost_tools(
 ) -> Iterator[Move]:
     """Tools whose operation there is no more, whether or not a record tells that there was."""
     places = _places(new)
+    close = [name for name in new if len(name) <= _NAME_CHARS]
     for operation, names in tools.items():
         if operation in new:
             continue
         then = old.get(operation)
         now = places.get(_place(then), "") if then is not None else ""
-        near = () if now else tuple(difflib.get_close_matches(operation, list(new), 3))
+        near = () if now else tuple(difflib.get_close_matches(operation[:_NAME_CHARS], close, 3))
         yield Move("renamed" if now else "gone", operation, now, (), near, names)
 
 

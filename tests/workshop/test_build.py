@@ -169,6 +169,17 @@ def test_arguments_that_do_not_fit_the_operation_are_told_with_the_fix(
     assert f"{tmp_path}/shop.yaml:8: tools." in text
 
 
+def test_thousands_of_arguments_are_refused_at_once_and_can_be_named(tmp_path: Path) -> None:
+    api = copy.deepcopy(API)
+    api["paths"]["/orders"]["get"]["parameters"] = [
+        {"name": f"p{index}", "in": "query", "schema": {"type": "string"}} for index in range(1_001)
+    ]
+    (tmp_path / "api.json").write_text(json.dumps(api))
+    assert "are more than 1,000; name" in refusal(tmp_path, LIST % "approval: never")
+    tool = tool_of(build_tools(tmp_path, LIST % "arguments: {p7: {}}"), "list")
+    assert list(tool.arguments) == ["p7"]
+
+
 def test_null_may_be_fixed_in_a_body_that_allows_it(tmp_path: Path) -> None:
     tool = tool_of(build_tools(tmp_path, POST % "arguments: {count: {constant: null}}"), "make")
     assert tool.constants == {"count": None}
