@@ -24,6 +24,8 @@ from mcp_proxy.relay import Caller, Road
 _PROOF_DEADLINE_S = 20
 _RENEW_DEADLINE_S = 120
 _RENEW_EVERY_S = 3_600
+# A repository that was out of reach may be back soon, and a word that has expired denies calls.
+_RENEW_AGAIN_S = 300
 _TEXT_CHARS = 400
 
 
@@ -98,7 +100,7 @@ class GuardedRoad:
         self._run = run
         self._proved: asyncio.Future[None] | None = None
         self._is_first = True
-        self._renewed_s = -float(_RENEW_EVERY_S)
+        self._renews_s = 0.0
 
     async def call(self, method: str, params: dict[str, Any], caller: Caller) -> End:
         """As `Road.call`."""
@@ -136,13 +138,18 @@ class GuardedRoad:
         return _Proof(self._profile.header.profile, self._run)
 
     def _renew(self) -> None:
-        """After the first call, and then at calls that come an hour later or more."""
+        """After the first call, and then at calls that come an hour later; sooner if it failed."""
         now_s = time.monotonic()
-        if now_s < self._renewed_s + _RENEW_EVERY_S:
+        if now_s < self._renews_s:
             return
-        self._renewed_s = now_s
+        self._renews_s = now_s + _RENEW_EVERY_S
+
+        def ended(how: Ended) -> None:
+            if how.code != 0:
+                self._renews_s = now_s + _RENEW_AGAIN_S
+
         name = self._profile.header.profile
-        self._run(("profile", "refresh", name, "--json"), _RENEW_DEADLINE_S, lambda _ended: None)
+        self._run(("profile", "refresh", name, "--json"), _RENEW_DEADLINE_S, ended)
 
 
 def _failure(name: str, ended: Ended) -> ProfileError | None:

@@ -133,11 +133,9 @@ def _guard(
 
     def refuse(error: ProfileError | None) -> None:
         contract.refuse(error)
-        if error is None:
-            return
-        listeners.withdraw()
-        for kind in ("tools", "prompts", "resources"):
-            watching.tell(Change(kind))
+        if listeners.offer(is_proved=error is None):
+            for kind in ("tools", "prompts", "resources"):
+                watching.tell(Change(kind))
 
     return GuardedRoad(road, profile, refuse) if is_of_repository(profile) else road
 

@@ -52,11 +52,12 @@ class Listeners:
         is_whole = len(shown) == len(entries)
         return catalogue.show_tools(whole if is_whole else strict_json.dumps(shown))
 
-    def withdraw(self) -> None:
-        """Nothing of the profile may be used after all (S4): its lists are empty from now on."""
+    def offer(self, *, is_proved: bool) -> bool:
+        """Lists what the profile has, or nothing of it (S4); whether that is a change."""
         catalogue = self._session.catalogue
-        if isinstance(catalogue, Catalogue):
-            catalogue.withdraw()
+        if not isinstance(catalogue, Catalogue):
+            return False
+        return catalogue.give_back() if is_proved else catalogue.withdraw()
 
     def _is_for_legacy(self, change: Change) -> bool:
         if self._session.version is None:

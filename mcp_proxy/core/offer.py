@@ -98,6 +98,7 @@ class Catalogue:
     def __init__(self, offered: Offer) -> None:
         self.offered = offered
         self._is_stale = self._is_withdrawn = False
+        self._tools = offered.tools_json
         self._lists: dict[str, bytes] = {"tools/list": offered.tools_json}
 
     def mark_stale(self) -> None:
@@ -106,14 +107,23 @@ class Catalogue:
 
     def show_tools(self, tools_json: bytes) -> bool:
         """From now on the list of tools is this JSON array; returns whether it is another."""
+        self._tools = tools_json
         shown = b"[]" if self._is_withdrawn else tools_json
         before, self._lists["tools/list"] = self._lists["tools/list"], shown
         return before != shown
 
-    def withdraw(self) -> None:
-        """From now on every list is empty (S4)."""
-        self._is_stale = self._is_withdrawn = True
+    def withdraw(self) -> bool:
+        """From now on every list is empty (S4); whether they were not until now."""
+        was, self._is_stale, self._is_withdrawn = self._is_withdrawn, True, True
         self._lists = dict.fromkeys(LISTS, b"[]")
+        return not was
+
+    def give_back(self) -> bool:
+        """Ends what `withdraw` began; whether it had."""
+        was, self._is_withdrawn = self._is_withdrawn, False
+        if was:
+            self._lists = {"tools/list": self._tools}
+        return was
 
     def initialize_result(self, version: str) -> dict[str, Any]:
         """The legacy handshake's answer (2025-11-25, "Lifecycle"); tasks are modern alone."""

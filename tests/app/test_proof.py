@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -134,6 +135,26 @@ def test_s6_the_word_is_renewed_after_the_first_call_and_not_at_each() -> None:
         await first
         await stage.call()
         assert stage.commands.started == [PROOF, RENEWAL]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("ended", "after_s"), [(GOOD, 3_600), (Ended(6, b""), 300)])
+def test_a_repository_out_of_reach_is_asked_again_sooner_and_not_at_each_call(
+    monkeypatch: pytest.MonkeyPatch, ended: Ended, after_s: int
+) -> None:
+    async def run() -> None:
+        stage, now_s = Stage(), [1_000.0]
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+        first = stage.call()
+        await asyncio.sleep(0.01)
+        stage.commands.ends[0](GOOD)
+        await first
+        stage.commands.ends[1](ended)
+        for later_s, count in ((after_s - 1, 2), (after_s, 3)):
+            now_s[0] = 1_000.0 + later_s
+            await stage.call()
+            assert len(stage.commands.started) == count
 
     asyncio.run(run())
 

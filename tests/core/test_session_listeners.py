@@ -260,3 +260,19 @@ def test_s4_without_a_profile_nobody_listens() -> None:
     assert listeners.changed(Change("tools")) == []
     assert listeners.hide(frozenset({"find"})) is False
     assert result(client.ask("ping")) == {}
+
+
+def names(client: Client) -> list[str]:
+    return [row["name"] for row in result(client.modern("tools/list"))["tools"]]
+
+
+def test_s4_lists_are_empty_until_what_was_refused_is_proved_after_all() -> None:
+    client = Client(OFFER)
+    listeners, before = Listeners(client.session), names(client)
+    assert not listeners.offer(is_proved=True)
+    assert listeners.offer(is_proved=False)
+    assert not listeners.offer(is_proved=False)
+    assert names(client) == []
+    assert not listeners.hide(frozenset(before[:1]))
+    assert listeners.offer(is_proved=True)
+    assert names(client) == before[1:]
