@@ -55,9 +55,10 @@ def key_view(key: Key) -> KeyView:
 
 
 def role_keys(delegator: Delegator, role: str) -> list[Key]:
-    """The keys that may sign the role."""
-    found = delegator.get_delegated_role(role)
-    return [delegator.get_key(keyid) for keyid in found.keyids]
+    """The keys that may sign the role; an id that stands for no key can sign nothing."""
+    given = delegator.delegations if isinstance(delegator, Targets) else delegator
+    keys = {} if given is None else given.keys
+    return [keys[item] for item in delegator.get_delegated_role(role).keyids if item in keys]
 
 
 def trusted_keys(targets: Targets, name: str) -> dict[str, TrustedKey]:

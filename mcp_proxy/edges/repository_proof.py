@@ -176,7 +176,7 @@ def _raw_keys(targets: Targets, role: DelegatedRole) -> tuple[bytes, ...]:
     """The Ed25519 keys of a delegation: others cannot sign a profile."""
     if len(role.keyids) > _MOST_SIGNERS:
         raise ValueError(role.name)
-    found = (public_bytes(targets.get_key(keyid)) for keyid in role.keyids)
+    found = (public_bytes(key) for key in role_keys(targets, role.name))
     return tuple(key for key in found if key is not None)
 
 
