@@ -56,6 +56,9 @@ def parse_source(data: bytes, path: str) -> Source:
     text = parse_yaml(data, path)
     if not isinstance(text.value, dict):
         raise source_error(path, [Problem(1, "holds no keys; start it with `profile: NAME`")])
+    if text.value.get("tools", {}) is None:
+        # A draft whose tools all stand in comments still: no choice was begun.
+        text = text._replace(value={**text.value, "tools": {}})
     empty = [Problem(text.line(keys), _empty_words(keys)) for keys in _empty_keys(text)]
     if empty:
         raise source_error(path, empty)

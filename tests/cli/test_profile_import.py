@@ -99,10 +99,16 @@ def test_everything_starts_hidden(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert out == "shop.yaml\n"
     assert "Tools written out: 0; hidden: 10." in err
-    assert "tools: {}\n" in Path("shop.yaml").read_text()
     assert "# list_orders: {" in hidden()
     with pytest.raises(SourceError, match="name a tool"):
         build("shop.yaml", None)
+
+
+def test_a_hidden_line_becomes_a_tool_when_its_sign_is_taken_away() -> None:
+    assert run("shop", "--openapi", "api.json") == 0
+    drafted = Path("shop.yaml").read_text()
+    Path("shop.yaml").write_text(drafted.replace("  # list_orders:", "  list_orders:"))
+    assert build("shop.yaml", None) == "shop.payload.jsonl"
 
 
 def test_what_is_selected_builds_at_once(capsys: pytest.CaptureFixture[str]) -> None:
