@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
-from tuf.api.serialization import DeserializationError
+from tuf.api.serialization import DeserializationError, SerializationError
+from tuf.api.serialization.json import CanonicalJSONSerializer
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN
@@ -100,8 +101,11 @@ def draft_path(role: str) -> str:
 
 def read_below(folder: str, path: str, max_bytes: int) -> bytes:
     """A file of the repository. Raises HomeError T01 where it is not there or too large."""
+    place = os.path.join(folder, path)
+    if os.path.exists(place) and not os.path.isfile(place):
+        raise damaged(folder, f"{path} is no file.")  # a named pipe would never end
     try:
-        return read_given(os.path.join(folder, path), max_bytes)
+        return read_given(place, max_bytes)
     except UsageError as error:
         raise damaged(folder, error.why) from None
 
@@ -127,8 +131,11 @@ def parse_metadata(folder: str, path: str) -> Metadata[Any]:
     """A metadata file, nothing of it verified. Raises HomeError T01."""
     data = read_below(folder, path, LIMITS.repository_metadata_bytes)
     try:
-        return Metadata.from_bytes(data)
-    except DeserializationError:
+        found: Metadata[Any] = Metadata.from_bytes(data)
+        # Text that cannot be signed (half characters) is told here, not by a crash further on.
+        CanonicalJSONSerializer().serialize(found.signed)
+        return found
+    except (DeserializationError, SerializationError):
         raise damaged(folder, f"{path} is no TUF metadata.") from None
 
 

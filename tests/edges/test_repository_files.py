@@ -111,3 +111,21 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: os.PathLike[str]) -> 
         pass
     with pytest.raises(UsageError):
         write_below(place, [("metadata/timestamp.json", b"")])
+
+
+def test_half_a_character_in_a_file_is_damage_and_no_crash(repo: Repo) -> None:
+    path = os.path.join(repo.folder, "metadata", "timestamp.json")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace('"_type"', '"x": "\\ud800", "_type"', 1))
+    with pytest.raises(HomeError, match="no TUF metadata"):
+        load_repository(repo.folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_in_the_folder_holds_nobody_up(repo: Repo) -> None:
+    repo.remove("metadata/timestamp.json")
+    os.mkfifo(os.path.join(repo.folder, "metadata", "timestamp.json"))
+    with pytest.raises(HomeError, match="no file"):
+        load_repository(repo.folder)
