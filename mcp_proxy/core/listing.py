@@ -91,7 +91,8 @@ def find_target(name: str, version: int, listing: Listing) -> Target:
         ProfileError: P26 not listed, P28 below the floor.
     """
     if version < listing.floor:
-        raise ProfileError("MCPX-P28", below_floor(name, version, listing))
+        mend = f"mcp-proxy profile install {name}"
+        raise ProfileError("MCPX-P28", below_floor(name, version, listing), mend)
     target = listing.versions.get(version)
     if target is None:
         listed = ", ".join(map(str, sorted(listing.versions)[-10:])) or "none"

@@ -78,15 +78,13 @@ def _check_held(held: Profile, trust: TrustStore, record: Seen) -> None:
     activation = check_activation(name, trust, record)
     if held.signer not in delegated_keys(activation, name):
         raise unlisted_signer(name)
-    version = held.header.version
+    version, mend = held.header.version, "restart the client, which takes the installed version"
     if version < activation.floor:
-        raise ProfileError(
-            "MCPX-P28", f"Version {version} of profile {name} may be used no longer."
-        )
+        why = f"Version {version} of profile {name} may be used no longer."
+        raise ProfileError("MCPX-P28", why, mend)
     if version not in activation.listed:
-        raise ProfileError(
-            "MCPX-P19", f"The repository has withdrawn version {version} of profile {name}."
-        )
+        why = f"The repository has withdrawn version {version} of profile {name}."
+        raise ProfileError("MCPX-P19", why, mend)
 
 
 def judged(home: Home, judge: Callable[[TrustStore], Found]) -> Found:
