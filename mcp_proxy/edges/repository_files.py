@@ -134,9 +134,9 @@ def parse_metadata(folder: str, path: str) -> Metadata[Any]:
         found: Metadata[Any] = Metadata.from_bytes(data)
         # Text that cannot be signed (half characters) is told here, not by a crash further on.
         CanonicalJSONSerializer().serialize(found.signed)
-        return found
     except (DeserializationError, SerializationError):
         raise damaged(folder, f"{path} is no TUF metadata.") from None
+    return found
 
 
 def damaged(folder: str, reason: str) -> HomeError:
