@@ -107,7 +107,7 @@ def test_everything_starts_hidden(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_hidden_line_becomes_a_tool_when_its_sign_is_taken_away() -> None:
     assert run("shop", "--openapi", "api.json") == 0
     drafted = Path("shop.yaml").read_text()
-    Path("shop.yaml").write_text(drafted.replace("  # get_order:", "  get_order:"))
+    Path("shop.yaml").write_text(drafted.replace("  # list_buyers:", "  list_buyers:"))
     assert build("shop.yaml", None) == "shop.payload.jsonl"
 
 
