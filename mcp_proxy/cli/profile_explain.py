@@ -9,6 +9,7 @@ from mcp_proxy.cli import render
 from mcp_proxy.cli.call import read_arguments
 from mcp_proxy.cli.request_view import plain_request, request_lines
 from mcp_proxy.core.explanation import Effective
+from mcp_proxy.core.text import clean
 
 
 def add_explain_command(subparsers: Any) -> None:
@@ -32,7 +33,8 @@ def run_explain(options: argparse.Namespace) -> int:
         render.json_out(_plain(explained))
         return 0
     for line in _lines(explained):
-        render.data(line)
+        # A profile that nobody signed must not write lines of its own between these.
+        render.data(clean(line).replace("\n", "␤"))
     return 0
 
 

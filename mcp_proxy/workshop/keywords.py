@@ -53,8 +53,7 @@ def _number(node: Node) -> int | float:
     value = node.value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise node.error("must be a number")
-    # No argument is an integer beyond 2^63, so a double holds such a bound well enough.
-    return float(value) if abs(value) > LIMITS.integer_max else value
+    return float(value) if _is_wide(value) else value
 
 
 def _factor(node: Node) -> int | float:
@@ -95,11 +94,24 @@ def _name_lists(node: Node) -> dict[str, list[str]]:
 
 
 def _values(node: Node) -> list[Any]:
-    return [part.value for part in node.elements()]
+    return [_narrow(part.value) for part in node.elements()]
 
 
 def _value(node: Node) -> Any:
-    return node.value
+    return _narrow(node.value)
+
+
+def _narrow(value: Any) -> Any:
+    """The value with doubles for integers beyond 2^63, which no argument is and no client reads."""
+    if isinstance(value, dict):
+        return {key: _narrow(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_narrow(item) for item in value]
+    return float(value) if _is_wide(value) else value
+
+
+def _is_wide(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) > LIMITS.integer_max
 
 
 def _type(node: Node) -> str | list[str]:

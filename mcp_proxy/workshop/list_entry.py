@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from mcp_proxy.core import strict_json
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.text import hidden_character
 from mcp_proxy.workshop.argument_reference import Wrong
@@ -58,6 +59,7 @@ def list_entry(
     if shown.ui is not None:
         entry["_meta"] = {"ui": shown.ui}
     _check_size(entry)
+    _check_strict(entry)
     check_visible(entry)
     return entry
 
@@ -101,6 +103,14 @@ def _check_size(entry: dict[str, Any]) -> None:
     if size > bound:
         text = f"the answer's schema has {size} bytes, more than {bound}; pick fewer fields"
         raise Wrong(("result", "pick"), text)
+
+
+def _check_strict(entry: dict[str, Any]) -> None:
+    """The list is read back by whoever compares two versions: no number or depth may stop that."""
+    try:
+        strict_json.loads(strict_json.dumps([entry]))
+    except strict_json.Refused as error:
+        raise Wrong((), f"its entry in the model's list cannot be read back: {error}") from None
 
 
 def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -84,3 +84,19 @@ def test_an_installed_profile_that_may_not_be_served_is_refused(
     distrust(home)
     assert main(["profile", "explain", "billing", "find"]) == 3
     assert "MCPX-P03" in capsys.readouterr().err
+
+
+def test_names_of_a_file_stay_in_their_line(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [json.loads(line) for line in payload(auth=BEARER).splitlines()]
+    for upstream in lines[0]["upstreams"].values():
+        upstream["auth"]["credential"] = "x\ndecision   deny\x85rule       none\x1b[2J"
+    path = tmp_path / "foreign.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert main(["profile", "explain", os.fspath(path), "find", '{"customer":"cus_1"}']) == 0
+    out = capsys.readouterr().out
+    assert "x␤decision   deny␤rule       none, which is read only then" in out
+    assert [line for line in out.splitlines() if line.startswith("decision")] == [
+        "decision   allow"
+    ]

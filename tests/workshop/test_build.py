@@ -18,6 +18,7 @@ from workshop.source_samples import (
     write_files,
 )
 
+from mcp_proxy.core.contents import parse_contents
 from mcp_proxy.core.profile import ArgumentRule, RestTemplate
 from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.schema import compile_schema
@@ -167,6 +168,36 @@ def test_arguments_that_do_not_fit_the_operation_are_told_with_the_fix(
     text = refusal(tmp_path, tools)
     assert told in text
     assert f"{tmp_path}/shop.yaml:8: tools." in text
+
+
+def with_schema(folder: Path, schema: Any) -> None:
+    """The list operation takes one argument `n` with this schema."""
+    api = copy.deepcopy(API)
+    api["paths"]["/orders"]["get"]["parameters"] = [{"name": "n", "in": "query", "schema": schema}]
+    (folder / "api.json").write_text(json.dumps(api))
+
+
+def test_integers_beyond_what_clients_read_are_listed_as_doubles(tmp_path: Path) -> None:
+    wide = 9_223_372_036_854_776_000
+    with_schema(tmp_path, {"enum": [1, wide, {"a": [-wide]}], "default": wide, "maximum": wide})
+    built = build_tools(tmp_path, LIST % "approval: never")
+    assert parse_contents(parse_payload(built.payload, "", "")).rows["list"]
+    listed = entry_of(built, "list")["inputSchema"]["properties"]["n"]
+    assert (listed["default"], listed["enum"][1]) == (float(wide), float(wide))
+
+
+def test_what_the_list_could_not_be_read_back_with_is_refused(tmp_path: Path) -> None:
+    def build(depth: int) -> None:
+        deep: Any = 1
+        for _ in range(depth):
+            deep = [deep]
+        with_schema(tmp_path, {"$ref": "deep.json#/a"})
+        (tmp_path / "deep.json").write_text(json.dumps({"a": {"default": deep}}))
+
+    build(59)
+    build_tools(tmp_path, LIST % "approval: never")
+    build(60)
+    assert "cannot be read back: nested deeper" in refusal(tmp_path, LIST % "approval: never")
 
 
 def test_thousands_of_arguments_are_refused_at_once_and_can_be_named(tmp_path: Path) -> None:
