@@ -30,10 +30,10 @@ from mcp_proxy.core.trust import Arrival, TrustedKeys, verify_arrival
 from mcp_proxy.core.trust_store import Repository, TrustStore, may_serve
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.activations import activate_profile, installed_payload
-from mcp_proxy.edges.installs import check_before, install_profile
+from mcp_proxy.edges.installs import check_before, install_profile, list_installed
 from mcp_proxy.edges.kept_versions import kept_versions, read_kept
 from mcp_proxy.edges.places import Home, ensure_home
-from mcp_proxy.edges.profile_store import judged, read_keys, read_records
+from mcp_proxy.edges.profile_store import judged, read_keys, read_records, read_trust
 from mcp_proxy.edges.repository_folder import repository_lock
 from mcp_proxy.errors import ProfileError, UsageError
 
@@ -176,7 +176,18 @@ def _offer(  # noqa: PLR0913, PLR0917  (made in two places)
     return Offer(home, data, checked, root, changes, over, pin)
 
 
+def _check_asked(home: Home, wanted: Named, record: Seen) -> None:
+    """P14 where a repository's version seems to be meant of a name that is of pinned keys (S2)."""
+    able = [item for item in read_trust(home).repositories.values() if may_serve(item, wanted.name)]
+    is_there = record.pin is None and wanted.name in list_installed(home)
+    if able and is_there and wanted.version is None:
+        why = f"Profile {wanted.name} is of pinned keys here, so no repository may deliver it."
+        mend = f"mcp-proxy trust move {wanted.name} --to {able[0].id[:16]}"
+        raise ProfileError("MCPX-P14", why, mend)
+
+
 def _kept_offer(home: Home, wanted: Named, record: Seen) -> Offer:
+    _check_asked(home, wanted, record)
     version = record.version if wanted.version is None else wanted.version
     data = read_kept(home, wanted.name, version)
     if data is None:

@@ -25,7 +25,7 @@ from mcp_proxy.edges.activations import activate_profile
 from mcp_proxy.edges.files import write_file, write_given
 from mcp_proxy.edges.places import VARIABLE
 from mcp_proxy.edges.profile_store import profile_path, read_generation, read_records
-from mcp_proxy.errors import AuditError, HomeError, McpProxyError, UsageError
+from mcp_proxy.errors import AuditError, HomeError, McpProxyError, ProfileError, UsageError
 
 FEWER = [homes.tool("find"), homes.tool("refund")]
 
@@ -373,9 +373,11 @@ def test_s2_a_pinned_key_does_not_deliver_a_repositorys_name(installed: Desk) ->
 def test_s2_a_repository_does_not_deliver_a_name_of_pinned_keys(desk: Desk) -> None:
     homes.trust(desk.home)
     homes.install(desk.home, version=1)
-    assert desk.offer().root == PINNED_KEYS
     desk.publish(2)
-    assert desk.offer().checked.profile.header.version == 1
+    with pytest.raises(ProfileError) as caught:
+        desk.offer()
+    assert caught.value.id == "MCPX-P14"
+    assert caught.value.next == f"mcp-proxy trust move billing --to {desk.id[:16]}"
     assert isinstance(update("billing").problem, UsageError)
     assert refresh("billing", offline=False) == Refreshed("billing", True, 1)
 
