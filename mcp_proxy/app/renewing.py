@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.app import admin_log, tuf_extra, warmup
 from mcp_proxy.core.contents import parse_contents
+from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.envelope import parse_envelope
 from mcp_proxy.core.listing import (
     Listing,
     activation,
@@ -91,9 +93,10 @@ def renew(home: Home, client: Any, name: str, record: Seen) -> Renewed:
     listing: Listing = client.look(name)
     version = held_version(record)
     withdrawn = withdrawal(name, record, listing)
-    held = None if withdrawn else _held_arrival(client, name, record, listing)
-    if held is not None and held.profile.digest != held_digest(record):
+    data = b"" if withdrawn else client.fetch(name, listing.versions[version])
+    if data and sha256_hex(parse_envelope(data).payload) != held_digest(record):
         withdrawn = f"The repository lists other bytes as version {version} of profile {name}."
+    held = None if withdrawn else _held_arrival(data, name, listing)
     said = activation(listing, withdrawn)
     waiting = said._replace(waiting=_known_waiting(record, listing))
     _take_over(home, name, record, waiting, held)
@@ -187,14 +190,13 @@ def _activate(home: Home, name: str, record: Seen, newer: Newer, listing: Listin
     )
 
 
-def _held_arrival(client: Any, name: str, record: Seen, listing: Listing) -> Arrival | None:
+def _held_arrival(data: bytes, name: str, listing: Listing) -> Arrival | None:
     """What is installed as the repository has it now; None where nobody listed signs it any more.
 
     Then the new keys in the record are what refuses it.
     """
-    target = listing.versions[held_version(record)]
     try:
-        return arrive(client.fetch(name, target), name, activation(listing), clock.now_s())
+        return arrive(data, name, activation(listing), clock.now_s())
     except ProfileError as error:
         if error.id in ("MCPX-P06", "MCPX-P20"):
             return None

@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 
 import homes
 import pytest
 from repository_desk import SEED, Desk, open_desk
-from repository_samples import make_repository, serve
+from repository_samples import STRANGER_SEED, make_repository, serve
 from trust_samples import OTHER_SEED
 
 from mcp_proxy.app import admin_log, profiles, renewing, repositories
@@ -201,6 +202,33 @@ def test_a_local_copy_is_put_back_under_its_repositorys_lock(
     monkeypatch.setattr(profiles, "activate_profile", putting)
     profiles.install(profiles.prepare(path), unasked=True)
     assert installed.load().header.version == 1
+
+
+def test_s2_other_bytes_that_no_signer_signed_withdraw_the_version_too(installed: Desk) -> None:
+    installed.publish(1, seed=STRANGER_SEED, tools=MORE)
+    refresh("billing", offline=False)
+    assert refused(installed.load) == "MCPX-P19"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_refresh_that_was_stopped_holds_up_no_start_no_proof_and_no_other(
+    installed: Desk,
+) -> None:
+    child = os.fork()
+    if child == 0:
+        with repository_lock(installed.home, installed.id, wait=True):
+            os.kill(os.getpid(), signal.SIGSTOP)
+        os._exit(0)
+    try:
+        os.waitpid(child, os.WUNTRACED)
+        assert installed.load().header.version == 1
+        assert refresh("billing", offline=True).verified
+        found = refresh("billing", offline=False)
+        assert (found.verified, found.problem) == (False, None)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert refresh("billing", offline=False).verified
 
 
 def test_s2_a_removed_profile_does_not_come_back_from_the_other_root(installed: Desk) -> None:
