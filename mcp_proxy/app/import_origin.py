@@ -38,11 +38,6 @@ class Origin(NamedTuple):
     command: tuple[str, ...] = ()
     url: str | None = None
 
-    @property
-    def is_given(self) -> bool:
-        """Whether it names anything to read."""
-        return self.openapi is not None or self.mcp is not None or bool(self.command)
-
 
 class Read(NamedTuple):
     """What was read. `file` is how the source names it; `data` are its bytes where it is to be
