@@ -84,7 +84,7 @@ class RepositoryClient:
             )
 
     def look(self, name: str) -> Listing:
-        """What the repository says now of the profile; kept as its proof.
+        """What the repository says now of the profile, asked once; kept as its proof.
 
         Raises:
             ProfileError: P21 to P24, P27, the attack that it would be.
