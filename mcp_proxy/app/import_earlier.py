@@ -72,8 +72,9 @@ def read_earlier(name: str, path: str) -> Earlier | None:
 
     Raises:
         UsageError: MCPX-W01 not readable, or of another profile.
-        SourceError: the source or its record is wrong.
+        SourceError: the source is wrong, or what stands where its record would is none.
     """
+    record = _read_record(record_path(path))
     if not os.path.lexists(path):
         return None
     data = read_given(path, LIMITS.small_file_bytes)
@@ -81,11 +82,13 @@ def read_earlier(name: str, path: str) -> Earlier | None:
     if source.profile.profile != name:
         why = f"{path} is the source of the profile {source.profile.profile}, not of {name}."
         raise UsageError("MCPX-W01", why, "write into another file with -o FILE.yaml")
-    beside = record_path(path)
-    record = None
-    if os.path.lexists(beside):
-        record = parse_record(read_given(beside, LIMITS.document_bytes), beside)
     return Earlier(data, source, record, "" if record is None else record.upstream)
+
+
+def _read_record(path: str) -> Record | None:
+    if not os.path.lexists(path):
+        return None
+    return parse_record(read_given(path, LIMITS.document_bytes), path)
 
 
 def refreshed(origin: Origin, earlier: Earlier, may_start: MayStart) -> tuple[Earlier, Read]:

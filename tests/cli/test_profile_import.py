@@ -292,6 +292,14 @@ def test_s12_a_later_import_reads_the_files_that_the_source_lists_for_references
     beside(api_at("/api", [api]), again)
 
 
+def test_a_file_in_the_records_place_that_is_none_is_not_replaced() -> None:
+    Path("shop.import.json").write_text('{"mine": 1}')
+    with pytest.raises(SourceError, match="no record of an import"):
+        run("shop", "--openapi", "api.json")
+    assert Path("shop.import.json").read_text() == '{"mine": 1}'
+    assert not Path("shop.yaml").exists()
+
+
 def test_names_of_others_stay_in_their_line(capsys: pytest.CaptureFixture[str]) -> None:
     api = wide_api()
     get = api["paths"]["/orders"]["get"]
