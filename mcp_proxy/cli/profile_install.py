@@ -33,7 +33,8 @@ def add_install_command(actions: Any) -> None:
 
 def run_install(options: argparse.Namespace) -> int:
     """`profile install`."""
-    named = None if os.path.lexists(options.file) else named_install.read_name(options.file)
+    is_file = os.path.lexists(options.file) and not os.path.isdir(options.file)
+    named = None if is_file else named_install.read_name(options.file)
     if named is not None:
         return _install_named(named, options.yes)
     candidate = profiles.prepare(options.file)

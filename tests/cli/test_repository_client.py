@@ -299,3 +299,13 @@ def test_an_install_whose_output_nobody_reads_is_done_as_a_whole(desk: Desk) -> 
     desk.trust()
     assert unread(desk, "profile", "install", "billing", "--yes") == 0
     assert desk.load().header.version == 1
+
+
+def test_a_folder_that_is_called_as_a_profile_is_not_meant(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.trust()
+    os.mkdir(os.path.join(desk.folder, "billing"))
+    monkeypatch.chdir(desk.folder)
+    assert run("profile", "install", "billing", "--yes") == 0
+    assert desk.load().header.version == 1
