@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from workshop.spec_bench import answers, open_document, operation, spec
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop import references
+from mcp_proxy.workshop.spec_file import parse_spec
 
 
 def write(path: Any, value: Any) -> None:
@@ -145,3 +147,11 @@ def test_a_reference_that_only_leads_to_itself_ends(tmp_path: Any, parameters: A
     value = spec(paths={"/x": {"get": entry}}, components={"parameters": parameters})
     with pytest.raises(SourceError, match="leads back to itself"):
         open_document(tmp_path, value).operation("it")
+
+
+def test_a_key_that_stands_twice_is_found_at_once_among_very_many() -> None:
+    keys = ",".join(f'"k{index}": 1' for index in range(100_000))
+    begun = time.process_time()
+    with pytest.raises(SourceError, match="holds the key 'k7' twice"):
+        parse_spec(f'{{{keys}, "k7": 2}}'.encode(), "api.json")
+    assert time.process_time() - begun < 5
