@@ -7,6 +7,7 @@ from mcp_proxy.app.named_install import Offer, accept
 from mcp_proxy.app.updates import Update, update, update_all
 from mcp_proxy.cli import render
 from mcp_proxy.cli.change_view import change_lines, count_words
+from mcp_proxy.cli.profile_view import summary_lines
 
 
 def add_update_command(actions: Any) -> None:
@@ -48,15 +49,21 @@ def _settle(row: Update, options: argparse.Namespace) -> int:
 def _ask(row: Update, offer: Offer, options: argparse.Namespace) -> int:
     version = offer.checked.profile.header.version
     render.say(f"{row.profile} {row.version} -> {version}")
-    for line in change_lines(offer.changes or ()):
+    for line in _shown(offer):
         render.say(line)
-    render.say(f"changes   {count_words(offer.changes or ())}")
     if not render.confirm(f"Take version {version} of {row.profile}?", options.yes):
         render.say("Nothing was changed; the installed version stays.")
         return 1
     accept(offer, unasked=options.yes)
     render.say(f"{row.profile} is version {version} now.")
     return 0
+
+
+def _shown(offer: Offer) -> list[str]:
+    """What changes; the whole of it where what is installed cannot be read, to compare with."""
+    if offer.changes is None:
+        return [*summary_lines(offer.checked), "changes   unknown: nothing is here to compare with"]
+    return [*change_lines(offer.changes), f"changes   {count_words(offer.changes)}"]
 
 
 def _words(row: Update) -> str:
@@ -79,8 +86,15 @@ def _plain(row: Update, *, is_taken: bool) -> dict[str, Any]:
         "activated": row.activated or (is_taken and offer is not None),
         "waiting": None if is_taken else waiting,
         "pinned": None if row.pin is None else row.pin.version,
-        "changes": [item._asdict() for item in (offer.changes or ())] if offer else [],
+        "changes": _plain_changes(offer),
         "id": None if problem is None else problem.id,
         "why": None if problem is None else problem.why,
         "next": None if problem is None else problem.next,
     }
+
+
+def _plain_changes(offer: Offer | None) -> list[dict[str, Any]] | None:
+    """None where a version waits and there is nothing to compare it with."""
+    if offer is None:
+        return []
+    return None if offer.changes is None else [item._asdict() for item in offer.changes]

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 import homes
 import pytest
 from repository_desk import Desk, open_desk
+from trust_samples import OTHER_SEED
 
 from mcp_proxy.cli import profile, render, trust
 from mcp_proxy.cli.main import main
 from mcp_proxy.edges.places import VARIABLE
+from mcp_proxy.edges.profile_store import profile_path
 
 WIDER = [homes.tool(name) for name in ("find", "refund", "ask", "more")]
 
@@ -309,3 +311,19 @@ def test_a_folder_that_is_called_as_a_profile_is_not_meant(
     monkeypatch.chdir(desk.folder)
     assert run("profile", "install", "billing", "--yes") == 0
     assert desk.load().header.version == 1
+
+
+def test_s5_what_cannot_be_compared_is_shown_whole_and_never_as_unchanged(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(desk)
+    desk.repo.delegate("billing", OTHER_SEED)
+    desk.publish(2, tools=WIDER, seed=OTHER_SEED)
+    with open(profile_path(desk.home, "billing"), "ab") as file:
+        file.write(b" ")
+    answer(desk, "\n")
+    assert run("profile", "update", "billing") == 1
+    said = capsys.readouterr().err
+    assert "nothing differs" not in said
+    assert "unknown: nothing is here to compare with" in said
+    assert "more" in said
