@@ -92,7 +92,9 @@ def dry_run(profile_name: str, tool: str, arguments: Any) -> DryRun:
     generation = read_generation(home)
     now_s = clock.now_s()
     profile = load_profile(home, profile_name, now_s)
-    ready = ProfileContract(home, profile, generation, lambda: None).ready(tool, now_s)
+    ready = ProfileContract(home, profile, generation, lambda: None, lambda: None).ready(
+        tool, now_s
+    )
     return try_call(profile, ready, arguments, now_s)
 
 

@@ -23,7 +23,10 @@ _RULE = "profile in force"
 
 
 class ProfileContract:
-    """Fills the road's `Contract`. `on_change` runs after each change of local state (S6)."""
+    """Fills the road's `Contract`. `on_change` runs after each change of local state (S6).
+
+    `on_late` runs at the first call at which the repository's word is in its grace (S19).
+    """
 
     # One look at the disk a minute tells whether a repository's word was renewed meanwhile.
     _LOOK_EVERY_S = 60
@@ -34,12 +37,15 @@ class ProfileContract:
         profile: Profile,
         generation: tuple[int, ...],
         on_change: Callable[[], None],
+        on_late: Callable[[], None],
     ) -> None:
         """`generation` was read before `profile` was loaded, so that no change is missed."""
         self._home = home
         self._profile = profile
         self._generation = generation
         self._on_change = on_change
+        self._on_late = on_late
+        self._is_late_told = False
         self._refusal: Deny | None = None
         self._final: Deny | None = None
         self._freshness = profile.freshness
@@ -87,6 +93,13 @@ class ProfileContract:
             return _deny(error)
 
     def _notice(self, now_s: float) -> None:
+        self._look(now_s)
+        is_late = self._refusal is None and standing(self._freshness, now_s) != "fresh"
+        if is_late and not self._is_late_told:
+            self._on_late()
+        self._is_late_told = is_late
+
+    def _look(self, now_s: float) -> None:
         generation = read_generation(self._home)
         if generation == self._generation:
             is_fresh = standing(self._freshness, now_s) == "fresh"

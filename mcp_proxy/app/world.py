@@ -20,12 +20,10 @@ from mcp_proxy.app.owners import ProfileOwners
 from mcp_proxy.app.proof import GuardedRoad, begin_proof, is_of_repository
 from mcp_proxy.app.watching import Watching
 from mcp_proxy.core.answer import Change
-from mcp_proxy.core.freshness import standing
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listeners import Listeners
 from mcp_proxy.core.planning import Planner
 from mcp_proxy.core.profile import Profile, UpstreamSpec
-from mcp_proxy.core.roots import late
 from mcp_proxy.core.session import Outcome, Session
 from mcp_proxy.core.task_register import TaskRegister
 from mcp_proxy.edges import clock
@@ -94,9 +92,10 @@ def build_machinery(
         for name in gateways:
             drift.stale(name)
 
-    contract = ProfileContract(home, profile, generation, changed)
     subject = Subject(header.profile, header.version, profile.digest)
     log = CallLog(home.state, subject, header.audit.clear, lambda: session.client)
+    warn = partial(_warn, log, header.profile)
+    contract = ProfileContract(home, profile, generation, changed, warn)
     upstreams = {
         name: _build_upstream(name, spec, authorizer) for name, spec in header.upstreams.items()
     }
@@ -115,11 +114,13 @@ def build_machinery(
     local = any(spec.kind == "stdio" for spec in header.upstreams.values())
     grace_s = _LOCAL_GRACE_S if local else EOF_GRACE_S
     guarded = _guard(road, profile, contract, listeners, watching)
-    if standing(profile.freshness, clock.now_s()) != "fresh":
-        error = late(header.profile)
-        log.note("repository out of date")
-        complain(f"{error} Next: {error.next}")
     return Machinery(guarded, log, drift, parking, watching, upstreams, grace_s)
+
+
+def _warn(log: CallLog, name: str) -> None:
+    log.note("repository out of date")
+    why = f"What the repository said of profile {name} has expired; it is served in its grace."
+    complain(f"{why} Next: mcp-proxy profile update {name}")
 
 
 def _guard(

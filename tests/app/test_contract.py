@@ -40,13 +40,16 @@ class Running:
     """A serving process's contract, and how often it was told of a change."""
 
     def __init__(self, home: Home) -> None:
-        self.changes = 0
+        self.changes = self.warnings = 0
         generation = read_generation(home)
         profile = load_profile(home, "billing", NOW_S)
-        self.contract = ProfileContract(home, profile, generation, self._changed)
+        self.contract = ProfileContract(home, profile, generation, self._changed, self._late)
 
     def _changed(self) -> None:
         self.changes += 1
+
+    def _late(self) -> None:
+        self.warnings += 1
 
     def verdict(self, name: str = "find", now_s: float = NOW_S) -> str:
         """`ready` or the error id."""
@@ -323,6 +326,17 @@ def test_s19_grace_lets_read_and_refuses_what_changes_something(home: Home) -> N
     assert run.verdict("refund", NOW_S + 10 + DAY_S * 0.6) == "MCPX-P21"
     assert run.verdict("find", NOW_S + 10 + DAY_S * 0.6) == "ready"
     assert run.verdict("find", NOW_S + 10 + DAY_S) == "MCPX-P21"
+
+
+def test_s19_a_word_that_expires_while_it_is_served_is_told_once(home: Home) -> None:
+    run = from_repository(home, until_s=NOW_S + 10, grace_s=DAY_S)
+    for now_s, warnings in ((NOW_S, 0), (NOW_S + 11, 1), (NOW_S + 12, 1)):
+        assert run.verdict(now_s=now_s) == "ready"
+        assert run.warnings == warnings
+    record_word(home, until_s=NOW_S + DAY_S)
+    assert run.verdict(now_s=NOW_S + 90) == "ready"
+    assert run.verdict(now_s=NOW_S + DAY_S + 1) == "ready"
+    assert run.warnings == 2
 
 
 def test_s6_a_word_renewed_by_another_process_counts_within_a_minute(home: Home) -> None:

@@ -73,7 +73,7 @@ class World:
         self.home, self.gateway, self.told = home, gateway or Gateway(), Told()
         self.now_s = 0.0
         self.profile: Profile = load_profile(home, "billing", time.time())
-        self.contract = ProfileContract(home, self.profile, generation, lambda: None)
+        self.contract = ProfileContract(home, self.profile, generation, lambda: None, lambda: None)
         self.watch = DriftWatch(
             home,
             self.profile,

@@ -95,7 +95,7 @@ def test_another_fault_is_told_before_the_policy(home: Home, write: Write) -> No
 
 def test_s6_a_running_process_notices_at_its_next_call(home: Home, write: Write) -> None:
     profile = load_profile(home, "billing", time.time())
-    contract = ProfileContract(home, profile, read_generation(home), lambda: None)
+    contract = ProfileContract(home, profile, read_generation(home), lambda: None, lambda: None)
     assert not isinstance(contract.ready("find", time.time()), Deny)
     write(f'signers = ["{FOREIGN}"]')
     denied = contract.ready("find", time.time())
