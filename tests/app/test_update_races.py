@@ -6,13 +6,14 @@ import signal
 from collections.abc import Callable, Iterator
 
 import homes
+import publisher_desk
 import pytest
 from repository_desk import SEED, Desk, open_desk
 from repository_samples import STRANGER_SEED, make_repository, serve
 from trust_samples import OTHER_SEED
 
 from mcp_proxy.app import admin_log, profiles, renewing, repositories
-from mcp_proxy.app.named_install import accept
+from mcp_proxy.app.named_install import accept, find_offer, read_name
 from mcp_proxy.app.refreshing import refresh
 from mcp_proxy.app.updates import update
 from mcp_proxy.core.seen import PINNED_KEYS, repository_root
@@ -168,19 +169,6 @@ def test_s6_a_version_that_is_served_beside_a_newer_one_is_revoked_too(installed
     assert refused(lambda: check_held(installed.home, served)) == "MCPX-P19"
 
 
-def test_a_name_that_was_delegated_and_never_published_says_so(installed: Desk) -> None:
-    installed.repo.delegate("hr")
-    del installed.repo.roles["hr"]
-    installed.repo.snapshot.meta.pop("hr.json")
-    # A snapshot may not lose a name, so this is one that nobody has seen with it.
-    installed.repo.refresh()
-    with pytest.raises(McpProxyError) as caught:
-        installed.offer("hr")
-    assert caught.value.id == "MCPX-P26"
-    assert "no version of it was published yet" in caught.value.why
-    assert "publish" in caught.value.next
-
-
 def test_a_delegation_with_more_signers_than_a_record_takes_is_refused(installed: Desk) -> None:
     seeds = [bytes([number]) * 32 for number in range(1, 70)]
     installed.repo.delegate("hr", *seeds)
@@ -287,3 +275,21 @@ def test_s2_without_its_record_or_its_trust_nothing_is_served(installed: Desk) -
     os.rename(records_path(installed.home) + ".away", records_path(installed.home))
     os.unlink(trust_path(installed.home))
     assert refused(installed.load) == "MCPX-P18"
+
+
+def test_a_name_given_away_by_our_own_command_and_never_published_says_so(
+    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = publisher_desk.Desk(os.fspath(tmp_path), monkeypatch)
+    root = os.path.join(desk.folder, "root.json")
+    write_given(root, desk.init())
+    desk.delegate("billing")
+    wanted = read_name("billing")
+    assert wanted is not None
+    with serve(desk.repo) as host:
+        repositories.add(repositories.read_candidate(host.url, root, "*"), unasked=True)
+        with pytest.raises(McpProxyError, match="no version of it was published yet"):
+            find_offer(wanted)
+        desk.publish("billing", 1)
+        accept(find_offer(wanted), unasked=True)
+    assert list_installed(desk.home) == ("billing",)
