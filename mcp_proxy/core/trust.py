@@ -35,7 +35,7 @@ class Arrival(NamedTuple):
     signed_by: tuple[str, ...]
 
 
-def verify_profile(
+def verify_profile(  # noqa: PLR0913  (the root by its name)
     data: bytes,
     name: str,
     keys: TrustedKeys,

@@ -83,9 +83,7 @@ def source_text(head: Head, tools: list[Written], hidden: Hidden) -> str:
         f"expires: {head.expires}  # through that day; sign a newer version before\n"
         "# grace: 3d  # from a repository: how long it serves on where that cannot be reached\n"
         f"upstreams:\n  {plain(head.name)}:\n{upstream}"
-        "tools:\n"
-        + "".join(tool_text(one, head.name) for one in tools)
-        + hidden_text(hidden)
+        "tools:\n" + "".join(tool_text(one, head.name) for one in tools) + hidden_text(hidden)
     )
 
 

@@ -232,4 +232,6 @@ def test_what_a_star_stands_for_is_named_in_errors_and_warnings(tmp_path: Path) 
     write_listings(tmp_path, {**listed(description="a\u2066b"), "tools": [row]})
     assert "shop.yaml:8: resources.*.a: " in refusal(tmp_path, STAR)
     warnings = build(tmp_path, 'tools:\n  "*": {upstream: gateway}\n').warnings
-    assert any("shop.yaml:8: tools.*.Look-Up: " in text and "description" in text for text in warnings)
+    assert any(
+        "shop.yaml:8: tools.*.Look-Up: " in text and "description" in text for text in warnings
+    )
