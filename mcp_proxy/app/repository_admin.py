@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mcp_proxy.app.repository_work import change_repository, keys_at_hand, log_command
 from mcp_proxy.app.signing_keys import SigningKey, find_key
 from mcp_proxy.core.digest import sha256_hex
-from mcp_proxy.core.repository import Listed, RepositoryView
+from mcp_proxy.core.repository import Listed, ProfileView, RepositoryView
 from mcp_proxy.core.trust_store import parse_key_line
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.repository_change import Change
@@ -107,21 +107,24 @@ def delegate_name(
     )
 
 
-def undelegate_name(folder: str, name: str, keys: Sequence[str]) -> None:
-    """Gives a profile's name to nobody. Raises as `delegate_name`."""
+def undelegate_name(folder: str, name: str, keys: Sequence[str], *, unasked: bool = False) -> None:
+    """Gives a profile's name to nobody; `unasked`: nobody confirmed. Raises as `delegate_name`."""
     change_repository(
         folder,
         "repository undelegate",
         keys,
         lambda change: undelegate(change, _known(change, name)),
         profile=name,
+        yes=unasked,
     )
 
 
 def revoke_version(
-    folder: str, name: str, version: int | None, keys: Sequence[str]
+    folder: str, name: str, version: int | None, keys: Sequence[str], *, unasked: bool = False
 ) -> Listed | None:
     """Lists one version of a profile no more, or none of it; what is current then.
+
+    `unasked` says that nobody confirmed.
 
     Raises:
         HomeError: T01. CredentialError: T02, C01. UsageError: W01. AuditError: A01.
@@ -133,6 +136,7 @@ def revoke_version(
         lambda change: revoke(change, _known(change, name), version),
         profile=name,
         version=version or 0,
+        yes=unasked,
     )
 
 
@@ -181,6 +185,14 @@ def show(folder: str) -> RepositoryView:
     return view_repository(load_repository(folder))
 
 
+def show_profile(folder: str, name: str) -> ProfileView:
+    """What the repository holds of one profile. Raises HomeError T01, UsageError W01."""
+    for row in show(folder).profiles:
+        if row.role.role == name:
+            return row
+    raise _unknown(name)
+
+
 def show_key(key: str) -> SigningKey:
     """A signing key by its name, made at need. Raises CredentialError C01, C02."""
     return find_key(key, make=True)
@@ -221,10 +233,13 @@ def _make_key(name: str, folder: str) -> SigningKey:
 
 def _known(change: Change, name: str) -> str:
     if change.delegates(name) is None:
-        why = f"The repository gives the profile {name[:64]!r} to nobody."
-        mend = "mcp-proxy repository delegate DIR NAME --signer KEY-LINE"
-        raise UsageError("MCPX-W01", why, mend)
+        raise _unknown(name)
     return name
+
+
+def _unknown(name: str) -> UsageError:
+    why = f"The repository gives the profile {name[:64]!r} to nobody."
+    return UsageError("MCPX-W01", why, "mcp-proxy repository delegate DIR NAME --signer KEY-LINE")
 
 
 def _make_folder(folder: str) -> None:

@@ -19,13 +19,15 @@ def add_commands(subparsers: Any) -> None:
     undelegate = _add(actions, "undelegate", "let nobody sign a profile any more", run_undelegate)
     undelegate.add_argument("name", metavar="NAME")
     _add_keys(undelegate)
+    _add_yes(undelegate)
     _add_root(actions)
     sign = _add(actions, "sign", "sign what waits for more signatures", run_sign)
     _add_keys(sign)
-    sign.add_argument("--yes", action="store_true", help="do not ask (logged)")
+    _add_yes(sign)
     revoke = _add(actions, "revoke", "list a version, or a whole profile, no more", run_revoke)
-    revoke.add_argument("name", metavar="NAME[@VERSION]")
+    revoke.add_argument("name", metavar="NAME[@VERSION]", help="without @VERSION: all of them")
     _add_keys(revoke)
+    _add_yes(revoke)
     floor = _add(actions, "floor", "list no version below this one any more", run_floor)
     floor.add_argument("name", metavar="NAME")
     floor.add_argument("version", type=int, metavar="VERSION")
@@ -52,6 +54,10 @@ def _add_keys(parser: Any) -> None:
         metavar="NAME|env:VAR",
         help="a key to sign with, as often as needed (default: those in the keychain)",
     )
+
+
+def _add_yes(parser: Any) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask (logged)")
 
 
 def _add_init(actions: Any) -> None:
@@ -132,7 +138,9 @@ def run_delegate(options: argparse.Namespace) -> int:
 
 def run_undelegate(options: argparse.Namespace) -> int:
     """`repository undelegate`."""
-    _admin().undelegate_name(options.folder, options.name, options.key)
+    if not _is_meant(options, options.name, f"Let nobody sign {options.name} any more?"):
+        return 1
+    _admin().undelegate_name(options.folder, options.name, options.key, unasked=options.yes)
     render.say(f"Nobody may sign {options.name}; at their next refresh, nobody can use it.")
     return 0
 
@@ -167,17 +175,31 @@ def run_revoke(options: argparse.Namespace) -> int:
     if at and not (number.isascii() and number.isdecimal() and 1 <= len(number) <= 18):
         raise UsageError("MCPX-W01", "Behind @ stands a version's number.")
     version = int(number) if at else None
-    now = _admin().revoke_version(options.folder, name, version, options.key)
+    if not at and not _is_meant(options, name, f"Withdraw every version of {name}?"):
+        return 1
+    now = _admin().revoke_version(options.folder, name, version, options.key, unasked=options.yes)
     what = f"version {version}" if at else "any version"
     render.say(f"The repository does not list {what} of {name} any more.")
     if now is None:
         render.say(f"Nobody can use {name} until a higher version is published.")
     elif version is not None and now.version < version:
         render.say(
-            f"Version {now.version} is the current one. Who had version {version} is refused both "
-            "until a higher one is published."
+            f"Version {now.version} is the current one. Who had version {version} is refused until "
+            f"a higher one is published; version {now.version} only on purpose: "
+            f"mcp-proxy profile install {name}@{now.version}"
         )
     return 0
+
+
+def _is_meant(options: argparse.Namespace, name: str, question: str) -> bool:
+    """Shows what is lost of the profile and asks whether that is meant."""
+    listed = _admin().show_profile(options.folder, name).versions
+    render.say(f"listed now   {name}: {_numbers(listed) if listed else 'no version'}")
+    render.say("afterwards   nobody can use any of it from their next refresh on")
+    if render.confirm(question, options.yes):
+        return True
+    render.say("Nothing was changed.")
+    return False
 
 
 def run_floor(options: argparse.Namespace) -> int:

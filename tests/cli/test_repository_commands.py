@@ -9,6 +9,7 @@ import pytest
 from publisher_desk import Desk, line
 from trust_samples import OTHER_SEED, trusted
 
+from mcp_proxy.app import repository_admin as admin
 from mcp_proxy.app import tuf_extra, warmup
 from mcp_proxy.cli import render
 from mcp_proxy.cli.main import main
@@ -46,10 +47,12 @@ def test_from_init_to_a_revoked_version(desk: Desk, capsys: pytest.CaptureFixtur
         assert run("profile", *published, *by("SIGNER", "ONLINE")) == 0
     assert "Published billing version 2." in capsys.readouterr().err
     assert run("repository", "revoke", desk.repo, "billing@2", *by("SIGNER", "ONLINE")) == 0
-    assert "Version 1 is the current one." in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "Version 1 is the current one." in err
+    assert "only on purpose: mcp-proxy profile install billing@1" in err
     assert run("profile", "publish", "--renew", "--to", desk.repo, *by("ONLINE")) == 0
     assert "Signed anew: timestamp." in capsys.readouterr().err
-    assert run("repository", "revoke", desk.repo, "billing", *by("SIGNER", "ONLINE")) == 0
+    assert run("repository", "revoke", desk.repo, "billing", "--yes", *by("SIGNER", "ONLINE")) == 0
     assert run("repository", "show", desk.repo) == 0
     assert "revoked" in capsys.readouterr().out
 
@@ -116,8 +119,44 @@ def test_a_new_signer_without_its_key_waits_for_it(
     err = capsys.readouterr().err
     assert "billing: listed no more: 1" in err
     assert "Signed and published: billing, targets." in err
-    assert run("repository", "undelegate", desk.repo, "billing", *by("TARGETS", "ONLINE")) == 0
+    words = ["repository", "undelegate", desk.repo, "billing", "--yes"]
+    assert run(*words, *by("TARGETS", "ONLINE")) == 0
     assert "Nobody may sign billing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("what", "signing"), [("revoke", "SIGNER"), ("undelegate", "TARGETS")])
+def test_s1_all_versions_of_a_profile_are_withdrawn_after_a_yes_at_the_terminal(
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
+    signing: str,
+) -> None:
+    desk.init()
+    desk.delegate("billing")
+    for version in (1, 2):
+        desk.publish("billing", version)
+    words = ["repository", what, desk.repo, "billing", *by(signing, "ONLINE")]
+    terminal = os.path.join(desk.folder, "terminal")
+    monkeypatch.setattr(render, "_TERMINAL", terminal)
+    assert run(*words) == 2
+    for answer, code, left in (("\n", 1, (1, 2)), ("y\n", 0, ())):
+        with open(terminal, "w", encoding="utf-8") as file:
+            file.write(answer)
+        capsys.readouterr()
+        assert run(*words) == code
+        assert "billing: 1, 2" in capsys.readouterr().err
+        rows = [row.versions for row in admin.show(desk.repo).profiles]
+        assert rows in ([left], []) if code == 0 else rows == [left]
+
+
+def test_what_nobody_may_sign_is_not_asked_about(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.init()
+    for what in ("revoke", "undelegate"):
+        assert run("repository", what, desk.repo, "billing", "--yes") == 2
+        assert "'billing' to nobody" in capsys.readouterr().err
 
 
 def test_floor_and_key_say_what_they_did(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

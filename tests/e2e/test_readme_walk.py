@@ -13,7 +13,13 @@ from e2e.stage import COMMAND, KEPT
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TITLES = ("## From a publisher to many developers\n", "## The repository\n")
-ASKS = ("trust add-repository", "profile install", "profile update", "repository sign")
+ASKS = (
+    "trust add-repository",
+    "profile install",
+    "profile update",
+    "repository sign",
+    "repository undelegate",
+)
 
 
 def script() -> str:
