@@ -11,7 +11,10 @@ def main() -> int:
     if name is None:
         from mcp_proxy.app import warmup  # noqa: PLC0415  (serve must not pay for the commands)
 
-        return int(warmup.load(warmup.COMMANDS).main(arguments))
+        try:
+            return int(warmup.load(warmup.COMMANDS).main(arguments))
+        except KeyboardInterrupt:
+            return 130
     from mcp_proxy.app.serve import serve  # noqa: PLC0415  (nor the commands for serve)
 
     code = serve(name)

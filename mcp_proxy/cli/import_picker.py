@@ -96,12 +96,17 @@ class Picker:
 
     def _draw(self, width: int, height: int) -> None:
         lines = frame(self._state, self._known, height)
-        console = Console(file=self._screen, force_terminal=True, width=width, highlight=False)
-        with console.capture() as captured:
-            for line in lines:
-                console.print(line, end="\x1b[K\n", no_wrap=True, overflow="ellipsis", crop=True)
-        self._screen.write("\x1b[H" + captured.get().removesuffix("\n") + "\x1b[J")
+        # The last column stays free: what stands there waits to wrap, and would be erased.
+        console = Console(file=self._screen, force_terminal=True, width=width - 1, highlight=False)
+        drawn = (_drawn(console, line) for line in lines)
+        self._screen.write("\x1b[H" + "\x1b[K\n".join(drawn) + "\x1b[K\x1b[J")
         self._screen.flush()
+
+
+def _drawn(console: Console, line: Text) -> str:
+    with console.capture() as captured:
+        console.print(line, end="", no_wrap=True, overflow="ellipsis", crop=True)
+    return captured.get()
 
 
 def frame(state: Picking, known: dict[str, Trial], height: int) -> list[Text]:

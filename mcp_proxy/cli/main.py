@@ -29,6 +29,7 @@ auditor     audit tail, show, verify
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit code."""
+    render.open_streams()
     asked = [name for name in arguments[:1] if name in _GROUPS]
     if arguments[:2] == ["profile", "refresh"]:
         asked = ["profile_refresh"]  # started by serving processes, whose first call waits for it
@@ -36,6 +37,16 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if arguments and arguments[0].partition("=")[0] == "--profile":
         parser.error("--profile NAME stands alone: mcp-proxy --profile NAME")
+    code = _run(options)
+    try:
+        render.end_data()
+    except McpProxyError as error:
+        render.fail(error)
+        return error.exit_code
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         return int(options.run(options))
     except McpProxyError as error:
@@ -43,8 +54,6 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    finally:
-        render.end_data()
 
 
 def build_parser(groups: Iterable[str] = _GROUPS) -> argparse.ArgumentParser:

@@ -35,12 +35,24 @@ def json_out(value: Any) -> None:
     _write(sys.stdout, (text if is_seen else json.dumps(value, indent=2)) + "\n")
 
 
+def open_streams() -> None:
+    """Stands in for a stream that was closed before we began (`>&-`)."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+
+
 def end_data() -> None:
-    """Nothing is left in a buffer; call it when the command is done."""
+    """Nothing is left in a buffer; call it when the command is done.
+
+    Raises UsageError where what was written does not fit there.
+    """
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop(1)
+    except OSError as error:
+        _drop(1)
+        raise _unwritten(error) from None
 
 
 def say(text: str, style: str = "", end: str = "\n") -> None:
@@ -76,9 +88,14 @@ def table(
         drawn.add_column(column, overflow="fold", no_wrap=column == "time")
     for row in rows:
         drawn.add_row(*(Text(clean(str(cell))) for cell in row))
-    with console.capture() as captured:
-        console.print(drawn)
-    _write(sys.stdout, captured.get())
+    try:
+        with console.capture() as captured:
+            console.print(drawn)
+    except OSError as error:  # rich flushes what was written before
+        _drop(1)
+        raise _unwritten(error) from None
+    lines = captured.get().splitlines()
+    _write(sys.stdout, "".join(f"{line.rstrip()}\n" for line in lines))
 
 
 def confirm(question: str, yes: bool) -> bool:
@@ -101,6 +118,9 @@ def confirm(question: str, yes: bool) -> bool:
             if sys.stderr in _UNHEARD:
                 raise _unheard()
             return terminal.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        say("")
+        return False
     except OSError:
         raise UsageError(
             "MCPX-W01", "There is no terminal to confirm on.", "repeat the command with --yes"
@@ -120,6 +140,20 @@ def _write(stream: TextIO, text: str) -> None:
     except BrokenPipeError:
         _UNHEARD.append(stream)
         _drop(stream.fileno())
+    except OSError as error:
+        _UNHEARD.append(stream)
+        _drop(stream.fileno())
+        if stream is sys.stdout:
+            raise _unwritten(error) from None
+
+
+def _unwritten(error: OSError) -> UsageError:
+    why = f"What the command found cannot be written there: {error.strerror}."
+    return UsageError("MCPX-W01", why, "repeat the command with its output elsewhere")
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def _drop(descriptor: int) -> None:

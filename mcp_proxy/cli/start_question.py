@@ -3,6 +3,7 @@
 from mcp_proxy.app.capture import MayStart, Start
 from mcp_proxy.cli import render
 from mcp_proxy.cli.profile_view import command_lines
+from mcp_proxy.errors import UsageError
 
 
 def start_question(yes: bool) -> MayStart:
@@ -11,7 +12,13 @@ def start_question(yes: bool) -> MayStart:
     def may_start(start: Start) -> bool:
         for line in _start_lines(start):
             render.say(line)
-        return render.confirm("Start it?", yes)
+        try:
+            return render.confirm("Start it?", yes)
+        except UsageError as error:
+            mend = error.next.replace(
+                "with --yes", "with --yes (before --stdio, if it stands there)"
+            )
+            raise UsageError(error.id, error.why, mend) from None
 
     return may_start
 
