@@ -49,7 +49,7 @@ from mcp_proxy.workshop.import_text import (
     Hidden,
     Written,
     hidden_line,
-    line_digest,
+    line_digests,
     source_text,
     tool_text,
 )
@@ -200,7 +200,7 @@ class _Import:
             url=self._read.url,
             file=self._read.file,
             sha256=self._read.sha256,
-            hidden=frozenset(map(line_digest, (*hidden.tools, *hidden.others))),
+            hidden=line_digests(hidden),
             operations=operations,
         )
 

@@ -18,15 +18,20 @@ _COMMENT_CHARS = 70
 
 class _Line(NamedTuple):
     text: str
+    comment: str
     is_built: bool
 
 
-def list_blocks(upstream: str, listing: Listing) -> str:
-    """The `resources` and `prompts` of a listing: up to ten of each, the others as comments."""
-    rows = {
-        "resources": list(_resource_lines(upstream, listing)),
-        "prompts": list(_prompt_lines(upstream, listing)),
+def list_blocks(upstream: str, listing: Listing, sign: str = "") -> str:
+    """The `resources` and `prompts` of a listing: up to ten of each, the others as comments.
+
+    Each entry's own comment begins with `sign`, where there is one.
+    """
+    found = {
+        "resources": _resource_lines(upstream, listing),
+        "prompts": _prompt_lines(upstream, listing),
     }
+    rows = {kind: [_signed(line, sign) for line in lines] for kind, lines in found.items()}
     return "".join(_block(kind, lines) for kind, lines in rows.items() if lines)
 
 
@@ -65,8 +70,13 @@ def _prompt_lines(upstream: str, listing: Listing) -> Iterator[_Line]:
 
 
 def _line(name: str, keys: str, told: str, *, built: bool) -> _Line:
-    comment = one_sentence(told, _COMMENT_CHARS)
-    return _Line(f"{plain(name)}: {{{keys}}}" + (f"  # {comment}" if comment else ""), built)
+    return _Line(f"{plain(name)}: {{{keys}}}", one_sentence(told, _COMMENT_CHARS), built)
+
+
+def _signed(line: _Line, sign: str) -> _Line:
+    """The line with its comment behind it."""
+    words = f"{sign or '#'} {line.comment}".rstrip() if sign or line.comment else ""
+    return line._replace(text=f"{line.text}  {words}".rstrip())
 
 
 def _told(raw: dict[str, Any]) -> str:

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop.draft import plain, quoted
-from mcp_proxy.workshop.import_subject import Candidate
+from mcp_proxy.workshop.import_subject import REVIEW_SIGN, Candidate
 from mcp_proxy.workshop.import_words import draft_description, plain_words
 from mcp_proxy.workshop.source_keys import ToolSource
 
 FIRST = "# >>> hidden: all that may be shown too; made anew by each `mcp-proxy profile import`"
 LAST = "# <<< hidden"
-REVIEW = "# REVIEW: drafted from the document"
+REVIEW = f"{REVIEW_SIGN} drafted from the document"
 _READ_BYTES = "256KiB"
 _TOLD_CHARS = 70
 # A source has at most 1 MiB; so much of it may be what is hidden.
@@ -109,7 +109,10 @@ def tool_text(tool: Written, upstream: str, indent: str = "  ") -> str:
 
 
 def hidden_line(candidate: Candidate, upstream: str, refused: str = "") -> str:
-    """The comment that a hidden tool is; `refused` says why none can be built of it."""
+    """The comment that a hidden tool is; `refused` says why none can be built of it.
+
+    Without its first # it is a tool that says REVIEW: nobody has read yet what a model would get.
+    """
     text = f"{candidate.place}: {plain_words(candidate.summary or candidate.text)}"
     told = one_sentence(text, _TOLD_CHARS)
     if refused:
@@ -125,7 +128,7 @@ def hidden_line(candidate: Candidate, upstream: str, refused: str = "") -> str:
         keys.append("approval: always")
     words = [*candidate.marks, *(["deprecated"] if candidate.deprecated else [])]
     marks = f"[{', '.join(words)}] " if words else ""
-    return f"# {plain(candidate.name)}: {{{', '.join(keys)}}}  # {marks}{told}"
+    return f"# {plain(candidate.name)}: {{{', '.join(keys)}}}  {REVIEW_SIGN} {marks}{told}"
 
 
 def hidden_text(hidden: Hidden, indent: str = "  ") -> str:
@@ -148,8 +151,18 @@ def hidden_text(hidden: Hidden, indent: str = "  ") -> str:
 
 
 def line_digest(line: str) -> str:
-    """What a record keeps of a hidden line, to tell it from a line that the publisher wrote."""
+    """What tells a hidden line from a line that the publisher wrote."""
     return sha256_hex(line.strip().encode())[:16]
+
+
+def line_digests(hidden: Hidden) -> frozenset[str]:
+    """What a record keeps of the hidden lines.
+
+    Also of each without its REVIEW: whoever takes that away everywhere at once still has ours.
+    """
+    lines = (*hidden.tools, *hidden.others)
+    bare = (line.partition(f"  {REVIEW_SIGN}")[0] for line in lines)
+    return frozenset(map(line_digest, (*lines, *bare)))
 
 
 def _key(name: str) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from workshop.source_samples import LISTING
 
 from mcp_proxy.app import importing
 from mcp_proxy.app.building import build
+from mcp_proxy.app.linting import lint_given
 from mcp_proxy.cli import profile, render
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile_lines import parse_payload
@@ -109,6 +111,18 @@ def test_a_hidden_line_becomes_a_tool_when_its_sign_is_taken_away() -> None:
     drafted = Path("shop.yaml").read_text()
     Path("shop.yaml").write_text(drafted.replace("  # list_buyers:", "  list_buyers:"))
     assert build("shop.yaml", None) == "shop.payload.jsonl"
+    (found,) = [one for one in lint_given("shop.yaml").findings if one.rule == "L104"]
+    assert (found.level, found.place) == ("error", ("tools", "list_buyers"))
+
+
+def test_taking_every_review_away_leaves_no_second_hidden_line_and_the_next_import_asks_again() -> (
+    None
+):
+    run("shop", "--openapi", "api.json")
+    drafted = Path("shop.yaml").read_bytes()
+    Path("shop.yaml").write_text(re.sub(r" *# REVIEW:.*", "", drafted.decode()))
+    run("shop")
+    assert Path("shop.yaml").read_bytes() == drafted
 
 
 def test_what_is_selected_builds_at_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -412,6 +426,10 @@ def test_a_gateways_tools_start_hidden_with_their_declared_effects() -> None:
     _, _, others = hidden().partition("\n# resources:\n")
     shown = text.replace(others, others.replace("# ", "", 1)).replace("# resources:", "resources:")
     Path("shop.yaml").write_text(shown)
+    assert [one.place[0] for one in lint_given("shop.yaml").findings if one.rule == "L104"] == [
+        *["tools"] * 2,
+        "resources",
+    ]
     assert (
         len(parse_payload(Path(build("shop.yaml", None)).read_bytes(), "", "").header.resources)
         == 1

@@ -463,6 +463,9 @@ def test_an_unreviewed_line_is_found_and_a_commented_out_one_is_not(tmp_path: Pa
     hidden = "  # other:\n  #   description: x  # REVIEW: drafted from the document\n"
     found = of_rule(lint_text(tmp_path, GET + hidden), "L104")
     assert [one.place for one in found] == [("tools", "order", "description")]
+    flow = "  other: {upstream: shop, operation: createOrder, effect: write}  # REVIEW: POST /x\n"
+    found = of_rule(lint_text(tmp_path, GET + flow), "L104")
+    assert [one.place for one in found] == [("tools", "order", "description"), ("tools", "other")]
     reviewed = GET.replace("  # REVIEW: drafted from the document", "  # as agreed")
     assert not of_rule(lint_text(tmp_path, reviewed + hidden), "L104")
 
