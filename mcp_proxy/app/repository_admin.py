@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mcp_proxy.app.repository_work import change_repository, keys_at_hand, log_command
-from mcp_proxy.app.signing_keys import SigningKey, find_key
+from mcp_proxy.app.signing_keys import SigningKey, find_key, find_or_make_key
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.repository import Listed, ProfileView, RepositoryView
 from mcp_proxy.core.trust_store import parse_key_line
@@ -193,9 +193,9 @@ def show_profile(folder: str, name: str) -> ProfileView:
     raise _unknown(name)
 
 
-def show_key(key: str) -> SigningKey:
-    """A signing key by its name, made at need. Raises CredentialError C01, C02."""
-    return find_key(key, make=True)
+def show_key(key: str, *, new: bool = False) -> SigningKey:
+    """A signing key by its name; `new` as in `profile sign`. Raises CredentialError C01, C02."""
+    return find_or_make_key(key, new=new)
 
 
 def settle_root(held: Repository, draft: RootDraft, signing: Sequence[SigningKey]) -> RootStep:

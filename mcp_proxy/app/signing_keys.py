@@ -13,6 +13,9 @@ from mcp_proxy.edges.keychain import open_keychain
 from mcp_proxy.edges.places import ensure_home
 from mcp_proxy.errors import CredentialError, UsageError
 
+# Keys that are made by the first command that needs them; any other name may be mistyped.
+OWN_NAMES = ("default", "repository-root", "repository-targets", "repository-online")
+
 _KEY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _SEED_BYTES = 32
@@ -57,9 +60,15 @@ def find_key(key: str, *, make: bool) -> SigningKey:
     if found is not None:
         return found
     if not make:
-        mend = f"mcp-proxy repository key {key}   (makes it)"
-        raise CredentialError("MCPX-C01", f"The keychain has no signing key {key}.", mend)
+        raise _lacking(key)
     return _make(key)
+
+
+def find_or_make_key(key: str, *, new: bool) -> SigningKey:
+    """As `find_key`; a key that is lacking is made where `new` asks for it, or under a name of
+    `OWN_NAMES`.
+    """
+    return find_key(key, make=new or key in OWN_NAMES)
 
 
 def held_keys(names: Iterable[str]) -> list[SigningKey]:
@@ -97,6 +106,13 @@ def _from_keychain(name: str) -> SigningKey | None:
     return SigningKey(
         _parse_seed(held, f"The keychain's signing key {name}", mend), name, made=False
     )
+
+
+def _lacking(name: str) -> CredentialError:
+    held = ", ".join(key.name for key in held_keys(OWN_NAMES))
+    others = f" It has {held}." if held else ""
+    mend = f"mcp-proxy repository key {name} --new   (makes it)"
+    return CredentialError("MCPX-C01", f"The keychain has no signing key {name}.{others}", mend)
 
 
 def _make(name: str) -> SigningKey:

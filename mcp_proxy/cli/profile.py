@@ -63,14 +63,15 @@ def _add_sign(actions: Any) -> None:
         "--key",
         default="default",
         metavar="NAME|env:VAR",
-        help="a key in the keychain, made at need (default: default), or a variable with one",
+        help="a key in the keychain (default: default, made at need), or a variable with one",
     )
+    parser.add_argument("--new", action="store_true", help="make the key if the keychain lacks it")
     parser.set_defaults(run=run_sign)
 
 
 def run_sign(options: argparse.Namespace) -> int:
     """`profile sign`: the key line is the last line of stdout."""
-    signed = signing.sign(options.source, options.out, options.key)
+    signed = signing.sign(options.source, options.out, options.key, new=options.new)
     header = signed.profile.header
     for warning in signed.warnings:
         render.say(f"warning: {warning}")

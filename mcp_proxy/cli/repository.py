@@ -34,8 +34,9 @@ def add_commands(subparsers: Any) -> None:
     _add_keys(floor)
     show = _add(actions, "show", "roles, keys, expiries, profiles and versions", run_show)
     show.add_argument("--json", action="store_true", help="as JSON")
-    key = actions.add_parser("key", help="print the key line of a signing key, made at need")
+    key = actions.add_parser("key", help="print the key line of a signing key")
     key.add_argument("key", metavar="NAME|env:VAR")
+    key.add_argument("--new", action="store_true", help="make it if the keychain lacks it")
     key.set_defaults(run=run_key)
 
 
@@ -223,7 +224,7 @@ def run_show(options: argparse.Namespace) -> int:
 
 def run_key(options: argparse.Namespace) -> int:
     """`repository key`: the key line."""
-    key = _admin().show_key(options.key)
+    key = _admin().show_key(options.key, new=options.new)
     if key.made:
         render.say("A new signing key was made and is in the keychain.")
     render.data(key.line)

@@ -322,7 +322,10 @@ def test_keys_of_the_keychain_are_found_by_the_names_that_the_roles_list(
     founding = admin.Founding(("root-a", "root-b"), 2, "targets", "online", {})
     created = admin.create(desk.repo, founding)
     assert [key.name for key in created.made] == ["root-a", "root-b", "targets", "online"]
-    signer = admin.show_key("me")
+    with pytest.raises(CredentialError) as caught:
+        admin.show_key("me")
+    assert (caught.value.id, "signing:me" in keychain.items) == ("MCPX-C01", False)
+    signer = admin.show_key("me", new=True)
     admin.delegate_name(desk.repo, "billing", [signer.line], 1, [])
     assert admin.edit_root(desk.repo, edit(), []).lacks is None
     with pytest.raises(CredentialError) as caught:

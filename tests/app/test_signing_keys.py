@@ -7,7 +7,13 @@ import pytest
 from trust_samples import SEED, trusted
 
 from mcp_proxy.app import signing_keys
-from mcp_proxy.app.signing_keys import SigningKey, find_key, held_keys
+from mcp_proxy.app.signing_keys import (
+    OWN_NAMES,
+    SigningKey,
+    find_key,
+    find_or_make_key,
+    held_keys,
+)
 from mcp_proxy.edges.places import VARIABLE, init_home
 from mcp_proxy.errors import CredentialError, UsageError
 
@@ -53,6 +59,18 @@ def test_a_key_that_is_not_there_is_made_only_where_that_was_said(keychain: Fake
     assert (caught.value.id, list(keychain.items)) == ("MCPX-C01", ["signing:team"])
     assert find_key("other", make=True).made
     assert not find_key("other", make=False).made
+
+
+def test_the_product_s_own_names_need_no_asking_and_others_do(keychain: FakeKeychain) -> None:
+    for name in OWN_NAMES:
+        assert find_or_make_key(name, new=False).made
+    assert not find_or_make_key("team", new=False).made
+    with pytest.raises(CredentialError) as caught:
+        find_or_make_key("taem", new=False)
+    assert "It has default, repository-root" in caught.value.why
+    assert find_or_make_key("taem", new=True).made
+    assert not find_or_make_key("taem", new=True).made
+    assert len(keychain.items) == len(OWN_NAMES) + 2
 
 
 def test_keys_are_looked_for_by_names_that_may_be_anything(keychain: FakeKeychain) -> None:

@@ -7,15 +7,16 @@ import sys
 
 import pytest
 from publisher_desk import Desk, line
-from trust_samples import OTHER_SEED, trusted
+from trust_samples import OTHER_SEED, payload, trusted
 
 from mcp_proxy.app import repository_admin as admin
-from mcp_proxy.app import tuf_extra, warmup
+from mcp_proxy.app import signing_keys, tuf_extra, warmup
 from mcp_proxy.cli import render
 from mcp_proxy.cli.main import main
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.signing import public_key
 from mcp_proxy.core.trust_store import key_id
+from mcp_proxy.edges.files import write_given
 from mcp_proxy.errors import ProfileError
 
 
@@ -168,6 +169,40 @@ def test_floor_and_key_say_what_they_did(desk: Desk, capsys: pytest.CaptureFixtu
     assert "Listed no more: 1." in capsys.readouterr().err
     assert run("repository", "key", "env:SIGNER") == 0
     assert capsys.readouterr().out == line("SIGNER") + "\n"
+
+
+def test_a_key_of_another_name_is_made_where_new_asks_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keychain = Keychain()
+    monkeypatch.setattr(signing_keys, "open_keychain", keychain)
+    source = os.path.join(desk.folder, "billing.payload.jsonl")
+    write_given(source, payload())
+    for words in (["repository", "key", "bob"], ["profile", "sign", source, "--key", "bob"]):
+        assert run(*words) == 4
+        assert "next:  mcp-proxy repository key bob --new" in capsys.readouterr().err
+    assert keychain.items == {}
+    assert run("profile", "sign", source, "--key", "bob", "--new") == 0
+    assert "A new signing key was made" in capsys.readouterr().err
+    assert run("repository", "key", "bob") == 0
+    assert run("repository", "key", "default") == 0
+    assert list(keychain.items) == ["signing:bob", "signing:default"]
+
+
+class Keychain:
+    """A keychain in memory."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, str] = {}
+
+    def __call__(self, _home_id: str) -> "Keychain":
+        return self
+
+    def get(self, name: str) -> str | None:
+        return self.items.get(name)
+
+    def set(self, name: str, value: str) -> None:
+        self.items[name] = value
 
 
 @pytest.mark.parametrize(
