@@ -21,6 +21,7 @@ from mcp_proxy.core.change import (
 )
 from mcp_proxy.core.change_schema import accepts_no_more
 from mcp_proxy.core.change_text import tells_no_more, words_no_more
+from mcp_proxy.core.change_words import schema_words
 from mcp_proxy.core.profile import ArgumentRule, Tool
 from mcp_proxy.core.request import is_taken
 from mcp_proxy.core.styles import encoded
@@ -91,7 +92,7 @@ def argument_changes(place: str, old: Offered, new: Offered) -> Iterator[Change]
 def offered_words(new: Offered) -> list[str]:
     """Each argument of a tool as the model sees it, a line each."""
     return [
-        f"argument {named(name)} ({_need(name, new)}): {shown(new.listed(name))}"
+        f"argument {named(name)} ({_need(name, new)}): {schema_words(new.listed(name))}"
         for name in new.tool.arguments
         if name not in new.tool.constants
     ]

@@ -31,6 +31,7 @@ from mcp_proxy.core.change_policy import (
     result_changes,
 )
 from mcp_proxy.core.change_text import tells_no_more
+from mcp_proxy.core.change_words import request_words
 
 _EFFECTS = ("read", "write", "destructive")
 # Hints that a client gets, from the freest effect to the one it warns of most.
@@ -54,7 +55,7 @@ def new_tool(place: str, new: Offered) -> Change:
     tool = new.tool
     words = [
         f"the model can now call it ({tool.effect}): {shown(new.row.get('description'))}",
-        f"sends {shown(tool.template)} to upstream {named(tool.upstream)}",
+        request_words(tool.template, tool.upstream),
         *offered_words(new),
         *(f"always sent: {named(name)} = {shown(one)}" for name, one in tool.constants.items()),
         f"asks a person: {approval_words(tool.approval)}",

@@ -452,8 +452,8 @@ def test_a_new_tool_is_told_with_all_that_it_takes_and_does() -> None:
     made = reverted(without("tools", "make"))
     lines = next(one for one in made if one.place == "tool make").words.split("\n")
     assert lines[0] == 'the model can now call it (write): "Make an order."'
-    assert lines[1].startswith('sends {"method": "POST", "path": "/orders"')
-    assert lines[2] == 'argument mail (required): {"type": "string"}'
+    assert lines[1].startswith('sends POST "/orders" with a body of application/json to upstream ')
+    assert lines[2] == "argument mail (required): string"
     assert lines[-1] == 'asks a person: when count above 5 or sku matches "^x"'
     listed = reverted(without("tools", "order"))[-1].words
     assert 'always sent: X-Tenant = "acme"' in listed
