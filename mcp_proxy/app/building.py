@@ -2,16 +2,19 @@
 
 import os
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from mcp_proxy.app.capture import MayStart, capture_listings, gateway_listing
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN, Auth
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.attempts import Broken
-from mcp_proxy.edges.files import write_given
+from mcp_proxy.edges.files import read_given, write_given
 from mcp_proxy.errors import UsageError
 from mcp_proxy.workshop.build import build_payload
 from mcp_proxy.workshop.draft import New
+from mcp_proxy.workshop.lint_descriptions import unreviewed_lines
 from mcp_proxy.workshop.listing import parse_listing
 from mcp_proxy.workshop.new_source import (
     source_from_document,
@@ -59,7 +62,18 @@ def build_file(
     built = build_payload(source, int(clock.now_s()))
     path = out_path or f"{os.path.splitext(source_path)[0]}.payload.jsonl"
     write_given(path, built.payload)
-    return BuiltFile(path, built.profile, built.version, built.warnings, captured)
+    warnings = (*built.warnings, *_unreviewed(source_path))
+    return BuiltFile(path, built.profile, built.version, warnings, captured)
+
+
+def _unreviewed(path: str) -> Iterator[str]:
+    """That what an import drafted would be signed unread."""
+    text = read_given(path, LIMITS.small_file_bytes).decode("utf-8-sig", errors="replace")
+    count = sum(1 for _ in unreviewed_lines(text))
+    if count:
+        lines = "1 line says" if count == 1 else f"{count} lines say"
+        told = f"{lines} REVIEW: what stands there was drafted, and nobody has confirmed it"
+        yield f"{path}: {told}; see each with: mcp-proxy profile lint {path}"
 
 
 def new_file(name: str, openapi: str | None, mcp: str | None, url: str | None) -> tuple[str, New]:

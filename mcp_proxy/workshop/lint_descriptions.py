@@ -76,15 +76,22 @@ def _is_the_documents(subject: Subject, name: str) -> bool:
     return is_silent and subject.contents.header.upstreams[upstream].kind == "rest"
 
 
-def _unreviewed(subject: Subject) -> Iterator[Hit]:
-    """A comment at a line's end, or alone; not one that is part of a line commented out."""
-    for number, line in enumerate(subject.text.splitlines(), 1):
-        found = _REVIEW.search(line)
+def unreviewed_lines(text: str) -> Iterator[int]:
+    """The numbers, from 1, of a source's lines that say REVIEW.
+
+    A comment at a line's end, or alone; not one that is part of a line commented out.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
         is_comment = line.lstrip().startswith("#")
-        if found and (not is_comment or line.lstrip().startswith("# REVIEW")):
-            place = _path_at(subject, number)
-            where = ".".join(map(str, place))
-            yield Hit("L104", place, f"{where or 'the profile'} has not been reviewed")
+        if _REVIEW.search(line) and (not is_comment or line.lstrip().startswith("# REVIEW")):
+            yield number
+
+
+def _unreviewed(subject: Subject) -> Iterator[Hit]:
+    for number in unreviewed_lines(subject.text):
+        place = _path_at(subject, number)
+        where = ".".join(map(str, place))
+        yield Hit("L104", place, f"{where or 'the profile'} has not been reviewed")
 
 
 def _path_at(subject: Subject, number: int) -> Path:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import base64
 import hashlib
 import json
 import os
@@ -73,9 +74,13 @@ def write_api(api: Any) -> None:
 
 
 def run(*words: str) -> int:
+    return profile_command("import", *words)
+
+
+def profile_command(*words: str) -> int:
     parser = argparse.ArgumentParser()
     profile.add_commands(parser.add_subparsers())
-    options = parser.parse_args(["profile", "import", *words])
+    options = parser.parse_args(["profile", *words])
     return int(options.run(options))
 
 
@@ -113,6 +118,21 @@ def test_a_hidden_line_becomes_a_tool_when_its_sign_is_taken_away() -> None:
     assert build("shop.yaml", None) == "shop.payload.jsonl"
     (found,) = [one for one in lint_given("shop.yaml").findings if one.rule == "L104"]
     assert (found.level, found.place) == ("error", ("tools", "list_buyers"))
+
+
+def test_sign_says_how_many_lines_nobody_has_reviewed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEY", base64.b64encode(bytes(32)).decode())
+    run("shop", "--openapi", "api.json", "--select", "order")
+    assert profile_command("sign", "shop.yaml", "--key", "env:KEY") == 0
+    err = capsys.readouterr().err
+    assert "warning: shop.yaml: 3 lines say REVIEW: " in err
+    assert "mcp-proxy profile lint shop.yaml" in err
+    drafted = Path("shop.yaml").read_text()
+    Path("shop.yaml").write_text(drafted.replace("  # REVIEW: drafted from the document", ""))
+    assert profile_command("sign", "shop.yaml", "--key", "env:KEY") == 0
+    assert "REVIEW" not in capsys.readouterr().err
 
 
 def test_taking_every_review_away_leaves_no_second_hidden_line_and_the_next_import_asks_again() -> (
