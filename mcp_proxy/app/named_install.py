@@ -22,7 +22,7 @@ from mcp_proxy.app.renewing import (
 from mcp_proxy.core.change import Change
 from mcp_proxy.core.changes import compare
 from mcp_proxy.core.contents import parse_contents
-from mcp_proxy.core.listing import Listing, activation, find_target, is_target
+from mcp_proxy.core.listing import Listing, activation, find_target, is_target, nothing_listed
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.core.roots import delegated_keys
 from mcp_proxy.core.seen import PINNED_KEYS, Seen, repository_root
@@ -88,6 +88,8 @@ def find_offer(wanted: Named) -> Offer:
         listing = client.look(wanted.name)
         if not listing.keys:
             raise _not_delegated(repository, wanted.name)
+        if listing.current is None and wanted.name not in list_installed(home):
+            raise _not_yet(wanted.name, listing)
         if wanted.version is None:
             newer = fetch_newer(client, wanted.name, listing)
         else:
@@ -231,6 +233,12 @@ def _able(name: str, trust: TrustStore) -> list[Repository]:
 def _delegates(home: Home, repository: Repository, name: str) -> bool:
     with open_repository(home, repository, wait=True) as client:
         return bool(client.look(name).keys)
+
+
+def _not_yet(name: str, listing: Listing) -> ProfileError:
+    found = nothing_listed(name, listing)
+    mend = f"wait until its publisher lists a version, then mcp-proxy profile install {name}"
+    return ProfileError(found.id, found.why, mend if listing.is_published else found.next)
 
 
 def _not_delegated(repository: Repository, name: str) -> ProfileError:

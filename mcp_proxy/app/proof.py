@@ -27,6 +27,8 @@ _RENEW_EVERY_S = 3_600
 # A repository that was out of reach may be back soon, and a word that has expired denies calls.
 _RENEW_AGAIN_S = 300
 _TEXT_CHARS = 400
+# Withdrawn, and without python-tuf: an update may mend neither.
+_OTHER_MENDS = ("MCPX-P19", "MCPX-P30")
 
 
 class Run(Protocol):
@@ -160,7 +162,9 @@ def _failure(name: str, ended: Ended) -> ProfileError | None:
     why = one_sentence(str(told.get("why") or ""), _TEXT_CHARS)
     if found not in CATALOG or not why:
         found, why = "MCPX-P23", "What the repository signed for could not be verified again."
-    return ProfileError(found, why, f"mcp-proxy profile update {name}")
+    update = f"mcp-proxy profile update {name}"
+    said = one_sentence(str(told.get("next") or ""), _TEXT_CHARS)
+    return ProfileError(found, why, said if found in _OTHER_MENDS and said else update)
 
 
 def _told(output: bytes) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from mcp_proxy.core.listing import (
     withdrawal,
 )
 from mcp_proxy.core.roots import unlisted_signer
-from mcp_proxy.core.seen import PINNED_KEYS, REPOSITORY, Seen
+from mcp_proxy.core.seen import PINNED_KEYS, REPOSITORY, Seen, wait_for_publisher
 from mcp_proxy.core.trust_store import key_id
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.activations import arrive
@@ -100,7 +100,9 @@ def prove(home: Home, name: str, record: Seen) -> None:
     listing: Listing = proof.read_listing(home, record.root[1], name)
     withdrawn = withdrawal(name, record, listing)
     if withdrawn:
-        raise ProfileError("MCPX-P19", withdrawn, f"mcp-proxy profile update {name}")
+        later = f"mcp-proxy profile update {name}"
+        mend = wait_for_publisher(name) if listing.current is None else later
+        raise ProfileError("MCPX-P19", withdrawn, mend)
     if not set(record.signed_by) <= {key_id(key) for key in listing.keys}:
         raise unlisted_signer(name)
     if profile.freshness is None or profile.freshness.until_s > listing.until_s:

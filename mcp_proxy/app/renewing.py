@@ -16,6 +16,7 @@ from mcp_proxy.core.listing import (
     find_target,
     held_digest,
     held_version,
+    nothing_listed,
     withdrawal,
 )
 from mcp_proxy.core.profile import Profile
@@ -116,7 +117,7 @@ def fetch_newer(client: Any, name: str, listing: Listing) -> Newer:
     """The current version, verified. Raises ProfileError: as `arrive`, P23, P25, P26, P27."""
     target = listing.current
     if target is None:
-        raise _nothing_listed(name, listing)
+        raise nothing_listed(name, listing)
     return fetch_version(client, name, listing, target.version)
 
 
@@ -155,17 +156,6 @@ def _take_over(home: Home, name: str, record: Seen, said: Activation, held: Arri
 def _log_standing(home: Home, what: str, name: str, record: Seen) -> None:
     version, repository = held_version(record), record.root[1]
     admin_log.record(home, what, profile=name, version=version, repository=repository, by="refresh")
-
-
-def _nothing_listed(name: str, listing: Listing) -> ProfileError:
-    if listing.is_published:
-        why = f"The repository lists no version of profile {name}: it was withdrawn."
-        return ProfileError("MCPX-P26", why)
-    why = (
-        f"The repository says who may sign profile {name}, but no version of it was published yet."
-    )
-    mend = "ask its publisher for: mcp-proxy profile publish FILE --to DIR"
-    return ProfileError("MCPX-P26", why, mend)
 
 
 def _activate(home: Home, name: str, record: Seen, newer: Newer, listing: Listing) -> None:

@@ -6,7 +6,7 @@ from mcp_proxy.app.named_install import Offer, repository_offer
 from mcp_proxy.app.refreshing import is_of_repository
 from mcp_proxy.app.renewing import find_repository, installed_record, open_repository, renew
 from mcp_proxy.core.listing import Listing, held_version
-from mcp_proxy.core.seen import PINNED_KEYS, Pin
+from mcp_proxy.core.seen import PINNED_KEYS, Pin, wait_for_publisher
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.installs import list_installed
 from mcp_proxy.edges.places import Home, find_home
@@ -80,7 +80,7 @@ def _problem(home: Home, name: str, version: int, listing: Listing) -> McpProxyE
         elif current is not None:
             mend = f"mcp-proxy profile install {name}"
         else:
-            mend = f"mcp-proxy profile remove {name}"
+            mend = wait_for_publisher(name)
         return ProfileError(error.id, error.why, mend)
     except McpProxyError as error:
         return error

@@ -6,7 +6,7 @@ A target is found by its version; its bytes count only if length and SHA-256 are
 from typing import NamedTuple
 
 from mcp_proxy.core.digest import sha256_hex
-from mcp_proxy.core.seen import Activation, Seen
+from mcp_proxy.core.seen import Activation, Seen, wait_for_publisher
 from mcp_proxy.errors import ProfileError
 
 # A record stays small, however many versions a publisher lists.
@@ -90,6 +90,8 @@ def find_target(name: str, version: int, listing: Listing) -> Target:
     Raises:
         ProfileError: P26 not listed, P28 below the floor.
     """
+    if listing.current is None:
+        raise nothing_listed(name, listing)
     if version < listing.floor:
         mend = f"mcp-proxy profile install {name}"
         raise ProfileError("MCPX-P28", below_floor(name, version, listing), mend)
@@ -99,6 +101,18 @@ def find_target(name: str, version: int, listing: Listing) -> Target:
         why = f"The repository lists no version {version} of profile {name}; it lists {listed}."
         raise ProfileError("MCPX-P26", why, f"mcp-proxy profile install {name}")
     return target
+
+
+def nothing_listed(name: str, listing: Listing) -> ProfileError:
+    """P26: there is no version at all that could be had, and only the publisher can mend that."""
+    if listing.is_published:
+        why = f"The repository lists no version of profile {name}: it was withdrawn."
+        return ProfileError("MCPX-P26", why, wait_for_publisher(name))
+    why = (
+        f"The repository says who may sign profile {name}, but no version of it was published yet."
+    )
+    mend = "ask its publisher for: mcp-proxy profile publish FILE --to DIR"
+    return ProfileError("MCPX-P26", why, mend)
 
 
 def is_target(data: bytes, target: Target) -> bool:

@@ -6,7 +6,7 @@ version record, with how long it holds (S4).
 
 from mcp_proxy.core.freshness import Freshness, bounded_grace_s, standing
 from mcp_proxy.core.profile import Profile
-from mcp_proxy.core.seen import PINNED_KEYS, REPOSITORY, Activation, Seen
+from mcp_proxy.core.seen import PINNED_KEYS, REPOSITORY, Activation, Seen, wait_for_publisher
 from mcp_proxy.core.trust import TrustedKeys, verify_profile
 from mcp_proxy.core.trust_store import TrustedKey, TrustStore, key_id, may_serve
 from mcp_proxy.errors import ProfileError
@@ -56,9 +56,9 @@ def check_activation(name: str, trust: TrustStore, seen: Seen) -> Activation:
     if seen.activation is None:
         raise ProfileError("MCPX-P13", f"Profile {name} is installed without its activation.")
     if seen.activation.withdrawn:
-        raise ProfileError(
-            "MCPX-P19", seen.activation.withdrawn, f"mcp-proxy profile update {name}"
-        )
+        later = f"mcp-proxy profile update {name}"
+        mend = later if seen.activation.listed else wait_for_publisher(name)
+        raise ProfileError("MCPX-P19", seen.activation.withdrawn, mend)
     return seen.activation
 
 

@@ -51,6 +51,14 @@ class Activation(NamedTuple):
     listed: tuple[int, ...] = ()
 
 
+def wait_for_publisher(name: str) -> str:
+    """What is left to do where a repository lists no version of an installed profile."""
+    return (
+        f"wait until its publisher lists a version, then mcp-proxy profile update {name}; "
+        f"or mcp-proxy profile remove {name}"
+    )
+
+
 class Seen(NamedTuple):
     """Highest version, SHA-256 of its payload in hex, its trust root, the ids of its signers.
 

@@ -109,6 +109,31 @@ def test_s4_a_proof_that_fails_refuses_before_any_call_goes_on(ended: Ended, exp
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("found", "said", "expected"),
+    [
+        ("MCPX-P30", "uv tool install X", "uv tool install X"),
+        ("MCPX-P19", "wait", "wait"),
+        ("MCPX-P30", "", "mcp-proxy profile update billing"),
+        ("MCPX-P25", "another", "mcp-proxy profile update billing"),
+    ],
+)
+def test_what_an_update_does_not_mend_is_told_with_what_does(
+    found: str, said: str, expected: str
+) -> None:
+    async def run() -> None:
+        stage = Stage()
+        waiting = stage.call()
+        await asyncio.sleep(0.01)
+        row = {"id": found, "why": "It is so.", "next": said}
+        stage.commands.ends[0](Ended(3, json.dumps(row).encode()))
+        await waiting
+        assert stage.refused[0] is not None
+        assert (stage.refused[0].id, stage.refused[0].next) == (found, expected)
+
+    asyncio.run(run())
+
+
 def test_a_proof_that_failed_is_asked_for_again_at_the_next_call() -> None:
     async def run() -> None:
         stage = Stage()

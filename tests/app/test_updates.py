@@ -17,7 +17,7 @@ from mcp_proxy.app.refreshing import Refreshed, refresh, refresh_all
 from mcp_proxy.app.renewing import fetch_newer, open_repository
 from mcp_proxy.app.updates import update, update_all
 from mcp_proxy.core.listing import activation
-from mcp_proxy.core.seen import PINNED_KEYS, dump_seen, repository_root
+from mcp_proxy.core.seen import PINNED_KEYS, dump_seen, repository_root, wait_for_publisher
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import key_id
 from mcp_proxy.edges import installs
@@ -216,9 +216,31 @@ def test_a_withdrawn_profile_and_a_withdrawn_delegation(installed: Desk) -> None
     installed.repo.revoke("billing")
     found = update("billing").problem
     assert refusal(found) == "MCPX-P19"
-    assert found is not None
-    assert found.next == "mcp-proxy profile remove billing"
     assert refused(installed.offer) == "MCPX-P26"
+
+
+def test_where_nothing_is_listed_every_command_says_to_wait_for_the_publisher(
+    installed: Desk,
+) -> None:
+    installed.repo.revoke("billing")
+    problems = [refresh("billing", offline=offline).problem for offline in (False, True)]
+    problems.append(update("billing").problem)
+    for ask in (installed.load, installed.offer, lambda: installed.offer("billing@1")):
+        with pytest.raises(McpProxyError) as caught:
+            ask()
+        problems.append(caught.value)
+    assert {item.next for item in problems if item is not None} == {wait_for_publisher("billing")}
+    found = [item.id for item in problems if item is not None]
+    assert found == [*(["MCPX-P19"] * 4), *(["MCPX-P26"] * 2)]
+
+
+def test_what_is_not_installed_is_installed_once_a_version_is_listed(desk: Desk) -> None:
+    desk.repo.revoke("billing")
+    for text in ("billing", "billing@1"):
+        with pytest.raises(McpProxyError) as caught:
+            desk.offer(text)
+        assert caught.value.id == "MCPX-P26"
+        assert caught.value.next.endswith("then mcp-proxy profile install billing")
 
 
 def test_a_current_version_that_goes_back_withdraws_the_newer_one(installed: Desk) -> None:

@@ -14,6 +14,7 @@ from trust_samples import OTHER_SEED
 
 from mcp_proxy.cli import profile, render, trust
 from mcp_proxy.cli.main import main
+from mcp_proxy.core.seen import wait_for_publisher
 from mcp_proxy.edges.places import VARIABLE
 from mcp_proxy.edges.profile_store import profile_path
 
@@ -209,7 +210,7 @@ def test_refresh_as_serving_processes_run_it(desk: Desk) -> None:
     done = subprocess.run([*command, "--json"], capture_output=True, check=False)
     row = json.loads(done.stdout)
     assert (done.returncode, row["id"], row["verified"]) == (3, "MCPX-P19", False)
-    assert row["next"] == "mcp-proxy profile update billing"
+    assert row["next"] == wait_for_publisher("billing")
 
 
 def test_an_offline_proof_loads_no_network_and_no_workshop(desk: Desk) -> None:
