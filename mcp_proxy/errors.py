@@ -20,7 +20,9 @@ CATALOG: dict[str, Entry] = {
     "MCPX-P03": Entry(
         "signed by a key that is not trusted here", "mcp-proxy trust add KEY-LINE --profiles NAMES"
     ),
-    "MCPX-P04": Entry("the signer may not sign this profile name", "mcp-proxy trust list"),
+    "MCPX-P04": Entry(
+        "the signer may not sign this profile name", "mcp-proxy trust add KEY-LINE --profiles NAME"
+    ),
     "MCPX-P05": Entry("signed, but not an mcp-proxy profile", "mcp-proxy profile verify FILE"),
     "MCPX-P06": Entry("the profile has expired", "mcp-proxy profile install FILE"),
     "MCPX-P07": Entry("older than a version seen here before", "mcp-proxy profile install FILE"),

@@ -18,7 +18,7 @@ from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import read_records, read_stored_trust
 from mcp_proxy.edges.repository_folder import remove_root, write_root
 from mcp_proxy.edges.settings import read_settings
-from mcp_proxy.errors import McpProxyError, UsageError
+from mcp_proxy.errors import McpProxyError, ProfileError, UsageError
 
 EVERYTHING = "*"
 
@@ -59,7 +59,7 @@ def read_candidate(url: str, root_path: str, scopes: str) -> Candidate:
     home = find_home()
     repository = Repository("", _read_url(home, url), _read_scopes(scopes))
     data = read_given(root_path, _ROOT_BYTES)
-    root = tuf_extra.load(tuf_extra.REPOSITORY_PROOF).view_root(data)
+    root = _view_root(data, url, root_path)
     repository = repository._replace(id=sha256_hex(data))
     check_repository(read_policy(), repository.id)
     held = read_stored_trust(home).repositories if home.id else {}
@@ -184,6 +184,19 @@ def _read_url(home: Home, url: str) -> str:
         mend = "mcp-proxy trust add-repository https://HOST/PATH --root root.json"
         raise UsageError("MCPX-W01", str(error), mend) from None
     return f"{origin.text}{path}/"
+
+
+def _view_root(data: bytes, url: str, path: str) -> RoleView:
+    """P23 is about the file that was given here: nothing of the repository has been seen yet."""
+    try:
+        root: RoleView = tuf_extra.load(tuf_extra.REPOSITORY_PROOF).view_root(data)
+    except ProfileError as error:
+        if error.id != "MCPX-P23":
+            raise
+        why = f"{path} is no root metadata: give the file N.root.json, as its publisher gave it."
+        mend = f"mcp-proxy trust add-repository {url} --root N.root.json"
+        raise ProfileError(error.id, why, mend) from None
+    return root
 
 
 def _read_scopes(text: str) -> tuple[str, ...]:

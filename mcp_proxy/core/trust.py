@@ -196,6 +196,7 @@ def _out_of_scope(key: TrustedKey, name: str) -> ProfileError:
     return ProfileError(
         "MCPX-P04",
         f"Key {key.name} ({key.keyid}) may sign {', '.join(key.profiles)}, but not {name}.",
+        f"mcp-proxy trust add KEY-LINE --profiles {name}",
     )
 
 

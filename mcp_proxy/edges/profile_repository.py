@@ -161,7 +161,7 @@ class RepositoryClient:
         """What python-tuf refused, by the attack that it is or would look like."""
         last, said = self._fetcher.last, one_sentence(str(error), 200).rstrip(".")
         if isinstance(error, DownloadHTTPError):
-            why = f"The repository answered {error.status_code} for {last}."
+            why = f"The repository {self._repository.url} answered {error.status_code} for {last}."
             return UpstreamError("MCPX-U01", why, "check its URL: mcp-proxy trust list")
         found = self._kind(error)
         words = {
@@ -210,6 +210,9 @@ def open_repository(
     """
     with repository_lock(home, repository.id, wait=wait):
         fetcher = NetworkFetcher(
-            localhost=localhost, file_s=FILE_DEADLINE_S, total_s=TOTAL_DEADLINE_S
+            repository.url,
+            localhost=localhost,
+            file_s=FILE_DEADLINE_S,
+            total_s=TOTAL_DEADLINE_S,
         )
         yield RepositoryClient(home, repository, fetcher)

@@ -23,8 +23,11 @@ from mcp_proxy.errors import UpstreamError, UsageError
 class NetworkFetcher(FetcherInterface):
     """One refresh's requests. `last` names the file asked for last, `data` is what came."""
 
-    def __init__(self, *, localhost: bool, file_s: float, total_s: float) -> None:
-        """Deadlines in seconds; `localhost` admits http://localhost, as the settings may."""
+    def __init__(self, url: str, *, localhost: bool, file_s: float, total_s: float) -> None:
+        """`url` is the repository's, for messages; deadlines in seconds; `localhost` admits
+        http://localhost, as the settings may.
+        """
+        self._url = url
         self.last = ""
         self.data = b""
         self._localhost = localhost
@@ -61,10 +64,11 @@ class NetworkFetcher(FetcherInterface):
         if broken.status in (403, 404):
             return DownloadHTTPError(self.last, broken.status)
         if broken.id == "MCPX-U02":
-            return self._broken("MCPX-U02", f"did not give {self.last} in time")
+            return self._broken("MCPX-U02", "did not answer in time")
         said = broken.why.replace("The upstream", "it", 1)
-        return self._broken("MCPX-U01", f"did not give {self.last}: {said.rstrip('.')}")
+        return self._broken("MCPX-U01", f"did not give its files: {said.rstrip('.')}")
 
-    @staticmethod
-    def _broken(found: str, what: str) -> UpstreamError:
-        return UpstreamError(found, f"The repository {what}.", "check the network, then try again")
+    def _broken(self, found: str, what: str) -> UpstreamError:
+        return UpstreamError(
+            found, f"The repository {self._url} {what}.", "check the network, then try again"
+        )

@@ -275,6 +275,18 @@ def test_a_repository_that_cannot_be_trusted(desk: Desk, url: str, root: str, co
     assert main(["trust", "add-repository", desk.host.url, "--root", path, "--profiles", "?"]) == 2
 
 
+def test_a_file_that_is_no_root_is_told_from_a_damaged_repository(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = os.path.join(desk.repo.folder, "metadata")
+    path = os.path.join(folder, f"{desk.repo.snapshot.version}.snapshot.json")
+    capsys.readouterr()
+    assert main(["trust", "add-repository", desk.host.url, "--root", path, "--yes"]) == 3
+    err = capsys.readouterr().err
+    assert f"{path} is no root metadata" in err
+    assert f"next:  mcp-proxy trust add-repository {desk.host.url} --root N.root.json" in err
+
+
 def unread(desk: Desk, *words: str) -> int:
     """The exit code of a command at a terminal that says yes, all of whose output nobody reads."""
     answer(desk, "y\n")

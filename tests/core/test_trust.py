@@ -97,7 +97,9 @@ def test_unknown_signer_is_named() -> None:
 def test_signer_of_another_profile_name_is_not_allowed() -> None:
     other = keys(trusted(SEED, "support-*"))
     assert refusal(sign_payload(payload(), SEED), known=other) == "MCPX-P04"
-    assert arrival_refusal(sign_payload(payload(), SEED), other).id == "MCPX-P04"
+    error = arrival_refusal(sign_payload(payload(), SEED), other)
+    assert error.id == "MCPX-P04"
+    assert error.next == "mcp-proxy trust add KEY-LINE --profiles billing"
 
 
 def test_signature_over_another_type_is_no_profile() -> None:

@@ -227,11 +227,15 @@ def test_many_slow_files_end_at_the_deadline_of_all(
     assert stage.refusal() == "MCPX-U02"
 
 
-def test_a_missing_file_and_a_dead_host_are_unreachable(stage: Stage) -> None:
+def test_a_missing_file_and_a_dead_host_are_unreachable_and_named_by_the_url(stage: Stage) -> None:
     stage.repo.remove("metadata/timestamp.json")
-    assert stage.refusal() == "MCPX-U01"
     gone = stage._replace(repository=stage.repository._replace(url="http://127.0.0.1:9/"))
-    assert gone.refusal() == "MCPX-U01"
+    for asked in (stage, gone):
+        with pytest.raises(McpProxyError) as caught:
+            asked.look()
+        assert caught.value.id == "MCPX-U01"
+        assert f"The repository {asked.repository.url} " in caught.value.why
+        assert "root.json" not in caught.value.why
 
 
 def test_s9_a_redirect_within_the_origin_is_followed_another_origin_is_not(stage: Stage) -> None:
