@@ -15,6 +15,7 @@ from mcp_proxy.app.import_origin import (
 )
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.files import read_given
 from mcp_proxy.errors import UsageError
 from mcp_proxy.workshop.import_moves import resolve
@@ -24,6 +25,8 @@ from mcp_proxy.workshop.source import Source, parse_source
 from mcp_proxy.workshop.source_keys import ToolSource
 from mcp_proxy.workshop.upstream_source import McpSource, RestSource, StdioSource
 from mcp_proxy.workshop.upstreams import pinned_files
+
+_NAMES_CHARS = 300
 
 
 class Earlier(NamedTuple):
@@ -106,6 +109,36 @@ def refreshed(origin: Origin, earlier: Earlier, may_start: MayStart) -> tuple[Ea
     return found, _reread(origin, found, may_start)
 
 
+def refuse_other_api(
+    origin: Origin, read: Read, earlier: Earlier, candidates: list[Candidate]
+) -> None:
+    """Raises UsageError where everything that the source's tools name would be lost.
+
+    That is the document or the listing of something else, unless most of what the record tells of
+    is still there, or it is the source's own and no record tells otherwise.
+    """
+    selectors = {one.selector for one in candidates}
+    places = {(one.method, one.path) for one in candidates if one.method}
+    old = {} if earlier.record is None else earlier.record.operations
+
+    def stands(operation: str) -> bool:
+        then = old.get(operation)
+        return operation in selectors or (then is not None and (then.method, then.path) in places)
+
+    named = list(earlier.tools(candidates))
+    # A gateway or a server that an import may name is the source's own.
+    is_known = 2 * sum(map(stands, old)) >= len(old) if old else origin.openapi is None
+    if not named or is_known or any(map(stands, named)):
+        return
+    names = one_sentence(", ".join(named), _NAMES_CHARS)
+    why = f"None of the operations that {earlier.source.file}'s tools name is in {read.file}"
+    raise UsageError(
+        "MCPX-W01",
+        f"{why}, so it tells of something else; nothing was written. They name: {names}.",
+        "import the right document, or this one into another source with -o FILE.yaml",
+    )
+
+
 def refuse_foreign(path: str, read: Read, earlier: Earlier | None) -> None:
     """Raises UsageError where what was read would replace a file that no import wrote."""
     target = os.path.join(os.path.dirname(os.path.abspath(path)), read.file)
@@ -147,7 +180,35 @@ def _upstream(origin: Origin, earlier: Earlier) -> str:
     if own in fitting or len(fitting) == 1:
         return own if own in fitting else fitting[0]
     why = f"{earlier.source.file} has {len(fitting)} upstreams that this could be; one is imported."
-    raise UsageError("MCPX-W01", why, "import it into a source of its own with -o FILE.yaml")
+    elsewhere = "import it into a source of its own with -o FILE.yaml"
+    if fitting:
+        raise UsageError("MCPX-W01", why, elsewhere)
+    given, there = _told(origin, earlier)
+    why = f"{earlier.source.file} names {there}, and not {given}."
+    again = f"to read again what it names: mcp-proxy profile import {own}"
+    if earlier.source.file != f"{own}.yaml":
+        again += f" -o {earlier.source.file}"
+    mend = f"{again}; if that has moved, change it in {earlier.source.file} first; else {elsewhere}"
+    raise UsageError("MCPX-W01", why, mend)
+
+
+def _told(origin: Origin, earlier: Earlier) -> tuple[str, str]:
+    """What the import was told to read, and what the source reads, in words."""
+    given = "an API's document"
+    if origin.mcp is not None:
+        given = f"the MCP server at {origin.mcp}"
+    elif origin.command:
+        given = f"the server `{' '.join(origin.command)}`"
+    rows = []
+    for one in earlier.source.profile.upstreams.values():
+        if isinstance(one, McpSource):
+            rows.append(f"the MCP server at {one.url}")
+        elif isinstance(one, RestSource):
+            rows.append(f"the API at {one.url}")
+        else:
+            rows.append(f"the server `{' '.join(one.command)}`")
+    there = ", ".join(rows) or "no upstream"
+    return one_sentence(given, _NAMES_CHARS), one_sentence(there, _NAMES_CHARS)
 
 
 def _fits(origin: Origin, upstream: RestSource | McpSource | StdioSource) -> bool:

@@ -17,6 +17,7 @@ from mcp_proxy.app.import_earlier import (
     record_path,
     refreshed,
     refuse_foreign,
+    refuse_other_api,
 )
 from mcp_proxy.app.import_origin import (
     Origin,
@@ -121,6 +122,8 @@ class _Import:
         self._all = self._subject.candidates(set())
         own = {} if earlier is None else earlier.tools(self._all)
         self._tools: dict[str, tuple[str, ...]] = own
+        if earlier is not None:
+            refuse_other_api(wish.origin, read, earlier, self._all)
         taken = set() if earlier is None else set(earlier.source.profile.tools)
         self._free = list(_free(self._all, own.keys(), taken))
         self._trials: dict[str, Trial] = {}
@@ -201,8 +204,14 @@ class _Import:
             file=self._read.file,
             sha256=self._read.sha256,
             hidden=line_digests(hidden),
-            operations=operations,
+            operations={**self._unfollowed(operations), **operations},
         )
+
+    def _unfollowed(self, operations: dict[str, Then]) -> dict[str, Then]:
+        """What tools of the source still name and is no more: the next import tells it again."""
+        record = None if self._earlier is None else self._earlier.record
+        old = {} if record is None else record.operations
+        return {key: old[key] for key in self._tools if key in old and key not in operations}
 
     def _save(self, text: bytes, record: Record) -> None:
         folder = os.path.dirname(os.path.abspath(self._path))

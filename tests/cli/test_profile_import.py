@@ -265,6 +265,84 @@ def test_a_later_import_says_what_moved_and_whom_it_hits(
     assert "# get_new: {" in hidden()
 
 
+def test_what_is_lost_or_renamed_is_told_until_the_source_follows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("shop", "--openapi", "api.json", "--select", "order")
+    api = wide_api()
+    api["paths"]["/orders/{id}"]["get"]["operationId"] = "fetchOrder"
+    del api["paths"]["/orders"]["post"]
+    write_api(api)
+    for _ in range(3):
+        capsys.readouterr()
+        run("shop")
+        told = capsys.readouterr().err
+        assert "LOST     create_order (createOrder): " in told
+        assert "RENAMED  get_order (getOrder): it is called fetchOrder now" in told
+    text = Path("shop.yaml").read_text()
+    Path("shop.yaml").write_text(text.replace('"getOrder"', '"fetchOrder"'))
+    capsys.readouterr()
+    run("shop")
+    told = capsys.readouterr().err
+    assert "(getOrder)" not in told
+    assert "getOrder" not in Path("shop.import.json").read_text()
+    assert "LOST     create_order" in told
+
+
+def other_api() -> dict[str, Any]:
+    api = wide_api()
+    api["paths"] = {"/else": {"get": {"operationId": "somethingElse", "responses": {}}}}
+    return api
+
+
+def test_the_document_of_another_api_is_refused_before_anything_is_written() -> None:
+    run("shop", "--openapi", "api.json", "--select", "order")
+    Path("other.json").write_text(json.dumps(other_api()))
+    before = {name: Path(name).read_bytes() for name in os.listdir()}
+    with pytest.raises(UsageError, match=r"None of the operations.*is in other\.json") as caught:
+        run("shop", "--openapi", "other.json")
+    assert "getOrder" in caught.value.why
+    assert "-o FILE.yaml" in caught.value.next
+    assert {name: Path(name).read_bytes() for name in os.listdir()} == before
+    assert run("shop", "--openapi", "other.json", "-o", "other.yaml") == 0
+    write_api(other_api())
+    with pytest.raises(UsageError, match=r"None of the operations.*is in api\.json"):
+        run("shop")
+    Path("shop.import.json").unlink()
+    with pytest.raises(UsageError, match=r"None of the operations.*is in other\.json"):
+        run("shop", "--openapi", "other.json")
+
+
+def test_the_only_tool_of_an_api_that_stands_may_be_lost(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("shop", "--openapi", "api.json", "--select", "id:createOrder")
+    api = wide_api()
+    del api["paths"]["/orders"]["post"]
+    write_api(api)
+    assert run("shop", "--openapi", "api.json") == 0
+    assert "LOST     create_order (createOrder): " in capsys.readouterr().err
+
+
+def test_a_mistyped_address_is_told_with_the_one_that_the_source_names() -> None:
+    source = (
+        "profile: shop\nversion: 1\nupstreams:\n"
+        "  gw: {kind: mcp, url: 'https://gw.example.com/mcp', listing: shop.tools.json}\n"
+    )
+    Path("shop.yaml").write_text(
+        source + "tools:\n  x: {upstream: gw, operation: x, effect: read}\n"
+    )
+    with pytest.raises(UsageError) as caught:
+        run("shop", "--mcp", "https://gw.example.com/mpc")
+    assert caught.value.why == (
+        "shop.yaml names the MCP server at https://gw.example.com/mcp,"
+        " and not the MCP server at https://gw.example.com/mpc."
+    )
+    assert "mcp-proxy profile import shop;" in caught.value.next
+    with pytest.raises(UsageError, match="and not an API's document"):
+        run("shop", "--openapi", "api.json")
+
+
 def test_a_change_of_texts_alone_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     run("shop", "--openapi", "api.json", "--select", "id:*Order*")
     api = wide_api()
@@ -495,7 +573,7 @@ def test_wrong_usage_writes_nothing(words: tuple[str, ...], told: str) -> None:
     [
         (("other", "-o", "shop.yaml"), "the source of the profile shop, not of other"),
         (("shop", "--url", "https://x.example"), "has its address already"),
-        (("shop", "--mcp", "https://x.example"), "0 upstreams that this could be"),
+        (("shop", "--mcp", "https://x.example"), "names the API at .*, and not the MCP server"),
     ],
 )
 def test_an_import_that_does_not_fit_the_source_changes_nothing(
