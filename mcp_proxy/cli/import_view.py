@@ -6,6 +6,7 @@ from mcp_proxy.app.importing import Imported
 from mcp_proxy.core.change import named
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.workshop.import_moves import Move
+from mcp_proxy.workshop.selection import FORM
 
 _NAMES = 12
 _REFUSED = 10
@@ -24,6 +25,11 @@ def _written_lines(done: Imported) -> Iterator[str]:
     if done.left_out:
         counts = ", ".join(f"{count} {mark}" for mark, count in done.left_out.items())
         yield f"Selected, but left out: {counts}. Ask with --include MARK, or name one exactly."
+    if FORM in done.left_out:
+        yield (
+            "form: its body is a form and would be left out, for only JSON bodies are sent, so the"
+            " tool could do little; one that is named exactly is written all the same."
+        )
     for name, reason in list(done.refused.items())[:_REFUSED]:
         yield f"No tool can be built of {named(name)}: {one_sentence(reason, _REASON_CHARS)}"
     if len(done.refused) > _REFUSED:

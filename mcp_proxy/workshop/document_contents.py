@@ -6,6 +6,7 @@ All but the version is a hint or a label: where it is malformed, the document is
 import re
 
 from mcp_proxy.errors import SourceError
+from mcp_proxy.workshop.media import FORMS, bare, json_entry
 from mcp_proxy.workshop.operation import OperationName
 from mcp_proxy.workshop.references import Node
 from mcp_proxy.workshop.swagger import swagger_servers
@@ -72,7 +73,26 @@ def operation_name(method: str, path: str, node: Node) -> OperationName:
         deprecated=row.get("deprecated") is True,
         description=_text(row.get("description")),
         tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
+        form="" if method.upper() in ("GET", "HEAD") else _form(row.get("requestBody")),
     )
+
+
+def _form(body: object) -> str:
+    """The type of an optional body that is a form with something in it, and never JSON."""
+    content = body.get("content") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(content, dict) or body.get("required") is True:
+        return ""
+    kinds: list[tuple[str, Node | None]] = [(bare(str(kind)), None) for kind in content]
+    if json_entry(kinds) is not None:
+        return ""
+    filled = (bare(str(kind)) for kind, media in content.items() if not _is_empty(media))
+    return next((kind for kind in filled if kind in FORMS), "")
+
+
+def _is_empty(media: object) -> bool:
+    """An object without properties: published documents write one where nothing is sent."""
+    schema = media.get("schema") if isinstance(media, dict) else None
+    return isinstance(schema, dict) and schema.get("properties") == {} and "$ref" not in schema
 
 
 def _text(value: object) -> str:

@@ -30,7 +30,8 @@ class Candidate(NamedTuple):
     """An operation or a listed tool that may become a tool called `name`.
 
     `selector` is what a source calls it. `method` and `path` are "" for a listed tool, whose `id`
-    is its name there. `reason` is the effect_reason that a reading one needs, "" where none.
+    is its name there. `reason` is the effect_reason that a reading one needs, "" where none;
+    `form` the type of its optional body where that is left out, as a form is.
     """
 
     selector: str
@@ -45,6 +46,7 @@ class Candidate(NamedTuple):
     effect: str
     marks: tuple[str, ...]
     reason: str
+    form: str = ""
 
     @property
     def place(self) -> str:
@@ -186,6 +188,7 @@ def _operation(one: OperationName, names: set[str], *, is_own: bool) -> Candidat
         effect=risk.effect,
         marks=risk.marks,
         reason=f"By its name this {one.method} only asks." if asks else "",
+        form=one.form,
     )
 
 

@@ -98,6 +98,10 @@ def tool_text(tool: Written, upstream: str, indent: str = "  ") -> str:
     if one.reason:
         keys.append(f"effect_reason: {quoted(one.reason)}  {REVIEW}")
     keys.append(f"description: {quoted(tool.description)}  {REVIEW}")
+    if one.form:
+        keys.append(
+            f"# Its body is a form ({one.form}) and is left out: only JSON bodies are sent."
+        )
     if tool.arguments:
         keys.append("arguments:")
         keys += [f"{indent}{_key(name)}: {_flow(row)}" for name, row in tool.arguments.items()]
@@ -127,6 +131,7 @@ def hidden_line(candidate: Candidate, upstream: str, refused: str = "") -> str:
     if candidate.effect != "read":
         keys.append("approval: always")
     words = [*candidate.marks, *(["deprecated"] if candidate.deprecated else [])]
+    words += ["its form body is left out"] if candidate.form else []
     marks = f"[{', '.join(words)}] " if words else ""
     return f"# {plain(candidate.name)}: {{{', '.join(keys)}}}  {REVIEW_SIGN} {marks}{told}"
 

@@ -6,7 +6,10 @@ from mcp_proxy.core.profile import ArgumentRule
 
 
 class OperationName(NamedTuple):
-    """One line of a document's table of contents; `id` is "" where it has no operationId."""
+    """One line of a document's table of contents; `id` is "" where it has no operationId.
+
+    `form` is the type of an optional body that is a form, and so is left out; "" for none.
+    """
 
     id: str
     method: str
@@ -15,6 +18,7 @@ class OperationName(NamedTuple):
     deprecated: bool
     description: str
     tags: tuple[str, ...]
+    form: str = ""
 
 
 class Slot(NamedTuple):

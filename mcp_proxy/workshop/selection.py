@@ -12,6 +12,7 @@ from mcp_proxy.workshop.risk import MARKS
 
 KINDS = ("tag", "path", "method", "id", "name")
 DEPRECATED = "deprecated"
+FORM = "form"
 _KIND = re.compile(r"([a-z]+):(.*)", re.DOTALL)
 _PLACE = re.compile(r"[A-Za-z]+ +/.*")
 _WILD = frozenset("*?[")
@@ -33,7 +34,7 @@ class Expression(NamedTuple):
 
 
 class Selected(NamedTuple):
-    """What was selected, and how many more by why they were left out: a mark, or deprecated."""
+    """What was selected, and how many more by why they were left out: a mark, deprecated, form."""
 
     chosen: list[Candidate]
     left_out: dict[str, int]
@@ -69,7 +70,9 @@ def select(
             left_out.update(reasons if taking else ())
         elif taking:
             chosen.append(candidate)
-    return Selected(chosen, {key: left_out[key] for key in (*MARKS, DEPRECATED) if left_out[key]})
+    return Selected(
+        chosen, {key: left_out[key] for key in (*MARKS, DEPRECATED, FORM) if left_out[key]}
+    )
 
 
 def check_hits(candidates: list[Candidate], expressions: list[Expression]) -> None:
@@ -128,6 +131,8 @@ def _reasons(candidate: Candidate, include: set[str]) -> Iterator[str]:
     yield from (mark for mark in candidate.marks if mark not in include)
     if candidate.deprecated:
         yield DEPRECATED
+    if candidate.form:
+        yield FORM
 
 
 def _names(expression: Expression, candidate: Candidate) -> bool:

@@ -265,6 +265,28 @@ def test_a_later_import_says_what_moved_and_whom_it_hits(
     assert "# get_new: {" in hidden()
 
 
+def test_an_operation_whose_form_would_be_left_out_is_written_only_when_it_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api = wide_api()
+    form = "application/x-www-form-urlencoded"
+    for name, properties in (("fill", {"a": {"type": "string"}}), ("empty", {})):
+        schema = {"type": "object", "properties": properties}
+        body = {"content": {form: {"schema": schema}}}
+        row = {"operationId": name, "requestBody": body, "responses": {}}
+        api["paths"][f"/forms/{name}"] = {"post": row}
+    write_api(api)
+    run("shop", "--openapi", "api.json", "--select", "path:/forms*")
+    told = capsys.readouterr().err
+    assert "Selected, but left out: 1 form. " in told
+    assert "only JSON bodies are sent" in told
+    assert built_tools() == ("empty",)
+    assert "# REVIEW: [its form body is left out] POST /forms/fill" in hidden()
+    run("shop", "--select", "POST /forms/fill")
+    assert built_tools() == ("empty", "fill")
+    assert f"    # Its body is a form ({form}) and is left out" in Path("shop.yaml").read_text()
+
+
 def test_what_is_lost_or_renamed_is_told_until_the_source_follows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
