@@ -57,7 +57,7 @@ def _home(stage: Stage) -> Iterator[Step]:
 def _publish(stage: Stage) -> Generator[Step, None, str]:
     """Returns the path of version 1."""
     act = "The publisher builds and signs"
-    signed = signing.sign(stage.write_source(1), None, stage.key, new=True)
+    signed = signing.sign(stage.write_source(1), None, stage.key)
     tools = ", ".join(signed.profile.header.tools)
     yield Step(
         act, "mcp-proxy profile sign", f"{len(signed.profile.header.tools)} tools: {tools}", True

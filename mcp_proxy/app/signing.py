@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mcp_proxy.app.building import build_file
 from mcp_proxy.app.profile_check import check_tools
-from mcp_proxy.app.signing_keys import find_or_make_key
+from mcp_proxy.app.signing_keys import find_key
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile
@@ -27,16 +27,15 @@ class Signed(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def sign(source: str, out: str | None, key: str, *, new: bool = False) -> Signed:
+def sign(source: str, out: str | None, key: str) -> Signed:
     """Signs a payload, built first where `source` is YAML; writes STEM.dsse.json beside it.
 
-    `key` is a name in the keychain, or `env:VAR` holding base64 of 32 random bytes. `new` makes one
-    that the keychain lacks; `default` is made in any case.
+    `key` is a name in the keychain, made at need, or `env:VAR` holding base64 of 32 random bytes.
 
     Raises:
         SourceError: the source cannot be built.
         ProfileError: P09, P10 the payload is not one.
-        CredentialError: C01 there is no such key, C02 the keychain does not answer.
+        CredentialError: C01 the variable holds no key, C02 the keychain does not answer.
         UsageError: W01 a file cannot be read or written, or the key's name is none.
     """
     warnings: tuple[str, ...] = ()
@@ -48,7 +47,7 @@ def sign(source: str, out: str | None, key: str, *, new: bool = False) -> Signed
     profile = parse_payload(payload, sha256_hex(payload), "")
     check_tools(profile)
     try:
-        signer = find_or_make_key(key, new=new)
+        signer = find_key(key, make=True)
     except CredentialError as error:
         raise _elsewhere(error, source) from None
     path = f"{_stem(source)}.dsse.json" if out is None else out

@@ -22,6 +22,7 @@ from mcp_proxy.cli.profile_record_view import (
 from mcp_proxy.cli.profile_refresh import add_refresh_command
 from mcp_proxy.cli.profile_update import add_update_command
 from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
+from mcp_proxy.core.trust_store import parse_key_line
 from mcp_proxy.errors import McpProxyError
 
 
@@ -63,20 +64,24 @@ def _add_sign(actions: Any) -> None:
         "--key",
         default="default",
         metavar="NAME|env:VAR",
-        help="a key in the keychain (default: default, made at need), or a variable with one",
+        help="a key in the keychain, made at need (default: default), or a variable with one",
     )
-    parser.add_argument("--new", action="store_true", help="make the key if the keychain lacks it")
     parser.set_defaults(run=run_sign)
 
 
 def run_sign(options: argparse.Namespace) -> int:
     """`profile sign`: the key line is the last line of stdout."""
-    signed = signing.sign(options.source, options.out, options.key, new=options.new)
+    signed = signing.sign(options.source, options.out, options.key)
     header = signed.profile.header
     for warning in signed.warnings:
         render.say(f"warning: {warning}")
     if signed.new_key:
-        render.say("A new signing key was made and is in the keychain.")
+        name = parse_key_line(signed.key_line).name
+        render.say(
+            f"A new signing key, {name}, was made and is in the keychain. Nobody trusts it yet: "
+            "if the name is a slip, sign again with --key and the right one.",
+            "bold yellow",
+        )
     render.say(f"Signed {header.profile} version {header.version}.")
     render.data(signed.path)
     render.data(signed.key_line)

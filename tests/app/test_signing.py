@@ -83,28 +83,11 @@ def test_key_is_made_once_and_kept_in_the_keychain(
     keychain = FakeKeychain()
     use(monkeypatch, keychain)
     source, out = os.path.join(folder, "billing.payload.jsonl"), os.path.join(folder, "out")
-    first, second = (signing.sign(source, out, "team", new=True) for _ in range(2))
+    first, second = (signing.sign(source, out, "team") for _ in range(2))
     assert (first.path, first.new_key, second.new_key) == (out, True, False)
     assert first.key_line == second.key_line
     assert parse_key_line(first.key_line).name == "team"
     assert list(keychain.items) == ["signing:team"]
-
-
-def test_a_mistyped_name_makes_no_other_identity(
-    folder: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keychain = FakeKeychain()
-    use(monkeypatch, keychain)
-    source, out = os.path.join(folder, "billing.payload.jsonl"), os.path.join(folder, "out")
-    for _ in range(2):  # whether there is a first key already or not
-        with pytest.raises(CredentialError) as caught:
-            signing.sign(source, out, "defualt")
-        assert caught.value.id == "MCPX-C01"
-        assert "mcp-proxy repository key defualt --new" in caught.value.next
-        assert "signing:defualt" not in keychain.items
-        assert os.path.exists(out) == bool(keychain.items)
-        assert ("It has default." in caught.value.why) == bool(keychain.items)
-        signing.sign(source, out, "default")
 
 
 def test_silent_keychain_points_to_the_variable(

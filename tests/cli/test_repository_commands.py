@@ -178,15 +178,17 @@ def test_a_key_of_another_name_is_made_where_new_asks_for_it(
     monkeypatch.setattr(signing_keys, "open_keychain", keychain)
     source = os.path.join(desk.folder, "billing.payload.jsonl")
     write_given(source, payload())
-    for words in (["repository", "key", "bob"], ["profile", "sign", source, "--key", "bob"]):
-        assert run(*words) == 4
-        assert "next:  mcp-proxy repository key bob --new" in capsys.readouterr().err
+    assert run("repository", "key", "bob") == 4
+    assert "next:  mcp-proxy repository key bob --new" in capsys.readouterr().err
     assert keychain.items == {}
-    assert run("profile", "sign", source, "--key", "bob", "--new") == 0
+    assert run("repository", "key", "bob", "--new") == 0
     assert "A new signing key was made" in capsys.readouterr().err
-    assert run("repository", "key", "bob") == 0
+    assert run("profile", "sign", source, "--key", "tea") == 0
+    told = capsys.readouterr().err
+    assert "A new signing key, tea, was made" in told
+    assert "trusts it" in told
     assert run("repository", "key", "default") == 0
-    assert list(keychain.items) == ["signing:bob", "signing:default"]
+    assert list(keychain.items) == ["signing:bob", "signing:tea", "signing:default"]
 
 
 class Keychain:
