@@ -26,6 +26,7 @@ import keeps every word of yours, shows what moved in the API, and adds what is 
 
 Marked operations (admin, destructive, bulk, file) are left out unless --include MARK asks for them,
 or an expression names one exactly.
+So are those whose optional body is a form, which is not sent: each must be named exactly.
 """
 
 
