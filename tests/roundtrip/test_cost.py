@@ -4,16 +4,14 @@ Processor time is held to the bounds, so that other work of the machine does not
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import published
 import pytest
 from e2e.stage import COMMAND
+from measured import Cost, measure
 from roundtrip.built import built_tools
 
 JSON_S = 10.0
@@ -21,13 +19,6 @@ YAML_BYTES_PER_S = 2 << 20
 START_S = 1.0
 MEMORY_KIB = 500 << 10
 LARGE = ("github", "loket", "zuora", "mailchimp", "kubernetes", "autotask", "zoom", "stripe")
-
-
-class Cost(NamedTuple):
-    """What one finished process took: seconds of processor time, KiB of resident memory."""
-
-    processor_s: float
-    memory_kib: int
 
 
 @pytest.mark.slow
@@ -72,15 +63,9 @@ def build(folder: Path, name: str, document: Path) -> Cost:
         },
     }
     (folder / "large.yaml").write_text(json.dumps(source))
-    with (folder / "told").open("w") as told:
-        process = subprocess.Popen(
-            (COMMAND, "profile", "build", "large.yaml"), cwd=folder, stderr=told
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, (folder / "told").read_text()
-    kib = usage.ru_maxrss // (1 << 10 if sys.platform == "darwin" else 1)
-    return Cost(usage.ru_utime + usage.ru_stime, kib)
+    cost = measure([COMMAND, "profile", "build", "large.yaml"], folder)
+    assert cost.code == 0, cost.told
+    return cost
 
 
 def block(value: Any, indent: str) -> Iterator[str]:
