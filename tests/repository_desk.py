@@ -43,7 +43,7 @@ class Desk(NamedTuple):
 
     def publish(self, version: int, *, seed: bytes = SEED, **shape: object) -> bytes:
         """A version of billing, as `homes.payload` makes it; the envelope."""
-        data = sign_payload(homes.payload(version=version, **shape), seed)  # type: ignore[arg-type]
+        data = sign_payload(homes.payload(version=version, **shape), seed)
         self.repo.publish("billing", data, floor=1)
         return data
 

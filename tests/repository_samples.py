@@ -393,11 +393,11 @@ def serve(folder: str) -> Iterator[Host]:
     handler = functools.partial(_Handler, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    server.host = Host(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
+    server.host = Host(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield server.host  # type: ignore[attr-defined]
+        yield server.host
     finally:
         server.shutdown()
         server.server_close()
@@ -437,7 +437,7 @@ class Client:
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
-        host: Host = self.server.host  # type: ignore[attr-defined]
+        host: Host = self.server.host
         path = self.path.lstrip("/")
         host.requests.append(path)
         time.sleep(host.slow_s.get(path, 0))

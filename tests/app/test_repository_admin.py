@@ -289,7 +289,7 @@ def test_s1_every_command_that_signs_is_logged_with_its_keys(desk: Desk) -> None
     assert {f"repository {name}" for name in expected} | {"profile publish"} <= commands
     assert all(
         row["facts"]["keys_at_hand"] for row in logged(desk) if "repository" in str(row["what"])
-    )  # type: ignore[index]
+    )
 
 
 def test_s20_what_cannot_be_logged_is_not_signed(

@@ -51,7 +51,7 @@ def between(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     compare = renewing.is_wider_than_held
 
     def compared(*args: object) -> bool:
-        found = compare(*args)  # type: ignore[arg-type]
+        found = compare(*args)
         act()
         return found
 
@@ -185,7 +185,7 @@ def test_a_local_copy_is_put_back_under_its_repositorys_lock(
     def putting(*args: object, **more: object) -> object:
         with pytest.raises(Held), repository_lock(installed.home, installed.id, wait=False):
             pass
-        return put(*args, **more)  # type: ignore[arg-type]
+        return put(*args, **more)
 
     monkeypatch.setattr(profiles, "activate_profile", putting)
     profiles.install(profiles.prepare(path), unasked=True)

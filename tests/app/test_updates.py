@@ -343,7 +343,7 @@ def test_s4_offline_proof_needs_no_network_and_changes_nothing(installed: Desk) 
     record = installed.record
     installed.host.requests.clear()
     found = refresh("billing", offline=True)
-    assert found == Refreshed("billing", True, 1, 0, 0, record.activation.fresh_until_s)  # type: ignore[union-attr]
+    assert found == Refreshed("billing", True, 1, 0, 0, record.activation.fresh_until_s)
     assert installed.host.requests == []
     assert installed.record == record
 

@@ -112,7 +112,7 @@ def test_it_says_what_serve_plans(arguments: Any, approval: Any) -> None:
             return ready
 
     params = {"name": "tool", "arguments": arguments}
-    planner = Planner(Contract(), TaskRegister(1))  # type: ignore[arg-type]
+    planner = Planner(Contract(), TaskRegister(1))
     plan = planner.plan("tools/call", params, {}, 0.0)
     words = explained(ready.tool, arguments)
     if isinstance(plan, Going):

@@ -19,7 +19,7 @@ ACTIVE = Activation((public_key(OTHER_SEED),), int(NOW_S) + 3600)
 
 def delegated(data: bytes, **changes: object) -> Seen:
     made = record(data, root=repository_root(ID))._replace(activation=ACTIVE)
-    return made._replace(**changes)  # type: ignore[arg-type]
+    return made._replace(**changes)
 
 
 def verify(
@@ -30,7 +30,7 @@ def verify(
 
 def refusal(data: bytes, seen: Seen | None, **more: object) -> str:
     with pytest.raises(ProfileError) as caught:
-        verify(data, seen, **more)  # type: ignore[arg-type]
+        verify(data, seen, **more)
     return caught.value.id
 
 

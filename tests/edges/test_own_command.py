@@ -30,7 +30,7 @@ def test_what_it_prints_and_how_it_ended_is_told() -> None:
 
 def test_wrong_usage_is_told_by_its_code_without_a_word_on_our_own_stderr(capfd: object) -> None:
     assert run("profile", "nonsense").code == 2
-    assert capfd.readouterr().err == ""  # type: ignore[attr-defined]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_command_that_does_not_end_in_time_is_ended() -> None:
