@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from edges.fakes_keychain import MemoryKeychain
 from publisher_desk import Desk, keys, line
 from repository_samples import envelope, serve
 from trust_samples import OTHER_SEED
@@ -317,8 +318,8 @@ def test_a_folder_without_a_repository_says_how_to_make_one(desk: Desk) -> None:
 def test_keys_of_the_keychain_are_found_by_the_names_that_the_roles_list(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keychain = Keychain()
-    monkeypatch.setattr(signing_keys, "open_keychain", keychain)
+    keychain = MemoryKeychain()
+    monkeypatch.setattr(signing_keys, "open_keychain", lambda _id: keychain)
     founding = admin.Founding(("root-a", "root-b"), 2, "targets", "online", {})
     created = admin.create(desk.repo, founding)
     assert [key.name for key in created.made] == ["root-a", "root-b", "targets", "online"]
@@ -336,19 +337,3 @@ def test_keys_of_the_keychain_are_found_by_the_names_that_the_roles_list(
             client = desk.client(file.read(), host.url)
         with pytest.raises(RepositoryError, match="billing"):
             client.load()
-
-
-class Keychain:
-    """A keychain in memory."""
-
-    def __init__(self) -> None:
-        self.items: dict[str, str] = {}
-
-    def __call__(self, _home_id: str) -> "Keychain":
-        return self
-
-    def get(self, name: str) -> str | None:
-        return self.items.get(name)
-
-    def set(self, name: str, value: str) -> None:
-        self.items[name] = value

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from edges.fakes_keychain import MemoryKeychain
 from publisher_desk import Desk, line
 from trust_samples import OTHER_SEED, payload, trusted
 
@@ -174,8 +175,8 @@ def test_floor_and_key_say_what_they_did(desk: Desk, capsys: pytest.CaptureFixtu
 def test_a_key_of_another_name_is_made_where_new_asks_for_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keychain = Keychain()
-    monkeypatch.setattr(signing_keys, "open_keychain", keychain)
+    keychain = MemoryKeychain()
+    monkeypatch.setattr(signing_keys, "open_keychain", lambda _id: keychain)
     source = os.path.join(desk.folder, "billing.payload.jsonl")
     write_given(source, payload())
     assert run("repository", "key", "bob") == 4
@@ -189,22 +190,6 @@ def test_a_key_of_another_name_is_made_where_new_asks_for_it(
     assert "trusts it" in told
     assert run("repository", "key", "default") == 0
     assert list(keychain.items) == ["signing:bob", "signing:tea", "signing:default"]
-
-
-class Keychain:
-    """A keychain in memory."""
-
-    def __init__(self) -> None:
-        self.items: dict[str, str] = {}
-
-    def __call__(self, _home_id: str) -> "Keychain":
-        return self
-
-    def get(self, name: str) -> str | None:
-        return self.items.get(name)
-
-    def set(self, name: str, value: str) -> None:
-        self.items[name] = value
 
 
 @pytest.mark.parametrize(
