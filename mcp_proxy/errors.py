@@ -97,6 +97,17 @@ CATALOG: dict[str, Entry] = {
         "the credential is bound to another origin or use",
         "mcp-proxy credential set NAME --origin URL",
     ),
+    "MCPX-C05": Entry("a login is required", "mcp-proxy login PROFILE"),
+    "MCPX-C06": Entry("the login's scopes do not suffice", "mcp-proxy login PROFILE --scope SCOPE"),
+    "MCPX-C07": Entry(
+        "what the authorization server or the resource says of itself cannot be relied on",
+        "tell the publisher",
+    ),
+    "MCPX-C08": Entry(
+        "the authorization server refused, or did not answer", "mcp-proxy login PROFILE"
+    ),
+    "MCPX-C09": Entry("the vault is locked or damaged", "mcp-proxy doctor"),
+    "MCPX-C10": Entry("what a credential needs is not installed", "mcp-proxy doctor"),
     # decisions on a call
     "MCPX-D01": Entry("the arguments do not fit the tool's schema", "correct the arguments"),
     "MCPX-D02": Entry("the profile's policy forbids the call", "mcp-proxy profile show NAME"),

@@ -23,6 +23,7 @@ from mcp_proxy.app.repository_check import check_repository, check_standing
 from mcp_proxy.app.talk_env import talk_env
 from mcp_proxy.core.admin_policy import FREE, bounds
 from mcp_proxy.core.answer import Failure, Wishes
+from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
@@ -264,11 +265,11 @@ async def _check_upstream(
 class _NoSecret:
     """An authorizer for a question that needs no authorization."""
 
-    async def authorization(self, spec: UpstreamSpec) -> tuple[str, str] | None:
+    async def authorization(self, _spec: UpstreamSpec) -> Authorization | None:
         return None
 
-    def forget(self) -> None:
-        """There is nothing to forget."""
+    async def renewed(self, _spec: UpstreamSpec, _used: Authorization) -> Authorization | None:
+        return None
 
 
 def _bad(what: str, error: McpProxyError) -> Check:

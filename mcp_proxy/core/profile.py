@@ -24,15 +24,65 @@ FEATURES = (
 )
 
 
-class Auth(NamedTuple):
-    """How to authorize: `kind` is bearer, basic or header, and `name` the header's name.
+OAUTH_GRANTS = ("authorization_code", "client_credentials", "id_jag")
 
-    For a stdio upstream it is env, and `name` the variable's.
+
+class Auth(NamedTuple):
+    """How to authorize by a static credential; `name` is the header's, parameter's or variable's.
+
+    `kind` is bearer, basic, header, query or mtls; for a stdio upstream it is env. Of bearer and
+    basic `name` is Authorization, of mtls "".
     """
 
     kind: str
     credential: str
     name: str
+
+
+class Identity(NamedTuple):
+    """Who logs the person in for the grant id_jag: an OpenID provider, and our client there."""
+
+    issuer: str
+    client_id: str
+
+
+class OAuth(NamedTuple):
+    """How to authorize by OAuth 2.1; what is "" or empty is found or made at login.
+
+    `grant` is authorization_code (or a device's, as the person logs in), client_credentials or
+    id_jag, which alone has an `identity`. `endpoints` (authorization, token, device_authorization,
+    revocation, registration) stand for the metadata of a server that has none, or name other hosts.
+    `client_metadata` is the URL of our Client ID Metadata Document.
+    """
+
+    kind: str
+    credential: str
+    grant: str
+    issuer: str
+    client_id: str
+    client_metadata: str
+    scopes: tuple[str, ...]
+    endpoints: tuple[tuple[str, str], ...]
+    identity: Identity | None = None
+
+    @property
+    def name(self) -> str:
+        """The header that the access token goes into (RFC 6750, 2.1)."""
+        return "Authorization"
+
+
+class Aws(NamedTuple):
+    """How to authorize by AWS Signature Version 4: each request is signed for this scope."""
+
+    kind: str
+    credential: str
+    region: str
+    service: str
+
+    @property
+    def name(self) -> str:
+        """The header that the signature goes into."""
+        return "Authorization"
 
 
 class UpstreamSpec(NamedTuple):
@@ -44,7 +94,7 @@ class UpstreamSpec(NamedTuple):
 
     kind: str
     url: str
-    auth: Auth | None
+    auth: Auth | OAuth | Aws | None
     deadline_ms: int
     features: tuple[str, ...]
     links: tuple[str, ...] = ()

@@ -22,12 +22,16 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import (
     FEATURES,
     KNOWN_REQUIREMENTS,
+    OAUTH_GRANTS,
     ArgumentRule,
     AuditRules,
     Auth,
+    Aws,
     Bound,
     Header,
+    Identity,
     McpTemplate,
+    OAuth,
     Profile,
     Prompt,
     Resource,
@@ -155,14 +159,7 @@ def parse_prompt(line: bytes, name: str) -> Prompt:
 
 def _parse_upstream(value: Any, name: str) -> UpstreamSpec:
     row = as_object(value, UpstreamSpec._fields, f"upstream {name}")
-    auth = row["auth"]
-    if auth is not None:
-        part = as_object(auth, Auth._fields, f"auth of {name}")
-        auth = Auth(
-            one_of(part["kind"], ("bearer", "basic", "header", "env"), "auth.kind"),
-            as_string(part["credential"], "auth.credential"),
-            as_string(part["name"], "auth.name"),
-        )
+    auth = None if row["auth"] is None else _parse_auth(row["auth"], f"auth of {name}")
     return UpstreamSpec(
         one_of(row["kind"], ("rest", "mcp", "stdio"), "upstream kind"),
         as_string(row["url"], "url"),
@@ -173,15 +170,45 @@ def _parse_upstream(value: Any, name: str) -> UpstreamSpec:
         ),
         as_strings(row["links"], "links"),
         as_strings(row["command"], "command"),
-        _parse_environment(row["environment"]),
+        _parse_pairs(row["environment"], "environment"),
     )
 
 
-def _parse_environment(value: Any) -> tuple[tuple[str, str], ...]:
-    pairs = [as_strings(pair, "environment") for pair in value] if isinstance(value, list) else None
+def _parse_pairs(value: Any, what: str) -> tuple[tuple[str, str], ...]:
+    pairs = [as_strings(pair, what) for pair in value] if isinstance(value, list) else None
     if pairs is None or any(len(pair) != 2 for pair in pairs):
-        raise malformed("environment is no list of names and values")
+        raise malformed(f"{what} is no list of names and values")
     return tuple((pair[0], pair[1]) for pair in pairs)
+
+
+def _parse_auth(value: Any, where: str) -> Auth | OAuth | Aws:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind == "oauth":
+        return _parse_oauth(as_object(value, OAuth._fields, where))
+    if kind == "sigv4":
+        row = as_object(value, Aws._fields, where)
+        return Aws(*(as_string(row[key], f"auth.{key}") for key in Aws._fields))
+    row = as_object(value, Auth._fields, where)
+    one_of(kind, ("bearer", "basic", "header", "query", "mtls", "env"), "auth.kind")
+    return Auth(*(as_string(row[key], f"auth.{key}") for key in Auth._fields))
+
+
+def _parse_oauth(row: dict[str, Any]) -> OAuth:
+    identity = row["identity"]
+    if identity is not None:
+        part = as_object(identity, Identity._fields, "auth.identity")
+        identity = Identity(*(as_string(part[key], f"identity.{key}") for key in Identity._fields))
+    return OAuth(
+        as_string(row["kind"], "auth.kind"),
+        as_string(row["credential"], "auth.credential"),
+        one_of(row["grant"], OAUTH_GRANTS, "auth.grant"),
+        as_string(row["issuer"], "auth.issuer"),
+        as_string(row["client_id"], "auth.client_id"),
+        as_string(row["client_metadata"], "auth.client_metadata"),
+        as_strings(row["scopes"], "auth.scopes"),
+        _parse_pairs(row["endpoints"], "auth.endpoints"),
+        identity,
+    )
 
 
 def _parse_argument(value: Any, name: str) -> ArgumentRule:

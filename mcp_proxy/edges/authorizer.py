@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
-from mcp_proxy.core.credential_item import Item
+from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import header_value
 from mcp_proxy.edges.credentials import CredentialStore, Grounds
@@ -28,11 +28,12 @@ class ProfileAuthorizer:
         """`profile` and `root` are those of the verified profile and its version record."""
         self._store = store
         self._grounds = Grounds(profile, root_text(root))
-        self._items: dict[UpstreamSpec, asyncio.Future[Item]] = {}
+        self._held: dict[UpstreamSpec, asyncio.Future[Authorization]] = {}
+        self._read_again: set[UpstreamSpec] = set()
         self._launches: dict[str, asyncio.Future[Launch]] = {}
 
-    async def authorization(self, spec: UpstreamSpec) -> tuple[str, str] | None:
-        """The header's name and value for a request to `spec`; None where it names no credential.
+    async def authorization(self, spec: UpstreamSpec) -> Authorization | None:
+        """What goes with a request to `spec`; None where it names no credential.
 
         Raises:
             CredentialError: C01 missing, C02 no answer, C03 and C04 bound elsewhere.
@@ -40,8 +41,22 @@ class ProfileAuthorizer:
         if spec.auth is None:
             return None
         # Shielded: a cancelled call must not take the answer away from those that wait with it.
-        item = await asyncio.shield(_shared(self._items, spec, lambda: self._resolve(spec)))
-        return item.binding.header, header_value(item.binding.kind, item.secret)
+        return await asyncio.shield(_shared(self._held, spec, lambda: self._resolve(spec)))
+
+    async def renewed(self, spec: UpstreamSpec, used: Authorization) -> Authorization | None:
+        """Read once more after a 401, once until `forget`; None where what was `used` still stands.
+
+        Raises:
+            CredentialError: as `authorization`.
+        """
+        held = self._held.get(spec)
+        if held is not None and held.done() and not held.exception() and held.result() == used:
+            if spec in self._read_again:
+                return None
+            self._read_again.add(spec)
+            del self._held[spec]
+        other = await self.authorization(spec)
+        return None if other == used else other
 
     async def launch(self, upstream: str, spec: UpstreamSpec) -> Launch:
         """What a stdio upstream may be started with now, its secret included.
@@ -60,12 +75,15 @@ class ProfileAuthorizer:
 
     def forget(self) -> None:
         """Drop what is cached; the next request reads settings and keychain again (S6)."""
-        self._items.clear()
+        self._held.clear()
+        self._read_again.clear()
         self._launches.clear()
 
-    def _resolve(self, spec: UpstreamSpec) -> Item:
+    def _resolve(self, spec: UpstreamSpec) -> Authorization:
         try:
-            return self._store.resolve(spec, self._grounds)
+            item = self._store.resolve(spec, self._grounds)
+            header = item.binding.header, header_value(item.binding.kind, item.secret)
+            return Authorization((header,))
         except CredentialError:
             raise
         except McpProxyError as error:

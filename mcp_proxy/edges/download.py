@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import Origin, parse_url
 from mcp_proxy.core.profile import UpstreamSpec
@@ -52,11 +53,11 @@ class _Asked(NamedTuple):
 
 
 class _NoCredential:
-    async def authorization(self, _spec: UpstreamSpec) -> tuple[str, str] | None:
+    async def authorization(self, _spec: UpstreamSpec) -> Authorization | None:
         return None
 
-    def forget(self) -> None:
-        """Nothing was kept."""
+    async def renewed(self, _spec: UpstreamSpec, _used: Authorization) -> Authorization | None:
+        return None
 
 
 async def _follow(asked: _Asked, target: str) -> bytes:

@@ -6,13 +6,15 @@ add cookies and URL normalisation, and the target has to go out byte for byte as
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol, cast
+from urllib.parse import quote
 
 import httpx2
 
 from mcp_proxy import __version__
+from mcp_proxy.core.authorization import Authorization, Headers
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip
@@ -43,11 +45,15 @@ _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout)
 class Authorizer(Protocol):
     """Gives an upstream its authorization; caches, so it is asked for every call."""
 
-    async def authorization(self, spec: UpstreamSpec) -> tuple[str, str] | None:
-        """Header name and value; None where the upstream takes none. Raises CredentialError."""
+    async def authorization(self, spec: UpstreamSpec) -> Authorization | None:
+        """What goes with a request; None where the upstream takes none. Raises CredentialError."""
 
-    def forget(self) -> None:
-        """Drop what is cached: an upstream answered 401."""
+    async def renewed(self, spec: UpstreamSpec, used: Authorization) -> Authorization | None:
+        """Another one, for the upstream answered 401 to `used`; None where there is no other.
+
+        Raises:
+            CredentialError: as `authorization`.
+        """
 
 
 class Reply:
@@ -116,29 +122,63 @@ class Link:
         self._origin = "/".join(spec.url.split("/", 3)[:3])
         self._own_headers = (("Host", self._url.netloc.decode("ascii")), *_OWN_HEADERS)
         self._transport: HttpTransport | None = None
-        self._authorized: tuple[str, str] | None = None
-        self._secret = OwnSecret("")
+        self._authorized: Authorization | None = None
+        self._secret = OwnSecret()
 
     @asynccontextmanager
     async def send(
         self,
         method: str,
         url: str,
-        headers: tuple[tuple[str, str], ...],
+        headers: Headers,
         body: bytes | None,
         trip: Trip,
     ) -> AsyncIterator[Reply]:
-        """Send one request and hold its answer open. Raises Broken, CredentialError."""
-        request = await self._request(method, url, headers, body, trip)
-        secret = self._secret  # this request's own, also where a rotation comes before the answer
-        response = await self._exchange(request)
-        trip.arrived()
-        if response.status_code == 401:
-            self._authorizer.forget()
+        """Send one request and hold its answer open. Raises Broken, CredentialError.
+
+        An answer 401 did nothing (RFC 9110, 15.5.2): where there is another authorization, the
+        request is sent once more with that.
+        """
+        authorization = await self._authorizer.authorization(self.spec)
+        response, secret = await self._sent(method, url, headers, body, authorization, trip)
+        if response.status_code == 401 and authorization is not None:
+            other = await self._renewed(response, authorization)
+            if other is not None:
+                response, secret = await self._sent(method, url, headers, body, other, trip)
         try:
             yield Reply(response, secret, self.limits)
         finally:
             await response.aclose()
+
+    async def _sent(  # noqa: PLR0913, PLR0917 - the request's parts and what comes of it
+        self,
+        method: str,
+        url: str,
+        headers: Headers,
+        body: bytes | None,
+        authorization: Authorization | None,
+        trip: Trip,
+    ) -> tuple[httpx2.Response, OwnSecret]:
+        request = self._request(method, url, headers, body, authorization)
+        self._remember(authorization)
+        secret = self._secret  # this request's own, also where a rotation comes before the answer
+        request.extensions["trace"] = _leaving(trip)
+        response = await self._exchange(request)
+        trip.arrived()
+        return response, secret
+
+    async def _renewed(
+        self, response: httpx2.Response, used: Authorization
+    ) -> Authorization | None:
+        """Another authorization; with it, or with its error, the first answer is done with."""
+        try:
+            other = await self._authorizer.renewed(self.spec, used)
+        except BaseException:
+            await response.aclose()
+            raise
+        if other is not None:
+            await response.aclose()
+        return other
 
     async def refused(self, reply: Reply) -> Broken:
         """A reply that is not 2xx, as the failure to raise."""
@@ -156,32 +196,30 @@ class Link:
             await self._transport.aclose()
             self._transport = None
 
-    async def _request(
+    def _request(
         self,
         method: str,
         url: str,
-        headers: tuple[tuple[str, str], ...],
+        headers: Headers,
         body: bytes | None,
-        trip: Trip,
+        authorization: Authorization | None,
     ) -> httpx2.Request:
-        async def trace(event: str, _details: Mapping[str, Any]) -> None:
-            if event.endswith(".send_request_headers.started"):
-                trip.left()
-
         target = self._target(url)
-        authorization = await self._authorizer.authorization(self.spec)
-        self._remember(authorization)
+        own: Headers = ()
+        if authorization is not None:
+            target = _with_parameter(target, authorization.query)
+            signed = (*self._own_headers, *headers)
+            own = _own_headers(authorization, method, self._origin + target, signed, body or b"")
         extensions = {
             "timeout": {"connect": CONNECT_DEADLINE_S},
             "target": target.encode("ascii"),
-            "trace": trace,
         }
-        own = () if authorization is None else (authorization,)
+        names = {name.lower() for name, _ in own}
+        if any(name.lower() in names for name, _ in headers):
+            raise Broken("MCPX-I01", "The call holds the header that its credential belongs to.")
         rows = [*self._own_headers, *headers, *own]
         if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in rows):
             raise _unwritable()
-        if own and any(name.lower() == own[0][0].lower() for name, _ in headers):
-            raise Broken("MCPX-I01", "The call holds the header that its credential belongs to.")
         if body is not None or method in _WITH_BODY:
             rows.append(("Content-Length", str(len(body or b""))))
         stream = httpx2.ByteStream(body or b"")
@@ -210,10 +248,41 @@ class Link:
             raise Broken("MCPX-I01", "The call's URL is not at the upstream's origin.")
         return rest if rest.startswith("/") else f"/{rest}"
 
-    def _remember(self, authorization: tuple[str, str] | None) -> None:
-        if authorization != self._authorized:
+    def _remember(self, authorization: Authorization | None) -> None:
+        if authorization is not self._authorized:
             self._authorized = authorization
-            self._secret = OwnSecret("" if authorization is None else authorization[1])
+            self._secret = OwnSecret(*_secrets(authorization))
+
+
+def _leaving(trip: Trip) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    async def trace(event: str, _details: Mapping[str, Any]) -> None:
+        if event.endswith(".send_request_headers.started"):
+            trip.left()
+
+    return trace
+
+
+def _with_parameter(target: str, parameter: tuple[str, str] | None) -> str:
+    if parameter is None:
+        return target
+    name, value = (quote(part, safe="") for part in parameter)
+    return f"{target}{'&' if '?' in target else '?'}{name}={value}"
+
+
+def _own_headers(
+    authorization: Authorization, method: str, url: str, rows: Headers, body: bytes
+) -> Headers:
+    if authorization.sign is None:
+        return authorization.headers
+    rows = (*rows, *authorization.headers)
+    return (*authorization.headers, *authorization.sign(method, url, rows, body))
+
+
+def _secrets(authorization: Authorization | None) -> tuple[str, ...]:
+    if authorization is None:
+        return ()
+    query = () if authorization.query is None else (authorization.query[1],)
+    return (*(value for _, value in authorization.headers), *query, *authorization.secrets)
 
 
 def _unwritable() -> Broken:

@@ -18,11 +18,12 @@ _BASE64_CHARS = 8
 
 
 class OwnSecret:
-    """Removes one authorization value, and each secret part of it, from bytes and text."""
+    """Removes authorization values, and each secret part of them, from bytes and text."""
 
-    def __init__(self, authorization: str) -> None:
-        """`authorization` is the header's whole value; "" where the upstream takes none."""
-        self._parts = sorted(secret_parts(authorization), key=len, reverse=True)
+    def __init__(self, *values: str) -> None:
+        """Each a header's or parameter's whole value; none where the upstream takes none."""
+        parts = {part for value in values for part in secret_parts(value)}
+        self._parts = sorted(parts, key=len, reverse=True)
         encoded = {piece for part in self._parts for piece in _base64_pieces(part.encode())}
         forms = [*self._parts, *sorted(encoded, key=len, reverse=True)]
         self._forms = [form.encode() for form in forms]

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, Self
 
+from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.profile import Auth, UpstreamSpec
 from mcp_proxy.errors import CredentialError
 
@@ -138,16 +139,18 @@ def in_turn(*answers: bytes) -> Handler:
 
 
 class FakeAuthorizer:
-    """Gives one header, or raises; counts what it was told to forget."""
+    """Gives one header, or raises; counts how often another one was asked for."""
 
     def __init__(self, header: tuple[str, str] | CredentialError | None = None) -> None:
         self.header = header
-        self.forgotten = 0
+        self.renewals = 0
 
-    async def authorization(self, _spec: UpstreamSpec) -> tuple[str, str] | None:
+    async def authorization(self, _spec: UpstreamSpec) -> Authorization | None:
         if isinstance(self.header, CredentialError):
             raise self.header
-        return self.header
+        return None if self.header is None else Authorization((self.header,))
 
-    def forget(self) -> None:
-        self.forgotten += 1
+    async def renewed(self, spec: UpstreamSpec, used: Authorization) -> Authorization | None:
+        self.renewals += 1
+        other = await self.authorization(spec)
+        return None if other == used else other

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from edges.fakes_keychain import MemoryKeychain
 
+from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.binding import make_binding
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import Auth, UpstreamSpec
@@ -55,6 +56,10 @@ def authorizer(home: Home, store: CredentialStore) -> ProfileAuthorizer:
     return ProfileAuthorizer("billing", KEYS, store)
 
 
+def bearer(token: str) -> Authorization:
+    return Authorization((("Authorization", f"Bearer {token}"),))
+
+
 async def waiting_on(keychain: MemoryKeychain, reads: int) -> None:
     while keychain.reads < reads:
         await asyncio.sleep(0)
@@ -83,7 +88,7 @@ def test_each_kind_becomes_its_header(
     put(store, kind, header, secret)
     spec = SPEC._replace(auth=Auth(kind, "billing-api", header or "Authorization"))
     authorizer = ProfileAuthorizer("billing", KEYS, store)
-    assert asyncio.run(authorizer.authorization(spec)) == expected
+    assert asyncio.run(authorizer.authorization(spec)) == Authorization((expected,))
 
 
 def test_an_upstream_without_auth_gets_nothing_and_reads_nothing(
@@ -101,7 +106,7 @@ def test_the_keychain_is_read_once_for_many_calls(
         calls = [asyncio.create_task(authorizer.authorization(SPEC)) for _ in range(20)]
         await waiting_on(keychain, 1)
         keychain.gate.set()
-        assert set(await asyncio.gather(*calls)) == {("Authorization", f"Bearer {CANARY}")}
+        assert set(await asyncio.gather(*calls)) == {bearer(CANARY)}
         await authorizer.authorization(SPEC)
         assert keychain.reads == 1
 
@@ -114,13 +119,39 @@ def test_s6_after_forget_the_keychain_is_read_again(
     async def check() -> None:
         await authorizer.authorization(SPEC)
         put(store, "bearer", None, "new")
-        assert await authorizer.authorization(SPEC) == ("Authorization", f"Bearer {CANARY}")
+        assert await authorizer.authorization(SPEC) == bearer(CANARY)
         authorizer.forget()
-        assert await authorizer.authorization(SPEC) == ("Authorization", "Bearer new")
+        assert await authorizer.authorization(SPEC) == bearer("new")
         store.remove("billing-api")
         authorizer.forget()
         with pytest.raises(CredentialError, match="not set"):
             await authorizer.authorization(SPEC)
+
+    run(check)
+
+
+def test_after_a_401_the_keychain_is_read_once_more_and_gives_what_is_new(
+    authorizer: ProfileAuthorizer, store: CredentialStore
+) -> None:
+    async def check() -> None:
+        used = await authorizer.authorization(SPEC)
+        assert used is not None
+        put(store, "bearer", None, "new")
+        assert await authorizer.renewed(SPEC, used) == bearer("new")
+        assert "new" not in repr(await authorizer.authorization(SPEC))
+
+    run(check)
+
+
+def test_a_401_to_what_is_stored_reads_the_keychain_once_more_and_then_no_more(
+    authorizer: ProfileAuthorizer, keychain: MemoryKeychain
+) -> None:
+    async def check() -> None:
+        used = await authorizer.authorization(SPEC)
+        assert used is not None
+        for _ in range(5):
+            assert await authorizer.renewed(SPEC, used) is None
+        assert keychain.reads == 2
 
     run(check)
 
@@ -148,7 +179,7 @@ def test_a_failure_is_not_cached(authorizer: ProfileAuthorizer, keychain: Memory
         with pytest.raises(CredentialError, match="Locked"):
             await authorizer.authorization(SPEC)
         keychain.locked = False
-        assert await authorizer.authorization(SPEC) == ("Authorization", f"Bearer {CANARY}")
+        assert await authorizer.authorization(SPEC) == bearer(CANARY)
 
     run(check)
 
@@ -163,7 +194,7 @@ def test_a_cancelled_call_leaves_the_answer_to_the_others(
         await waiting_on(keychain, 1)
         first.cancel()
         keychain.gate.set()
-        assert await second == ("Authorization", f"Bearer {CANARY}")
+        assert await second == bearer(CANARY)
         with pytest.raises(asyncio.CancelledError):
             await first
 

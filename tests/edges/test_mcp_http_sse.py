@@ -9,6 +9,7 @@ import pytest
 from edges.fakes_http import FakeAuthorizer, Heard, Loopback, http
 
 from mcp_proxy.core.answer import Question, Wishes
+from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip
@@ -251,7 +252,7 @@ def test_s7_the_credentials_path_is_asked_about_the_endpoint_itself():
     class Bound(FakeAuthorizer):
         """Bound to /sse and what lies below."""
 
-        async def authorization(self, spec: UpstreamSpec) -> tuple[str, str] | None:
+        async def authorization(self, spec: UpstreamSpec) -> Authorization | None:
             if "/sse" not in spec.url:
                 raise CredentialError("MCPX-C04", "The credential is bound to another path.")
             return await super().authorization(spec)

@@ -454,7 +454,7 @@ def test_a_refused_credential_names_the_command(status: int):
     answer, run = answered(ModernGateway(refuse))
     assert isinstance(answer, Failure)
     assert "mcp-proxy credential set api --origin http://127.0.0.1" in answer.text
-    assert run.authorizer.forgotten == (status == 401)
+    assert run.authorizer.renewals == (status == 401)
 
 
 def test_s9_a_redirecting_gateway_is_refused():

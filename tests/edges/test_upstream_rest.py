@@ -196,7 +196,7 @@ def test_a_refused_credential_names_the_command(status: int):
     failure, url = asyncio.run(main())
     assert f"mcp-proxy credential set api --origin {url}" in failure.text
     assert "expired" in failure.text
-    assert authorizer.forgotten == (1 if status == 401 else 0)
+    assert authorizer.renewals == (1 if status == 401 else 0)
 
 
 def test_a_refusal_without_a_credential_says_that_the_profile_names_none():

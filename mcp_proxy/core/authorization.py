@@ -1,0 +1,24 @@
+"""What a credential adds to one request."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+Headers = tuple[tuple[str, str], ...]
+# Method, URL as it is sent, headers and body of the request: the headers that sign it.
+Signer = Callable[[str, str, Headers, bytes], Headers]
+
+
+class Authorization(NamedTuple):
+    """Headers as they are, a parameter for the query's end, or what signs the finished request.
+
+    `secrets` are the texts that an answer must not hold; a header's value counts by itself.
+    """
+
+    headers: Headers = ()
+    query: tuple[str, str] | None = None
+    sign: Signer | None = None
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Never a secret."""
+        return "Authorization(...)"
