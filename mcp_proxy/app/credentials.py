@@ -29,7 +29,8 @@ from mcp_proxy.edges.credentials import (
 )
 from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_records, root_of
-from mcp_proxy.edges.settings import Reference, Settings, parse_reference, read_settings
+from mcp_proxy.edges.settings import Settings, read_settings
+from mcp_proxy.edges.settings_credentials import Reference, parse_reference
 from mcp_proxy.errors import CredentialError, ProfileError, UsageError
 
 

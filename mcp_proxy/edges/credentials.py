@@ -32,7 +32,8 @@ from mcp_proxy.edges.files import FileLock
 from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import bump_generation
-from mcp_proxy.edges.settings import Reference, Settings, read_settings, write_settings
+from mcp_proxy.edges.settings import Settings, read_settings, write_settings
+from mcp_proxy.edges.settings_credentials import Reference
 from mcp_proxy.errors import CredentialError, ProfileError
 
 

@@ -10,37 +10,41 @@ import re
 import tomllib
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.binding import CREDENTIAL_NAME, Binding, parse_binding, plain_binding
 from mcp_proxy.core.command import UPSTREAM_NAME, Command, Place, parse_command, plain_command
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.edges.files import read_file, write_file
 from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.settings_credentials import Reference, parse_credential, plain_credential
+from mcp_proxy.edges.settings_login import LoginSettings, parse_login, plain_login
+from mcp_proxy.edges.settings_network import NetworkSettings, parse_network, plain_network
+from mcp_proxy.edges.settings_vault import VaultSettings, parse_vault, plain_vault
 from mcp_proxy.errors import HomeError
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEAD = "# Written by mcp-proxy, which keeps no comments. Secrets are in the keychain.\n"
 
 # Tables that later versions fill; one that is not empty holds what this version would ignore.
-_LATER = ("login", "approval", "confirm")
-
-
-class Reference(NamedTuple):
-    """A secret in an environment variable of the serving process, with its binding."""
-
-    variable: str
-    binding: Binding
+_LATER = ("approval", "confirm")
+_TABLES = ("network", "credentials", "commands", "login", "vault", *_LATER)
 
 
 class Settings(NamedTuple):
-    """`localhost` admits http://localhost upstreams; a credential of None is a keychain item.
+    """A credential of None is a keychain item; `commands` are the local servers' (S13).
 
-    `commands` are the local servers' that may be started (S13).
+    `vault` is the reference that gives the vault's passphrase; None where the key is in the
+    keychain.
     """
 
-    localhost: bool
-    credentials: dict[str, Reference | None]
+    network: NetworkSettings = NetworkSettings()
+    credentials: dict[str, Reference | None] = {}  # noqa: RUF012 - never changed in place
     commands: dict[Place, Command] = {}  # noqa: RUF012 - never changed in place
+    login: LoginSettings = LoginSettings()
+    vault: VaultSettings | None = None
+
+    @property
+    def localhost(self) -> bool:
+        """Whether http://localhost upstreams are admitted."""
+        return self.network.localhost
 
 
 def settings_path(home: Home) -> str:
@@ -78,30 +82,33 @@ def parse_settings(data: bytes) -> Settings:
     except RecursionError:
         raise ValueError("It is nested too deeply.") from None
     for table, rows in document.items():
-        if table not in {"network", "credentials", "commands", *_LATER} or not isinstance(
-            rows, dict
-        ):
+        if table not in _TABLES or not isinstance(rows, dict):
             raise ValueError(f"{table} is not a table that this version knows.")
         if table in _LATER and rows:
             raise ValueError(f"[{table}] is not enforced by this version; take it out.")
     return Settings(
-        _parse_network(document.get("network", {})),
+        parse_network(document.get("network", {})),
         {
-            name: _parse_credential(name, row)
+            name: parse_credential(name, row)
             for name, row in document.get("credentials", {}).items()
         },
         _parse_commands(document.get("commands", {})),
+        parse_login(document.get("login", {})),
+        parse_vault(document["vault"]) if document.get("vault") else None,
     )
 
 
 def dump_settings(settings: Settings) -> bytes:
     """The inverse of `parse_settings`; credentials by name."""
     parts = [_HEAD]
-    if settings.localhost:
-        parts.append("[network]\nlocalhost = true\n")
+    tables = {
+        "network": plain_network(settings.network),
+        "login": plain_login(settings.login),
+        "vault": {} if settings.vault is None else plain_vault(settings.vault),
+    }
+    parts += [_table(name, row) for name, row in tables.items() if row]
     for name, reference in sorted(settings.credentials.items()):
-        row = {"store": "keychain"} if reference is None else _plain_reference(reference)
-        parts.append(_table(f"credentials.{name}", row))
+        parts.append(_table(f"credentials.{name}", plain_credential(reference)))
     for place, command in sorted(settings.commands.items()):
         parts.append(_table(f"commands.{place.profile}.{place.upstream}", plain_command(command)))
     return "\n".join(parts).encode()
@@ -111,25 +118,6 @@ def _table(name: str, row: dict[str, Any]) -> str:
     # JSON's text and list literals are TOML's too, but for characters written as two escapes.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in row.items()]
     return f"[{name}]\n" + "".join(lines)
-
-
-def parse_reference(text: str) -> str:
-    """`env:VAR` as the variable's name. Raises ValueError with a sentence."""
-    kind, _, variable = text.partition(":")
-    if kind != "env" or not _VARIABLE.fullmatch(variable):
-        raise ValueError("A reference is written env:VAR, with the name of a variable.")
-    return variable
-
-
-def _plain_reference(reference: Reference) -> dict[str, Any]:
-    return {"from": f"env:{reference.variable}", **plain_binding(reference.binding)}
-
-
-def _parse_network(rows: dict[str, Any]) -> bool:
-    for key, value in rows.items():
-        if key != "localhost" or not isinstance(value, bool):
-            raise ValueError(f"[network] {key} is not known; only `localhost = true` or false is.")
-    return bool(rows.get("localhost", False))
 
 
 def _parse_commands(rows: dict[str, Any]) -> dict[Place, Command]:
@@ -148,27 +136,3 @@ def _parse_place(profile: str, upstream: str, row: Any) -> Command:
         return parse_command(row)
     except ValueError as error:
         raise ValueError(f"{named} is not right. {error}") from None
-
-
-def _parse_credential(name: str, row: Any) -> Reference | None:
-    if not CREDENTIAL_NAME.fullmatch(name) or not isinstance(row, dict):
-        raise ValueError(f"[credentials.{name}] is not a credential.")
-    if row.get("store") == "keychain":
-        extra = sorted(row.keys() - {"store"})
-        if extra:
-            raise ValueError(f"[credentials.{name}] {extra[0]} is not known beside `store`.")
-        return None
-    if "from" not in row:
-        raise ValueError(f'[credentials.{name}] needs `store = "keychain"` or `from = "env:VAR"`.')
-    return _parse_bound(name, row)
-
-
-def _parse_bound(name: str, row: dict[str, Any]) -> Reference:
-    extra = sorted(row.keys() - {"from", "variable", *Binding._fields})
-    if extra:
-        raise ValueError(f"[credentials.{name}] {extra[0]} is not known.")
-    rest = {key: value for key, value in row.items() if key != "from"}
-    try:
-        return Reference(parse_reference(str(row["from"])), parse_binding(rest))
-    except ValueError as error:
-        raise ValueError(f"[credentials.{name}] is not right. {error}") from None

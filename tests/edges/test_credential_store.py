@@ -13,7 +13,8 @@ from mcp_proxy.core.secret import Secret
 from mcp_proxy.edges.credentials import CredentialStore, Grounds
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.edges.profile_store import read_generation
-from mcp_proxy.edges.settings import Reference, settings_path
+from mcp_proxy.edges.settings import settings_path
+from mcp_proxy.edges.settings_credentials import Reference
 from mcp_proxy.errors import CredentialError
 
 CANARY = "canary-91fe"

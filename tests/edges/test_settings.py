@@ -11,15 +11,15 @@ from mcp_proxy.core.binding import make_binding, make_command_binding
 from mcp_proxy.core.command import Command, Place
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.edges.settings import (
-    Reference,
     Settings,
     dump_settings,
-    parse_reference,
     parse_settings,
     read_settings,
     settings_path,
     write_settings,
 )
+from mcp_proxy.edges.settings_credentials import Reference, parse_reference
+from mcp_proxy.edges.settings_network import NetworkSettings
 from mcp_proxy.errors import HomeError
 
 BINDING = make_binding(
@@ -29,10 +29,12 @@ BINDING = make_binding(
     "/v1",
     [("billing", "keys"), ("support", "keys")],
 )
-FULL = Settings(True, {"ci": Reference("CI_TOKEN", BINDING), "billing-api": None})
+FULL = Settings(
+    NetworkSettings(localhost=True), {"ci": Reference("CI_TOKEN", BINDING), "billing-api": None}
+)
 COMMAND = Command("keys", "/opt/bin/server", ("server", 'a "b" \\c ü'), ("MODE", "TOKEN"))
 WITH_COMMAND = Settings(
-    False,
+    NetworkSettings(),
     {"files": Reference("OUR", make_command_binding("TOKEN", "0" * 64, [("billing", "keys")]))},
     {Place("billing", "files"): COMMAND},
 )
@@ -68,7 +70,7 @@ def test_s13_commands_survive_the_file_word_by_word(home: Home) -> None:
 
 
 def test_a_missing_file_is_empty_settings(home: Home) -> None:
-    assert read_settings(home) == Settings(False, {})
+    assert read_settings(home) == Settings()
 
 
 def test_the_written_form_is_fixed() -> None:
@@ -92,7 +94,7 @@ REFERENCES = st.builds(
 def test_whatever_is_written_is_read_back(
     localhost: bool, credentials: dict[str, Reference | None]
 ) -> None:
-    settings = Settings(localhost, credentials)
+    settings = Settings(NetworkSettings(localhost), credentials)
     assert parse_settings(dump_settings(settings)) == settings
 
 
@@ -104,7 +106,7 @@ REFUSED = {
     "unknown key at the top": ("localhost = true", "localhost"),
     "unknown network key": ("[network]\nproxy = 'x'", "[network] proxy"),
     "localhost of another type": ("[network]\nlocalhost = 'yes'", "[network] localhost"),
-    "a table of a later version": ("[login]\nbrowser = 'x'", "[login]"),
+    "a table of a later version": ("[approval]\npage = 'x'", "[approval]"),
     "unknown key beside store": ("[credentials.a]\nstore = 'keychain'\nkind = 'x'", "kind"),
     "another store": ("[credentials.a]\nstore = 'file'", "[credentials.a]"),
     "no store": ("[credentials.a]\n", "[credentials.a]"),
@@ -143,7 +145,7 @@ def test_a_hand_edited_mistake_is_named_with_its_file_and_key(
 
 def test_empty_tables_of_later_versions_are_accepted() -> None:
     empty = b"[commands]\n[login]\n[approval]\n[confirm]\n"
-    assert parse_settings(empty) == Settings(False, {})
+    assert parse_settings(empty) == Settings()
 
 
 def test_s9_settings_may_not_bind_a_reference_to_plain_http() -> None:
