@@ -23,6 +23,7 @@ class Limits:
     trust_store_bytes: int = 1 << 20
     settings_bytes: int = 256 << 10
     small_file_bytes: int = 1 << 20
+    private_key_bytes: int = 32 << 10
     repository_metadata_bytes: int = 5_000_000
     document_bytes: int = 64 << 20
     deadline_default_ms: int = 50_000
@@ -88,6 +89,14 @@ class Limits:
     era_probe_ms: int = 5_000
     reconnect_first_ms: int = 500
     reconnect_max_ms: int = 30_000
+    oauth_answer_bytes: int = 256 << 10
+    oauth_deadline_ms: int = 30_000
+    oauth_challenge_chars: int = 16_384
+    oauth_servers: int = 16
+    oauth_token_chars: int = 16_384
+    oauth_lifetime_max_s: int = 10 * 365 * 86_400
+    scopes: int = 1_000
+    scope_chars: int = 256
 
     def __setattr__(self, name: str, _bound: object) -> Never:
         raise AttributeError(f"{name} is fixed")
