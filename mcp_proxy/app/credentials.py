@@ -5,14 +5,8 @@ from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.core.binding import (
-    CREDENTIAL_NAME,
-    ENV,
-    Binding,
-    check_use,
-    make_binding,
-    make_command_binding,
-)
+from mcp_proxy.core.binding import CREDENTIAL_NAME, ENV, Binding, make_binding, make_command_binding
+from mcp_proxy.core.binding_use import check_use
 from mcp_proxy.core.command import UPSTREAM_NAME, Place, command_digest
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import NAME_PATTERN, Profile

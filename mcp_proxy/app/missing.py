@@ -4,13 +4,8 @@ import os
 from typing import NamedTuple
 
 from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.core.binding import (
-    Binding,
-    check_command_use,
-    check_use,
-    set_command,
-    set_command_words,
-)
+from mcp_proxy.core.binding import Binding
+from mcp_proxy.core.binding_use import check_command_use, check_use, set_command, set_command_words
 from mcp_proxy.core.command import Place
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.edges.authorizer import root_text

@@ -1,7 +1,8 @@
 """What a credential may be used for: kind, header, origins, path prefix and profiles.
 
 The credential of a local server (kind env) has a variable instead of a header, and the digest of
-that server's command record instead of origins.
+that server's command record instead of origins. A client's own secret (kind client) has the issuer
+of the one authorization server that it goes to, and the client's id there.
 
 The binding lives beside the secret (inside the keychain item, or in the local settings for a
 reference), never in a profile; a profile only names a credential.
@@ -10,32 +11,36 @@ reference), never in a profile; a profile only names a credential.
 import re
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.command import Place, is_variable
-from mcp_proxy.core.origin import Origin, is_within, parse_path, parse_url
+from mcp_proxy.core.command import is_variable
+from mcp_proxy.core.origin import Origin, parse_path, parse_url
 from mcp_proxy.core.profile import NAME_PATTERN
-from mcp_proxy.errors import CredentialError
+from mcp_proxy.core.request_headers import is_secret_header, is_secret_parameter
 
-KINDS = ("bearer", "basic", "header")
+# What `credential set` stores for origins; `login` makes the kind oauth.
+KINDS = ("bearer", "basic", "header", "query", "mtls", "sigv4")
 ENV = "env"
+CLIENT = "client"
+OAUTH = "oauth"
+CLIENT_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
 CREDENTIAL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _KEYS = {"kind", "header", "origins", "path", "profiles"}
 _ENV_KEYS = {"kind", "variable", "command", "profiles"}
 _PROFILE_NAME = re.compile(NAME_PATTERN)
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
-# Framing, hop-by-hop and negotiation: RFC 9110 7.6.1, RFC 9112, and what the MCP transport sets.
-_NOT_FOR_SECRETS = re.compile(
-    "accept|accept-encoding|connection|content-(encoding|length|type)|expect|host|keep-alive|"
-    "last-event-id|mcp-.*|proxy-.*|te|trailer|transfer-encoding|upgrade",
-    re.IGNORECASE,
-)
+_CLIENT_KEYS = {"kind", "method", "issuer", "client", "profiles"}
+# RFC 6749, appendix A.1: visible characters and blanks.
+_CLIENT_ID = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,2046}[\x21-\x7e])?")
+_ISSUER = re.compile(r"[\x21-\x7e]{1,2048}")
 
 
 class Binding(NamedTuple):
     """`profiles` holds (profile name, trust root) pairs; `path` is a prefix, "" for everything.
 
-    For kind env `header` is the variable's name, and `command` the digest of a command record.
+    `header` is a parameter's name for kind query and "" for kind mtls. For kind env it is the
+    variable's name, and `command` the digest of a command record. Kind client has the last three
+    instead: `issuer` exactly as the server calls itself, `client` our id there, `method` of
+    CLIENT_METHODS.
     """
 
     kind: str
@@ -44,29 +49,9 @@ class Binding(NamedTuple):
     path: str
     profiles: tuple[tuple[str, str], ...]
     command: str = ""
-
-
-class Use(NamedTuple):
-    """What a verified profile wants to do with the named credential."""
-
-    credential: str
-    profile: str
-    root: str
-    kind: str
-    header: str
-    origin: Origin
-    path: str
-
-
-class CommandUse(NamedTuple):
-    """As `Use`, for a local server: the credential goes into `variable` of the command's child."""
-
-    credential: str
-    profile: str
-    root: str
-    variable: str
-    command: str
-    place: Place
+    issuer: str = ""
+    client: str = ""
+    method: str = ""
 
 
 def make_binding(
@@ -81,7 +66,7 @@ def make_binding(
     Raises:
         ValueError: a whole sentence.
     """
-    if kind not in KINDS:
+    if kind not in (*KINDS, OAUTH):
         raise ValueError(f"The kind is one of {', '.join(KINDS)}.")
     if not origins:
         raise ValueError("A credential needs at least one origin.")
@@ -109,18 +94,40 @@ def make_command_binding(variable: str, command: str, profiles: list[tuple[str, 
     return Binding(ENV, variable, (), "", tuple(dict.fromkeys(profiles)), command)
 
 
+def make_client_binding(
+    issuer: str, client: str, method: str, profiles: list[tuple[str, str]]
+) -> Binding:
+    """A checked binding of a client's own secret to its authorization server.
+
+    Raises:
+        ValueError: a whole sentence.
+    """
+    if not _ISSUER.fullmatch(issuer):
+        raise ValueError("The issuer is the URL by which the authorization server calls itself.")
+    parse_url(issuer, localhost=True)
+    if not _CLIENT_ID.fullmatch(client):
+        raise ValueError("The client's id is visible ASCII; write it as the server gave it.")
+    if method not in CLIENT_METHODS:
+        raise ValueError(f"The method is one of {', '.join(CLIENT_METHODS)}.")
+    _check_profiles(profiles)
+    pairs = tuple(dict.fromkeys(profiles))
+    return Binding(CLIENT, "", (), "", pairs, issuer=issuer, client=client, method=method)
+
+
 def parse_binding(row: dict[str, Any]) -> Binding:
     """The stored form: kind, header, origins, path, profiles as [name, root] pairs, no other key.
 
-    Of kind env: kind, variable, command, profiles.
+    Of kind env: kind, variable, command, profiles. Of kind client: kind, method, issuer, client,
+    profiles.
 
     Raises:
         ValueError: a whole sentence, without a value.
     """
     if row.get("kind") == ENV:
         return _parse_command_binding(row)
-    if row.keys() != _KEYS:
-        raise ValueError(f"Its keys are not {', '.join(sorted(_KEYS))}.")
+    if row.get("kind") == CLIENT:
+        return _parse_client_binding(row)
+    _check_keys(row, _KEYS)
     texts = (row["kind"], row["header"], row["path"])
     if not all(isinstance(text, str) for text in texts) or not _is_texts(row["origins"]):
         raise ValueError("Its kind, header and path are text, its origins a list of text.")
@@ -129,11 +136,23 @@ def parse_binding(row: dict[str, Any]) -> Binding:
 
 
 def _parse_command_binding(row: dict[str, Any]) -> Binding:
-    if row.keys() != _ENV_KEYS:
-        raise ValueError(f"Its keys are not {', '.join(sorted(_ENV_KEYS))}.")
+    _check_keys(row, _ENV_KEYS)
     if not _is_texts([row["variable"], row["command"]]):
         raise ValueError("Its variable and command are text.")
     return make_command_binding(row["variable"], row["command"], _parse_profiles(row["profiles"]))
+
+
+def _parse_client_binding(row: dict[str, Any]) -> Binding:
+    _check_keys(row, _CLIENT_KEYS)
+    issuer, client, method = row["issuer"], row["client"], row["method"]
+    if not _is_texts([issuer, client, method]):
+        raise ValueError("Its issuer, client and method are text.")
+    return make_client_binding(issuer, client, method, _parse_profiles(row["profiles"]))
+
+
+def _check_keys(row: dict[str, Any], keys: set[str]) -> None:
+    if row.keys() != keys:
+        raise ValueError(f"Its keys are not {', '.join(sorted(keys))}.")
 
 
 def _parse_profiles(pairs: Any) -> list[tuple[str, str]]:
@@ -144,84 +163,24 @@ def _parse_profiles(pairs: Any) -> list[tuple[str, str]]:
 
 def plain_binding(binding: Binding) -> dict[str, Any]:
     """The stored form, of JSON and TOML types; the inverse of `parse_binding`."""
+    row: dict[str, Any] = {"kind": binding.kind}
     if binding.kind == ENV:
-        return {
-            "kind": ENV,
-            "variable": binding.header,
-            "command": binding.command,
-            "profiles": [list(pair) for pair in binding.profiles],
-        }
-    return {
-        "kind": binding.kind,
-        "header": binding.header,
-        "origins": [origin.text for origin in binding.origins],
-        "path": binding.path,
-        "profiles": [list(pair) for pair in binding.profiles],
-    }
+        row |= {"variable": binding.header, "command": binding.command}
+    elif binding.kind == CLIENT:
+        row |= {key: getattr(binding, key) for key in ("method", "issuer", "client")}
+    else:
+        origins = [origin.text for origin in binding.origins]
+        row |= {"header": binding.header, "origins": origins, "path": binding.path}
+    return {**row, "profiles": [list(pair) for pair in binding.profiles]}
 
 
 def is_fit(kind: str, credential: str, header: str) -> bool:
-    """Whether a profile's credential name and, for kind header, its header name are well formed."""
-    named = CREDENTIAL_NAME.fullmatch(credential) is not None
-    return named and (kind != "header" or _is_header(header))
-
-
-def check_use(binding: Binding, use: Use) -> None:
-    """Whether the credential may be used so; each failing check has its own error.
-
-    Raises:
-        CredentialError: C03 another profile or trust root, C04 another kind, header or origin.
-    """
-    name = use.credential
-    if use.kind != binding.kind:
-        raise _bound(f"{name} is of kind {binding.kind}, not {use.kind}", use)
-    if use.header.lower() != binding.header.lower():
-        raise _bound(f"{name} goes into the header {binding.header}, no other", use)
-    if use.origin not in binding.origins:
-        bound_to = ", ".join(origin.text for origin in binding.origins)
-        raise _bound(f"{name} is bound to {bound_to}, not to {use.origin.text}", use)
-    if not is_within(use.path, binding.path):
-        raise _bound(f"{name} is bound to paths below {binding.path}", use)
-    if (use.profile, use.root) not in binding.profiles:
-        raise _not_allowed(binding, use)
-
-
-def check_command_use(binding: Binding, use: CommandUse) -> None:
-    """Whether the credential may go into that variable of that command's child.
-
-    Raises:
-        CredentialError: C03 another profile or trust root, C04 another kind, variable or command.
-    """
-    name, why = use.credential, None
-    if binding.kind != ENV:
-        why = f"{name} is of kind {binding.kind}, not for a local server"
-    elif binding.header != use.variable:
-        why = f"{name} goes into the variable {binding.header}, no other"
-    elif binding.command != use.command:
-        why = f"{name} is bound to another command than the one trusted now"
-    if why is not None:
-        next_ = set_command_words(name, use.place)
-        raise CredentialError("MCPX-C04", f"The credential {why}.", next_)
-    if (use.profile, use.root) not in binding.profiles:
-        raise _not_allowed(binding, use)
-
-
-def set_command_words(credential: str, place: Place) -> str:
-    """The command that sets the credential of a local server, without the secret."""
-    return f"mcp-proxy credential set {credential} --command {place.text}"
-
-
-def set_command(use: Use) -> str:
-    """The command that sets the credential for this use, without the secret."""
-    return set_words(use.credential, use.origin.text, use.kind, use.header)
-
-
-def set_words(credential: str, origin: str, kind: str, header: str) -> str:
-    """`set_command` from its parts; `header` counts for kind header only."""
-    options = "" if kind == "bearer" else f" --kind {kind}"
-    if kind == "header":
-        options += f" --header {header}"
-    return f"mcp-proxy credential set {credential} --origin {origin}{options}"
+    """Whether a profile's credential name, and its header or parameter, are well formed."""
+    if CREDENTIAL_NAME.fullmatch(credential) is None:
+        return False
+    if kind == "query":
+        return is_secret_parameter(header)
+    return kind != "header" or is_secret_header(header)
 
 
 def _check_profiles(profiles: list[tuple[str, str]]) -> None:
@@ -230,37 +189,24 @@ def _check_profiles(profiles: list[tuple[str, str]]) -> None:
             raise ValueError("A profile's name is 1 to 16 characters of a-z, 0-9 and -.")
 
 
-def _not_allowed(binding: Binding, use: Use | CommandUse) -> CredentialError:
-    name = use.credential
-    why = f"The credential {name} is not allowed to the profile {use.profile}."
-    if any(profile == use.profile for profile, _ in binding.profiles):
-        why = f"The credential {name} is allowed to {use.profile} of another trust root only."
-    return CredentialError(
-        "MCPX-C03", why, f"mcp-proxy credential allow {name} --profile {use.profile}"
-    )
-
-
-def _bound(why: str, use: Use) -> CredentialError:
-    return CredentialError("MCPX-C04", f"The credential {why}.", set_command(use))
-
-
 def _check_header(kind: str, header: str | None) -> str:
+    if kind == "query":
+        if not header or not is_secret_parameter(header):
+            why = "the parameter's name, of A-Z, a-z, 0-9, ., _, ~ and -"
+            raise ValueError(f"A credential of kind query needs --parameter with {why}.")
+        return header
     if kind != "header":
-        if header not in {None, "Authorization"}:
-            raise ValueError(
-                f"A credential of kind {kind} goes into Authorization, no other header."
-            )
-        return "Authorization"
-    if not header or not _is_header(header):
+        fixed = "" if kind == "mtls" else "Authorization"
+        if header not in {None, fixed}:
+            into = "no header" if kind == "mtls" else "Authorization, no other header"
+            raise ValueError(f"A credential of kind {kind} goes into {into}.")
+        return fixed
+    if not header or not is_secret_header(header):
         raise ValueError(
             "A credential of kind header needs --header with the name of a header that is not the "
             "transport's own."
         )
     return header
-
-
-def _is_header(name: str) -> bool:
-    return bool(_TOKEN.fullmatch(name)) and not _NOT_FOR_SECRETS.fullmatch(name)
 
 
 def _parse_origin(text: str) -> Origin:

@@ -1,4 +1,4 @@
-"""Which headers an argument may become, and with which values (security rule S11; RFC 9110)."""
+"""Which headers an argument may become, and a credential (security rules S7, S11; RFC 9110)."""
 
 import re
 
@@ -35,6 +35,15 @@ _REFUSED = frozenset(
     }
 )
 _REFUSED_PREFIXES = ("mcp-", "proxy-", "sec-")
+# Framing, hop-by-hop and negotiation: RFC 9110 7.6.1, RFC 9112, and what the MCP transport sets.
+_NOT_FOR_SECRETS = re.compile(
+    "accept|accept-encoding|connection|content-(encoding|length|type)|expect|host|keep-alive|"
+    "last-event-id|mcp-.*|proxy-.*|te|trailer|transfer-encoding|upgrade",
+    re.IGNORECASE,
+)
+_SECRET_NAME_CHARS = 64
+# RFC 3986, 2.3: what stands in a query as it is, so that there is one spelling to compare.
+_PARAMETER = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 
 
 def is_refused_header(name: str) -> bool:
@@ -47,3 +56,14 @@ def is_refused_header(name: str) -> bool:
 def is_header_value(text: str) -> bool:
     """Printable ASCII without blanks at the ends, at most 8,192 characters (RFC 9110, 5.5)."""
     return len(text) <= _VALUE_CHARS and _VALUE.fullmatch(text) is not None
+
+
+def is_secret_header(name: str) -> bool:
+    """Whether a credential may be sent in this header."""
+    is_token = len(name) <= _SECRET_NAME_CHARS and _TOKEN.fullmatch(name) is not None
+    return is_token and not _NOT_FOR_SECRETS.fullmatch(name)
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Whether a credential may be sent in this parameter of the query."""
+    return _PARAMETER.fullmatch(name) is not None

@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from mcp_proxy.core.binding import (
-    Binding,
+from mcp_proxy.core.binding import Binding, is_fit
+from mcp_proxy.core.binding_use import (
     CommandUse,
     Use,
     check_command_use,
     check_use,
-    is_fit,
     set_command,
     set_command_words,
 )

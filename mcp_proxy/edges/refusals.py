@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mcp_proxy.core import strict_json
-from mcp_proxy.core.binding import set_words
+from mcp_proxy.core.binding_use import set_words
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.text import one_sentence
