@@ -3,13 +3,16 @@
 import asyncio
 import base64
 import hashlib
+import html
 import json
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -301,3 +304,38 @@ def test_it_runs_as_a_script() -> None:
             assert json.load(answer)["issuer"] == said["issuer"]
         process.stdin.close()
         assert process.wait(5) == 0
+
+
+def test_the_browser_of_the_tests_follows_a_page_to_the_callback(
+    server: AuthorizationServer, tmp_path: Any
+) -> None:
+    came: list[str] = []
+
+    class Callback(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            came.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_args: Any) -> None:
+            """Silence."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Callback) as page:
+        threading.Thread(target=page.handle_request, daemon=True).start()
+        asked = {
+            "response_type": "code",
+            "client_id": "app",
+            "redirect_uri": f"http://127.0.0.1:{page.server_port}/callback",
+            "code_challenge": CHALLENGE.decode(),
+            "code_challenge_method": "S256",
+            "resource": server.rest,
+        }
+        url = html.escape(f"{server.issuer}/authorize?{urlencode(asked)}")
+        (tmp_path / "page.html").write_text(f'<meta http-equiv="refresh" content="0;url={url}">')
+        log = tmp_path / "log"
+        argv = [sys.executable, "tests/browser.py", "--log", log, tmp_path / "page.html"]
+        assert subprocess.run(argv, check=True, timeout=10).returncode == 0
+        until_s = time.monotonic() + 5
+        while not came and time.monotonic() < until_s:
+            time.sleep(0.01)
+    assert came[0].startswith("/callback?code=code-")
