@@ -6,11 +6,10 @@ bear the login's state is turned away and ends nothing: any page or program here
 
 import asyncio
 import contextlib
-import hmac
 import html
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
+from mcp_proxy.core.oauth_callback import is_ours
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.errors import CredentialError, UsageError
 
@@ -20,7 +19,6 @@ WAIT_S = 300.0
 _HEAD_BYTES = 16 << 10
 _HEAD_S = 10.0
 _CONNECTIONS = 16
-_PARAMETERS = 32
 _LINGER_S = 1.0
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 410: "Gone"}
@@ -45,7 +43,7 @@ class CallbackPage:
 
     def __init__(self, state: Secret) -> None:
         """`state` is what the authorization request carries; an answer must bear the same."""
-        self._state = state.reveal().encode()
+        self._state = state
         self._host = b""
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
@@ -130,7 +128,7 @@ class CallbackPage:
     def _take(self, query: str) -> None:
         """The one answer of the login; another one, or another's, is refused."""
         assert self._query is not None  # noqa: S101 - opened before
-        if not hmac.compare_digest(_state_of(query).encode(), self._state):
+        if not is_ours(query, self._state):
             raise _Refused(400, "That answer does not belong to the login under way.")
         if self._query.done():
             raise _Refused(410, "The login has had its answer; it takes no second one.")
@@ -153,16 +151,6 @@ def _query_of(head: bytes, host: bytes) -> str:
     if path != PATH:
         raise _Refused(404, "There is no such page.")
     return query
-
-
-def _state_of(query: str) -> str:
-    """The one `state` of a query, "" where there is none or more. Raises _Refused."""
-    try:
-        rows = parse_qsl(query, keep_blank_values=True, max_num_fields=_PARAMETERS)
-    except ValueError:
-        raise _Refused(400, "That was no request that this page takes.") from None
-    states = [value for name, value in rows if name == "state"]
-    return states[0] if len(states) == 1 else ""
 
 
 def _response(status: int, page: Page) -> bytes:
