@@ -75,6 +75,7 @@ def make_call(profile_name: str, tool: str, arguments: Any) -> Result | RpcError
             return await machinery.road.call("tools/call", params, NoCaller())
         finally:
             await machinery.close()
+            await machinery.authorizer.close()
 
     try:
         return asyncio.run(run())

@@ -5,12 +5,11 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mcp_proxy.app.keychain_store import credential_store
+from mcp_proxy.app.authorizing import profile_authorizer
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import Secret
-from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.executables import find_executable
 from mcp_proxy.edges.files import write_given
 from mcp_proxy.edges.launch import Launch
@@ -94,7 +93,7 @@ def _remote(spec: UpstreamSpec, profile: str) -> McpUpstream:
         mend = f"in {where} write `[network]` and below it `localhost = true`, or use 127.0.0.1"
         why = f"{spec.url} cannot be asked from here. {error}"
         raise SourceError("MCPX-B01", why, mend) from None
-    authorizer = ProfileAuthorizer(profile, root_of(home, profile), credential_store(home))
+    authorizer = profile_authorizer(home, profile, root_of(home, profile))
     return http_upstream(spec, authorizer, LIMITS)
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from mcp_proxy.app import admin_log, profiles, repositories, trust, warmup
+from mcp_proxy.app.authorizing import profile_authorizer
 from mcp_proxy.app.client_entry import launch_command
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.missing import missing_commands, missing_credentials, unset_variables
@@ -29,7 +30,6 @@ from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
 from mcp_proxy.core.wishes import full_wishes
 from mcp_proxy.edges.admin_policy import POLICY_PATH, read_policy
-from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, default_folders, find_home
 from mcp_proxy.edges.profile_store import read_trust
@@ -238,7 +238,7 @@ async def _check_upstream(
     """Any HTTP answer shows that an API is there; an MCP server, with its secret, lists tools."""
     what = f"upstream {name}"
     if spec.kind in ("mcp", "stdio") and with_secret:
-        authorizer = ProfileAuthorizer(profile.header.profile, profile.root, credential_store(home))
+        authorizer = profile_authorizer(home, profile.header.profile, profile.root)
         if spec.kind == "stdio":
             gateway = stdio_upstream(spec, partial(authorizer.launch, name, spec), LIMITS)
         else:
@@ -250,6 +250,7 @@ async def _check_upstream(
             return Check(what, False, str(error), mend)
         finally:
             await gateway.close()
+            await authorizer.close()
         return Check(what, True, f"{spec.url or 'the local server'} lists {len(tools)} tools")
     began = time.perf_counter()
     upstream = RestUpstream(spec._replace(auth=None), _NoSecret(), LIMITS)

@@ -2,7 +2,7 @@
 
 A thread loads them after the list was answered and the client has been quiet for a moment, so that
 a client that merely probes pays nothing and a first call does not wait. The keychain's library
-is loaded only where a credential of the profile lies in it.
+is loaded only where a credential of the profile lies in it, OAuth only where the profile names it.
 """
 
 import importlib
@@ -14,6 +14,7 @@ from mcp_proxy.edges.places import Home
 
 KEYCHAIN = "mcp_proxy.edges.keychain"
 WORLD = "mcp_proxy.app.world"
+LOGINS = "mcp_proxy.app.logins"
 LOCAL_SERVERS = "mcp_proxy.edges.upstream_stdio"
 DRIFT_START = "mcp_proxy.app.drift_start"
 ADMIN_LOG = "mcp_proxy.app.admin_log"

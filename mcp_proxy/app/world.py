@@ -12,10 +12,10 @@ from functools import partial
 from typing import NamedTuple
 
 from mcp_proxy.app import warmup
+from mcp_proxy.app.authorizing import profile_authorizer
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.conversation import Conversation
 from mcp_proxy.app.drift_watch import DriftWatch
-from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.owners import ProfileOwners
 from mcp_proxy.app.proof import GuardedRoad, begin_proof, is_of_repository
 from mcp_proxy.app.watching import Watching
@@ -71,6 +71,7 @@ class Machinery(NamedTuple):
     parking: Parking
     watching: Watching
     upstreams: Mapping[str, RestUpstream | McpUpstream]
+    authorizer: ProfileAuthorizer
     grace_s: float
 
     async def close(self) -> None:
@@ -84,7 +85,7 @@ def build_machinery(
 ) -> Machinery:
     """The road of a verified profile; opens nothing."""
     header = profile.header
-    authorizer = ProfileAuthorizer(header.profile, profile.root, credential_store(home))
+    authorizer = profile_authorizer(home, header.profile, profile.root)
 
     def changed() -> None:
         authorizer.forget()
@@ -114,7 +115,7 @@ def build_machinery(
     local = any(spec.kind == "stdio" for spec in header.upstreams.values())
     grace_s = _LOCAL_GRACE_S if local else EOF_GRACE_S
     guarded = _guard(road, profile, contract, listeners, watching)
-    return Machinery(guarded, log, drift, parking, watching, upstreams, grace_s)
+    return Machinery(guarded, log, drift, parking, watching, upstreams, authorizer, grace_s)
 
 
 def _warn(log: CallLog, name: str) -> None:
@@ -161,6 +162,8 @@ def prepare(home: Home, profile: Profile) -> None:
     specs = profile.header.upstreams.values()
     if any(spec.kind == "stdio" for spec in specs):
         warmup.load(warmup.LOCAL_SERVERS)
+    if any(spec.auth is not None and spec.auth.kind == "oauth" for spec in specs):
+        warmup.load(warmup.LOGINS)
     names = [spec.auth.credential for spec in specs if spec.auth]
     with contextlib.suppress(McpProxyError):  # the first call will tell
         references = read_settings(home).credentials
@@ -223,6 +226,7 @@ async def _close(machinery: Machinery, stdio: StdioLoop, reason: str) -> int:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(machinery.grace_s):
                 await machinery.close()
+        await machinery.authorizer.close()
     return 0
 
 

@@ -1,32 +1,59 @@
 """Authorizes the requests of one served profile: asks the store once, then answers from memory.
 
 The store blocks and may hang on a keychain prompt, so it is asked in a daemon thread that cannot
-keep the process from ending.
+keep the process from ending. What OAuth needs is loaded by the first upstream that names it.
 """
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import Callable, Hashable
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import header_value
 from mcp_proxy.edges.credentials import CredentialStore, Grounds
 from mcp_proxy.edges.launch import Launch
+from mcp_proxy.edges.shared_work import shared
+from mcp_proxy.edges.uses import Uses
 from mcp_proxy.errors import CredentialError, McpProxyError
 
-Value = TypeVar("Value")
-Key = TypeVar("Key", bound=Hashable)
+
+class Keeper(Protocol):
+    """Keeps the OAuth logins of one profile: `edges.token_keeper`."""
+
+    async def authorization(self, spec: UpstreamSpec) -> Authorization:
+        """The access token in force. Raises CredentialError."""
+
+    async def renewed(self, spec: UpstreamSpec, used: Authorization) -> Authorization | None:
+        """Another one after a 401, None where there is none. Raises CredentialError."""
+
+    def forget(self) -> None:
+        """Read the logins again at the next request."""
+
+    async def close(self) -> None:
+        """Wait for a renewal that is under way, for a bounded time; begin no other."""
 
 
 class ProfileAuthorizer:
     """The one holder of secrets in a serving process; cached until `forget`, failures never."""
 
-    def __init__(self, profile: str, root: tuple[str, ...], store: CredentialStore) -> None:
-        """`profile` and `root` are those of the verified profile and its version record."""
+    def __init__(
+        self,
+        profile: str,
+        root: tuple[str, ...],
+        store: CredentialStore,
+        uses: Uses,
+        open_keeper: Callable[[Grounds], Keeper],
+    ) -> None:
+        """`profile` and `root` are those of the verified profile and its version record.
+
+        `open_keeper` is called by the first upstream of kind oauth.
+        """
         self._store = store
+        self._uses = uses
+        self._open_keeper = open_keeper
+        self._keeper: Keeper | None = None
         self._grounds = Grounds(profile, root_text(root))
         self._held: dict[UpstreamSpec, asyncio.Future[Authorization]] = {}
         self._read_again: set[UpstreamSpec] = set()
@@ -36,12 +63,17 @@ class ProfileAuthorizer:
         """What goes with a request to `spec`; None where it names no credential.
 
         Raises:
-            CredentialError: C01 missing, C02 no answer, C03 and C04 bound elsewhere.
+            CredentialError: C01 missing, C02 no answer, C03 and C04 bound elsewhere, C05 no login.
         """
         if spec.auth is None:
             return None
-        # Shielded: a cancelled call must not take the answer away from those that wait with it.
-        return await asyncio.shield(_shared(self._held, spec, lambda: self._resolve(spec)))
+        if spec.auth.kind == "oauth":
+            found = await self._logins().authorization(spec)
+        else:
+            # Shielded: a cancelled call must not take the answer away from those that wait too.
+            found = await asyncio.shield(shared(self._held, spec, lambda: self._resolve(spec)))
+        self._note(spec)
+        return found
 
     async def renewed(self, spec: UpstreamSpec, used: Authorization) -> Authorization | None:
         """Read once more after a 401, once until `forget`; None where what was `used` still stands.
@@ -49,6 +81,8 @@ class ProfileAuthorizer:
         Raises:
             CredentialError: as `authorization`.
         """
+        if spec.auth is not None and spec.auth.kind == "oauth":
+            return await self._logins().renewed(spec, used)
         held = self._held.get(spec)
         if held is not None and held.done() and not held.exception() and held.result() == used:
             if spec in self._read_again:
@@ -65,19 +99,37 @@ class ProfileAuthorizer:
             ProfileError: P16 its command is not trusted here.
             CredentialError: C01 missing, C02 no answer, C03 and C04 bound elsewhere.
         """
-        return await asyncio.shield(
-            _shared(
+        launch = await asyncio.shield(
+            shared(
                 self._launches,
                 upstream,
                 lambda: self._store.resolve_launch(spec, upstream, self._grounds),
             )
         )
+        self._note(spec)
+        return launch
 
     def forget(self) -> None:
         """Drop what is cached; the next request reads settings and keychain again (S6)."""
         self._held.clear()
         self._read_again.clear()
         self._launches.clear()
+        if self._keeper is not None:
+            self._keeper.forget()
+
+    async def close(self) -> None:
+        """Wait for a login's renewal that is under way; nothing is renewed from then on."""
+        if self._keeper is not None:
+            await self._keeper.close()
+
+    def _logins(self) -> Keeper:
+        if self._keeper is None:
+            self._keeper = self._open_keeper(self._grounds)
+        return self._keeper
+
+    def _note(self, spec: UpstreamSpec) -> None:
+        if spec.auth is not None and self._uses.is_due(name := spec.auth.credential):
+            threading.Thread(target=self._uses.record, args=(name,), daemon=True).start()
 
     def _resolve(self, spec: UpstreamSpec) -> Authorization:
         try:
@@ -88,45 +140,6 @@ class ProfileAuthorizer:
             raise
         except McpProxyError as error:
             raise CredentialError("MCPX-C01", error.why, error.next) from None
-
-
-def _shared(
-    held: dict[Key, asyncio.Future[Value]], key: Key, work: Callable[[], Value]
-) -> asyncio.Future[Value]:
-    """The answer under `key`, asked for in a thread if need be; a failure is not kept."""
-    asked = held.get(key)
-    if asked is not None:
-        return asked
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Value] = loop.create_future()
-    held[key] = answer
-
-    def settle(value: Value) -> None:
-        answer.set_result(value)
-
-    def fail(error: McpProxyError) -> None:
-        answer.set_exception(error)
-        # Nobody may be left to hear it, which is no reason for a warning.
-        answer.exception()
-        if held.get(key) is answer:
-            del held[key]
-
-    def run() -> None:
-        # The loop is closed when the client has gone meanwhile.
-        with contextlib.suppress(RuntimeError):
-            try:
-                value = work()
-            except McpProxyError as error:
-                loop.call_soon_threadsafe(fail, error)
-            except Exception as error:  # noqa: BLE001  # a thread's error must reach its caller
-                kind = type(error).__name__
-                why = f"The credential could not be read ({kind})."
-                loop.call_soon_threadsafe(fail, CredentialError("MCPX-I01", why))
-            else:
-                loop.call_soon_threadsafe(settle, value)
-
-    threading.Thread(target=run, name="credential", daemon=True).start()
-    return answer
 
 
 def root_text(root: tuple[str, ...]) -> str:

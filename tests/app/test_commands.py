@@ -9,6 +9,7 @@ from pathlib import Path
 
 import homes
 import pytest
+from edges.fakes_authorizer import static_authorizer
 from edges.fakes_keychain import MemoryKeychain
 
 from mcp_proxy.app import commands, doctor, keychain_store
@@ -19,7 +20,6 @@ from mcp_proxy.cli import credential, render, trust
 from mcp_proxy.core.command import Place, command_digest
 from mcp_proxy.core.profile import Auth, Profile, UpstreamSpec
 from mcp_proxy.edges import clock
-from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.command_store import put_command, read_commands
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.launch import Launch
@@ -83,7 +83,7 @@ def launch(home: Home, spec: UpstreamSpec = SPEC) -> Launch:
     store = CredentialStore(home, keychain_store._open)
 
     async def ask() -> Launch:
-        return await ProfileAuthorizer("billing", ("keys",), store).launch("files", spec)
+        return await static_authorizer(home, store).launch("files", spec)
 
     return asyncio.run(ask())
 
@@ -355,7 +355,7 @@ def test_s7_a_variable_s_credential_goes_into_no_header(
     store = CredentialStore(home, keychain_store._open)
 
     async def ask() -> None:
-        await ProfileAuthorizer("billing", ("keys",), store).authorization(rest)
+        await static_authorizer(home, store).authorization(rest)
 
     with pytest.raises(CredentialError) as caught:
         asyncio.run(ask())

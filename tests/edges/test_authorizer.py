@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edges.fakes_authorizer import static_authorizer
 from edges.fakes_keychain import MemoryKeychain
 
 from mcp_proxy.core.authorization import Authorization
@@ -27,7 +28,6 @@ SPEC = UpstreamSpec(
     20_000,
     (),
 )
-KEYS = ("keys",)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def put(store: CredentialStore, kind: str, header: str | None, secret: str) -> N
 @pytest.fixture
 def authorizer(home: Home, store: CredentialStore) -> ProfileAuthorizer:
     put(store, "bearer", None, CANARY)
-    return ProfileAuthorizer("billing", KEYS, store)
+    return static_authorizer(home, store)
 
 
 def bearer(token: str) -> Authorization:
@@ -87,7 +87,7 @@ def test_each_kind_becomes_its_header(
 ) -> None:
     put(store, kind, header, secret)
     spec = SPEC._replace(auth=Auth(kind, "billing-api", header or "Authorization"))
-    authorizer = ProfileAuthorizer("billing", KEYS, store)
+    authorizer = static_authorizer(home, store)
     assert asyncio.run(authorizer.authorization(spec)) == Authorization((expected,))
 
 
@@ -218,7 +218,7 @@ def test_a_hung_keychain_keeps_neither_the_loop_nor_other_calls(
 
 def test_s7_another_profile_gets_nothing(home: Home, store: CredentialStore) -> None:
     put(store, "bearer", None, CANARY)
-    authorizer = ProfileAuthorizer("support", KEYS, store)
+    authorizer = static_authorizer(home, store, "support")
     with pytest.raises(CredentialError) as caught:
         asyncio.run(authorizer.authorization(SPEC))
     assert caught.value.next == "mcp-proxy credential allow billing-api --profile support"
@@ -238,7 +238,7 @@ def test_an_unforeseen_error_reaches_the_caller_without_its_text(home: Home) -> 
     store = CredentialStore(home, broken)
     Path(settings_path(home)).write_text('[credentials.billing-api]\nstore = "keychain"\n')
     with pytest.raises(CredentialError, match="RuntimeError") as caught:
-        asyncio.run(ProfileAuthorizer("billing", KEYS, store).authorization(SPEC))
+        asyncio.run(static_authorizer(home, store).authorization(SPEC))
     assert CANARY not in str(caught.value)
 
 
