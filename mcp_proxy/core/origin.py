@@ -40,16 +40,27 @@ def parse_url(url: str, *, localhost: bool = False) -> tuple[Origin, str]:
     Raises:
         ValueError: a whole sentence that says what is wrong with it; it never quotes userinfo.
     """
+    origin, path = split_url(url)
+    here = (*_LOOPBACK, "localhost") if localhost else _LOOPBACK
+    if origin.scheme == "http" and origin.host not in here:
+        raise ValueError(_plain_http(origin.host))
+    return origin, parse_path(path)
+
+
+def split_url(url: str) -> tuple[Origin, str]:
+    """The origin of any http or https URL, checked as `parse_url` does, and the rest as it is.
+
+    Raises:
+        ValueError: a whole sentence that says what is wrong with it; it never quotes userinfo.
+    """
     if any(char.isspace() or not char.isprintable() for char in url) or "\\" in url:
         raise ValueError("The URL holds a space, a backslash or a character that is not printable.")
     found = _URL.fullmatch(url)
     if found is None:
         raise ValueError("The URL does not start with https:// (or http://) and a host.")
-    scheme, authority = found[1].lower(), found[2]
-    host, port = _parse_authority(authority, _DEFAULT_PORTS[scheme])
-    if scheme == "http" and host not in _LOOPBACK and not (localhost and host == "localhost"):
-        raise ValueError(_plain_http(host))
-    return Origin(scheme, host, port), parse_path(found[3] or "")
+    scheme = found[1].lower()
+    host, port = _parse_authority(found[2], _DEFAULT_PORTS[scheme])
+    return Origin(scheme, host, port), found[3] or ""
 
 
 def parse_path(path: str) -> str:

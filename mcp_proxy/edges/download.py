@@ -12,6 +12,7 @@ from mcp_proxy.core.origin import Origin, parse_url
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.http import Link, Reply
+from mcp_proxy.edges.network import DIRECT, Network
 from mcp_proxy.errors import UsageError
 
 _HOPS = 3
@@ -20,7 +21,12 @@ _ACCEPT = (("Accept", "application/json, application/yaml, text/yaml, */*;q=0.5"
 
 
 async def download(
-    url: str, deadline_s: float, *, localhost: bool, max_bytes: int = LIMITS.document_bytes
+    url: str,
+    deadline_s: float,
+    *,
+    localhost: bool,
+    max_bytes: int = LIMITS.document_bytes,
+    network: Network = DIRECT,
 ) -> bytes:
     """The bytes that are at `url`, at most `max_bytes`, within `deadline_s` in all.
 
@@ -32,7 +38,7 @@ async def download(
     """
     origin, target = _parse(url, localhost=localhost)
     spec = UpstreamSpec("rest", origin.text, None, int(deadline_s * 1000), ())
-    link = Link(spec, _NoCredential(), LIMITS)
+    link = Link(spec, _NoCredential(), LIMITS, network)
     try:
         async with asyncio.timeout(deadline_s):
             asked = _Asked(link, origin, Trip(deadline_s), max_bytes, localhost)

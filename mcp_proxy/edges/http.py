@@ -20,6 +20,7 @@ from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.http_body import BodyRefused, Decoder
 from mcp_proxy.edges.http_transport import HttpTransport
+from mcp_proxy.edges.network import DIRECT, Network
 from mcp_proxy.edges.own_secret import OwnSecret
 from mcp_proxy.edges.refusals import (
     MESSAGE_BYTES,
@@ -113,9 +114,16 @@ class Reply:
 class Link:
     """The connections to one upstream, opened at first use and kept alive."""
 
-    def __init__(self, spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> None:
+    def __init__(
+        self,
+        spec: UpstreamSpec,
+        authorizer: Authorizer,
+        limits: Limits,
+        network: Network = DIRECT,
+    ) -> None:
         """Opens nothing yet."""
         self.spec = spec
+        self._network = network
         self.limits = limits
         self._authorizer = authorizer
         self._url = httpx2.URL(spec.url)
@@ -213,6 +221,7 @@ class Link:
         extensions = {
             "timeout": {"connect": CONNECT_DEADLINE_S},
             "target": target.encode("ascii"),
+            "certificate": None if authorization is None else authorization.certificate,
         }
         names = {name.lower() for name, _ in own}
         if any(name.lower() in names for name, _ in headers):
@@ -229,7 +238,7 @@ class Link:
         if self._transport is None:
             # A call that waits for the client keeps its connection; its answer takes another one.
             most = 2 * self.limits.calls_in_flight + self.limits.parked_calls
-            self._transport = HttpTransport(self._url, most + _STREAMS)
+            self._transport = HttpTransport(self._url, most + _STREAMS, self._network)
         try:
             return await self._transport.handle_async_request(request)
         except _UNSENT as error:

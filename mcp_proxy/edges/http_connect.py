@@ -6,9 +6,28 @@ asyncio has that too, but loses a socket when it is cancelled at the moment of s
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from itertools import zip_longest
+from typing import TypeVar
 
+from mcp_proxy.core.addresses import parse_address
 from mcp_proxy.edges.http_connection import Connection
+from mcp_proxy.errors import UpstreamError
+
+Made = TypeVar("Made", bound=asyncio.BaseProtocol)
+# Whether an address may be connected to.
+Admits = Callable[[str], bool]
+
+
+class NotConnected(OSError):
+    """No connection, for a `reason` that the system has no error of; `again`: it may help."""
+
+    def __init__(self, reason: str, *, again: bool) -> None:
+        """`reason` completes "The upstream cannot be reached: "."""
+        super().__init__(reason)
+        self.reason = reason
+        self.again = again
+
 
 # RFC 8305 section 8: the delay before the next address is tried beside the last.
 _NEXT_ADDRESS_S = 0.25
@@ -21,16 +40,40 @@ _KEEPALIVE = (
 )
 
 
-async def connect(host: str, port: int, context: ssl.SSLContext | None) -> Connection:
-    """Connected, and with a `context` through the TLS handshake. Raises OSError."""
-    addresses = [host] if _is_literal(host) else await _addresses(host, port)
+async def connect(
+    host: str, port: int, context: ssl.SSLContext | None, admits: Admits | None = None
+) -> Connection:
+    """Connected, and with a `context` through the TLS handshake.
+
+    `admits` judges each address; the very address that it has judged is connected to.
+
+    Raises:
+        OSError: no connection.
+        UpstreamError: U01, `admits` refuses every address.
+    """
+    return (await reach(Connection, host, port, context, admits))[1]
+
+
+async def reach(
+    make: Callable[[], Made],
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None,
+    admits: Admits | None = None,
+) -> tuple[asyncio.Transport, Made]:
+    """As `connect`, for a protocol of any kind, which `make` gives. Raises as `connect`."""
+    addresses = [host] if parse_address(host) else await _addresses(host, port)
+    if admits is not None:
+        addresses = [address for address in addresses if admits(address)]
+        if not addresses:
+            raise refused_address(host)
     if len(addresses) == 1:
-        return await _attempt(addresses[0], host, port, context)
-    attempts: list[asyncio.Task[Connection]] = []
-    won: asyncio.Task[Connection] | None = None
+        return await _attempt(make, addresses[0], host, port, context)
+    attempts: list[asyncio.Task[tuple[asyncio.Transport, Made]]] = []
+    won: asyncio.Task[tuple[asyncio.Transport, Made]] | None = None
     try:
         for number, address in enumerate(addresses, 1):
-            attempt = _attempt(address, host, port, context)
+            attempt = _attempt(make, address, host, port, context)
             attempts.append(asyncio.create_task(attempt))
             won = await _first(attempts, None if number == len(addresses) else _NEXT_ADDRESS_S)
             if won is not None:
@@ -43,16 +86,22 @@ async def connect(host: str, port: int, context: ssl.SSLContext | None) -> Conne
                 task.add_done_callback(_drop)
 
 
+def refused_address(host: str) -> UpstreamError:
+    """U01: the host is at no address that untrusted metadata may lead to (S9)."""
+    why = f"{host} is at an address that is not public, and nothing here says that it is right."
+    return UpstreamError("MCPX-U01", why, f"mcp-proxy network set --private {host}")
+
+
 async def _attempt(
-    address: str, host: str, port: int, context: ssl.SSLContext | None
-) -> Connection:
+    make: Callable[[], Made], address: str, host: str, port: int, context: ssl.SSLContext | None
+) -> tuple[asyncio.Transport, Made]:
     name = None if context is None else host
     loop = asyncio.get_running_loop()
-    transport, connection = await loop.create_connection(
-        Connection, address, port, ssl=context, server_hostname=name
+    transport, protocol = await loop.create_connection(
+        make, address, port, ssl=context, server_hostname=name
     )
     _keep_alive(transport.get_extra_info("socket"))
-    return connection
+    return transport, protocol
 
 
 def _keep_alive(sock: socket.socket) -> None:
@@ -64,8 +113,8 @@ def _keep_alive(sock: socket.socket) -> None:
 
 
 async def _first(
-    attempts: list[asyncio.Task[Connection]], wait_s: float | None
-) -> asyncio.Task[Connection] | None:
+    attempts: list[asyncio.Task[tuple[asyncio.Transport, Made]]], wait_s: float | None
+) -> asyncio.Task[tuple[asyncio.Transport, Made]] | None:
     """The first to succeed; None once the youngest has failed or had its time, or all failed."""
     loop = asyncio.get_running_loop()
     ends_at = None if wait_s is None else loop.time() + wait_s
@@ -89,16 +138,6 @@ async def _addresses(host: str, port: int) -> list[str]:
     return [address for pair in zip_longest(first, other) for address in pair if address]
 
 
-def _is_literal(host: str) -> bool:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host)
-        except OSError:
-            continue
-        return True
-    return False
-
-
-def _drop(task: asyncio.Task[Connection]) -> None:
+def _drop(task: asyncio.Task[tuple[asyncio.Transport, Made]]) -> None:
     if not task.cancelled() and task.exception() is None:
-        task.result().close()
+        task.result()[0].abort()

@@ -17,6 +17,7 @@ from mcp_proxy.edges.attempts import Broken, Trip
 from mcp_proxy.edges.http import Authorizer, Link, Reply
 from mcp_proxy.edges.mcp_duplex import DuplexWire
 from mcp_proxy.edges.mcp_http_stream import ACCEPT_STREAM, is_stream
+from mcp_proxy.edges.network import DIRECT, Network
 from mcp_proxy.edges.refusals import connection_lost, protocol_broken
 from mcp_proxy.edges.sse import SseEvent, SseParser, SseRefused
 from mcp_proxy.errors import McpProxyError
@@ -28,20 +29,29 @@ Received = Callable[[bytes], None]
 Lost = Callable[[Broken], None]
 
 
-def http_sse_wire(spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> DuplexWire:
+def http_sse_wire(
+    spec: UpstreamSpec, authorizer: Authorizer, limits: Limits, network: Network = DIRECT
+) -> DuplexWire:
     """The wire of a server that refuses a POST to its URL. Opens nothing yet."""
-    return DuplexWire(spec, SseChannel(spec, authorizer, limits), limits)
+    return DuplexWire(spec, SseChannel(spec, authorizer, limits, network), limits)
 
 
 class SseChannel:
     """A `Channel` of `edges.mcp_duplex`."""
 
-    def __init__(self, spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> None:
+    def __init__(
+        self,
+        spec: UpstreamSpec,
+        authorizer: Authorizer,
+        limits: Limits,
+        network: Network = DIRECT,
+    ) -> None:
         """Opens nothing yet."""
         self._spec = spec
         self._authorizer = authorizer
         self._limits = limits
-        self._link = Link(spec, authorizer, limits)
+        self._network = network
+        self._link = Link(spec, authorizer, limits, network)
         self._posts: Link | None = None
         self._url = ""
         self._stream: asyncio.Task[None] | None = None
@@ -63,7 +73,7 @@ class SseChannel:
             raise
         # A link of its own, so that the credential's binding is asked about the endpoint's path.
         spec = self._spec._replace(url=self._url.partition("?")[0])
-        self._posts = Link(spec, self._authorizer, self._limits)
+        self._posts = Link(spec, self._authorizer, self._limits, self._network)
         self._is_open = not self._stream.done()
 
     async def check(self) -> None:

@@ -16,6 +16,7 @@ from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.attempts import Broken
+from mcp_proxy.edges.http_connect import NotConnected
 
 MESSAGE_BYTES = 64 << 10
 
@@ -136,14 +137,23 @@ def _busy(named: str, retry_after: str, tail: str, status: int) -> Broken:
     return Broken("MCPX-U06", text, status=status, again="busy", wait_s=wait_s)
 
 
+def _certificate_words(error: ssl.SSLCertVerificationError) -> str:
+    """OpenSSL's own reason says which of many it is; it quotes nothing but the host's name."""
+    reason = one_sentence(getattr(error, "verify_message", "") or "", 200).rstrip(".")
+    said = f" ({reason})" if reason else ""
+    return f"its TLS certificate is not trusted by this system{said}; `mcp-proxy doctor` says more"
+
+
 def _cause_words(error: BaseException) -> tuple[str, bool]:
     """Why a connection failed, and whether an immediate repetition may help."""
     seen: BaseException | None = error
     for _ in range(10):
         if seen is None:
             break
+        if isinstance(seen, NotConnected):
+            return seen.reason, seen.again
         if isinstance(seen, ssl.SSLCertVerificationError):
-            return "its TLS certificate is not trusted by this system", False
+            return _certificate_words(seen), False
         if isinstance(seen, ssl.SSLError):
             return "the TLS handshake failed", False
         if isinstance(seen, TimeoutError):

@@ -3,10 +3,13 @@
 Its own function would import the whole stock transport. A test compares the two.
 """
 
+import importlib
 import os
 import re
 import ssl
 import sys
+
+from mcp_proxy.core.authorization import Certificate
 
 if sys.platform in ("win32", "darwin"):
     import truststore
@@ -22,10 +25,26 @@ _CA_FILES = (
 _HASHED_CA = re.compile(r"[0-9a-fA-F]{8}\.\d")
 
 
-def client_context() -> ssl.SSLContext:
-    """Verifies certificate and host name. Reads files for some 20 ms. Raises OSError."""
+# Loads cryptography's key formats, 3 MiB that only a client certificate is worth.
+_CLIENT_CERTIFICATE = "mcp_proxy.edges.client_certificate"
+
+
+def client_context(extra_ca: str = "", certificate: Certificate | None = None) -> ssl.SSLContext:
+    """Verifies certificate and host name. Reads files for some 20 ms.
+
+    `extra_ca` is PEM that is trusted beside the system's CAs; `certificate` is shown to whoever
+    asks for one.
+
+    Raises:
+        OSError: the system's CAs cannot be read, or `extra_ca` is not right (ssl.SSLError).
+        CredentialError: C04, the certificate or its key.
+    """
     context = _system_context()
     context.set_alpn_protocols(["http/1.1"])
+    if extra_ca:
+        context.load_verify_locations(cadata=extra_ca)
+    if certificate is not None:
+        importlib.import_module(_CLIENT_CERTIFICATE).show_certificate(context, certificate)
     return context
 
 

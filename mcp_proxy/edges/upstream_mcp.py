@@ -22,12 +22,15 @@ from mcp_proxy.edges.mcp_input import check_kind
 from mcp_proxy.edges.mcp_listen import Wanted
 from mcp_proxy.edges.mcp_watch import Watch
 from mcp_proxy.edges.mcp_wire import Ask, Halt
+from mcp_proxy.edges.network import DIRECT, Network
 
 
-def http_upstream(spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> "McpUpstream":
+def http_upstream(
+    spec: UpstreamSpec, authorizer: Authorizer, limits: Limits, network: Network = DIRECT
+) -> "McpUpstream":
     """A remote gateway over streamable HTTP, or HTTP+SSE if it is an old one. Opens nothing yet."""
-    wire = HttpWire(Link(spec, authorizer, limits))
-    older = partial(http_sse_wire, spec, authorizer, limits)
+    wire = HttpWire(Link(spec, authorizer, limits, network))
+    older = partial(http_sse_wire, spec, authorizer, limits, network)
     return McpUpstream(spec, Gateway(wire, older), limits)
 
 

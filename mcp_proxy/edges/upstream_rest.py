@@ -6,6 +6,7 @@ from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import Outgoing, RestRequest
 from mcp_proxy.edges.attempts import Trip, persist, settle
 from mcp_proxy.edges.http import Authorizer, Link
+from mcp_proxy.edges.network import DIRECT, Network
 
 _ACCEPT = ("Accept", "application/json, text/*;q=0.8, */*;q=0.5")
 
@@ -13,9 +14,15 @@ _ACCEPT = ("Accept", "application/json, text/*;q=0.8, */*;q=0.5")
 class RestUpstream:
     """Sends `RestRequest`s to one API."""
 
-    def __init__(self, spec: UpstreamSpec, authorizer: Authorizer, limits: Limits) -> None:
+    def __init__(
+        self,
+        spec: UpstreamSpec,
+        authorizer: Authorizer,
+        limits: Limits,
+        network: Network = DIRECT,
+    ) -> None:
         """Opens nothing yet."""
-        self._link = Link(spec, authorizer, limits)
+        self._link = Link(spec, authorizer, limits, network)
         self._limits = limits
 
     async def call(

@@ -103,9 +103,9 @@ def test_the_context_is_made_once_and_not_in_the_loops_thread(
 ):
     threads: list[int] = []
 
-    def client_context() -> ssl.SSLContext:
+    def client_context(*parts: Any) -> ssl.SSLContext:
         threads.append(threading.get_ident())
-        return made()
+        return made(*parts)
 
     made = tls.client_context
     monkeypatch.setattr(tls, "client_context", client_context)
