@@ -58,7 +58,8 @@ class Faults:
     `metadata` and `resource_metadata` replace fields of the documents (None leaves one out).
     `answers`, by path, are raw: (status, headers, body), for every request to that path.
     `queued`, by path, are the same but for one request each, and come first.
-    `callback` replaces parameters of the redirect to the client (None leaves one out).
+    `callback` replaces parameters of the redirect to the client (None leaves one out); where
+    `callbacks` has an entry it is taken, once, in its place.
     `hold` and `hold_after` are waited for before and after the token endpoint's decision (10 s).
     `drop` closes the connection in place of the token endpoint's answer: "before" or "after" it
     was decided; `drops` says how often (-1: always).
@@ -69,6 +70,7 @@ class Faults:
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     queued: dict[str, list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
     callback: dict[str, str | None] = field(default_factory=dict)
+    callbacks: list[dict[str, str | None]] = field(default_factory=list)
     hold: threading.Event | None = None
     hold_after: threading.Event | None = None
     drop: str = ""
@@ -270,11 +272,13 @@ class AuthorizationHttp(Http):
             said: dict[str, str | None] = {"code": ledger.authorize(asked)}
         except Refused as refused:
             said = {"error": refused.error, "error_description": refused.description}
+        faults = self.owner.faults
+        changed = faults.callbacks.pop(0) if faults.callbacks else faults.callback
         said = {
             **said,
             "state": asked.get("state"),
             "iss": self.owner.issuer,
-            **self.owner.faults.callback,
+            **changed,
         }
         self.reply(302, Location=f"{redirect}?{urlencode(without_none(said))}")
 

@@ -1,11 +1,11 @@
 """A browser without a person, for `browser` of [login]: it follows a page to its end.
 
-usage: browser.py [--log FILE] [--cafile FILE] [--code N] PAGE
+usage: browser.py [--log FILE] [--cafile FILE] [--code N] [--times N] PAGE
 
 PAGE is the file that redirects, or an http(s) URL. Like a desktop's opener it returns at once, when
 PAGE is read, and goes on by itself. `--log` appends one line of JSON for each page that it saw:
 {"url", "status", "headers", "body"}, for PAGE itself {"page", "argv", "mode", "text", "env"}.
-`--code` is what it ends with in place of doing anything.
+`--code` is what it ends with in place of doing anything, `--times` how often it follows PAGE.
 """
 
 import argparse
@@ -79,13 +79,15 @@ def main() -> int:
     parser.add_argument("--log", default="")
     parser.add_argument("--cafile", default="")
     parser.add_argument("--code", type=int)
+    parser.add_argument("--times", type=int, default=1)
     parser.add_argument("page")
     given = parser.parse_args()
     if given.code is not None:
         return int(given.code)
     url = read_page(given.page, given.log)
     if os.fork() == 0:
-        follow(url, given.log, given.cafile)
+        for _ in range(given.times):
+            follow(url, given.log, given.cafile)
         os._exit(0)
     return 0
 
