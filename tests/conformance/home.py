@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from conformance.login import Wants
 from e2e.stage import COMMAND, KEPT, LAST, run_batch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,7 +42,7 @@ def _rest(links: tuple[str, ...]) -> dict[str, Any]:
     return {"listing": "server.listing.json", "features": FEATURES, "links": links}
 
 
-def prepare(folder: str, upstream: Mapping[str, Any]) -> dict[str, str]:
+def prepare(folder: str, upstream: Mapping[str, Any], wants: Wants | None = None) -> dict[str, str]:
     """A home in `folder` that serves everything of `upstream`; returns the environment to use it.
 
     A listing that is not there is captured by the build.
@@ -54,14 +55,23 @@ def prepare(folder: str, upstream: Mapping[str, Any]) -> dict[str, str]:
         # JSON is YAML.
         json.dump(everything_of(upstream), file)
     local = upstream["kind"] == "stdio"
+    first = [("home", "init", env["MCP_PROXY_HOME"])]
+    if wants is not None:
+        env |= wants.env
+        # Settings stand in a home that is there.
+        run_batch(env, *first)
+        first = []
+        with open(os.path.join(folder, "home", "config", "settings.toml"), "w") as file:
+            file.write(wants.settings)
     run_batch(
         env,
-        ("home", "init", env["MCP_PROXY_HOME"]),
+        *first,
         *([("profile", "build", source, "--yes")] if local else []),
         ("profile", "sign", source, "-o", envelope, "--key", "env:SIGNING_KEY"),
         ("trust", "add", LAST, "--profiles", PROFILE, "--yes"),
         ("profile", "install", envelope, "--yes"),
         *([("trust", "command", PROFILE, "server", "--yes")] if local else []),
+        *(() if wants is None else wants.commands),
     )
     return env
 

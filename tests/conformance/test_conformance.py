@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from conformance import node, suite
+from conformance import login, node, suite
 from conformance.suite import Outcome, judge
 
 
@@ -54,3 +54,16 @@ def test_an_expected_failure_of_one_check_covers_no_other() -> None:
 def test_an_expected_failure_that_passes_is_stale() -> None:
     expected = {"server 2026-07-28 caching:ttl": "reason", "server 2026-07-28 other": "reason"}
     assert judge([outcome()], expected).stale == ["server 2026-07-28 caching:ttl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A login is required. Run: mcp-proxy login a b (MCPX-C05)", ["login", "a", "b"]),
+        ('Run: mcp-proxy login a --scope "x y".', ["login", "a", "--scope", "x y"]),
+        ("mcp-proxy doctor", None),
+    ],
+)
+def test_a_person_runs_the_login_that_an_error_names(text: str, words: list[str] | None) -> None:
+    found = login.named_login(text)
+    assert (found and found[1:]) == words
