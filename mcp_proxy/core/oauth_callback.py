@@ -57,7 +57,7 @@ def _check_issuer(named: str | None, issuer: str, *, iss_sent: bool) -> None:
 def _fields(query: str) -> dict[str, str]:
     """What counts of the query. Raises CredentialError C07 if it can be read in two ways."""
     damaged = unreliable("The answer in the browser is damaged.")
-    if len(query) > 2 * LIMITS.oauth_token_chars:
+    if len(query) > 2 * LIMITS.oauth_token_chars or not query.isascii():
         raise damaged
     try:
         rows = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
