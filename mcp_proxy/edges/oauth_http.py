@@ -6,7 +6,7 @@ always, but to this machine; addresses are global, unless the host is known from
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
@@ -62,14 +62,23 @@ class Unanswered(CredentialError):
 class OAuthHttp:
     """Connections to the servers of one login, or of one credential's refresh."""
 
-    def __init__(self, network: Network, known: frozenset[str], *, localhost: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        known: frozenset[str],
+        *,
+        localhost: bool,
+        leaving: Callable[[], None] | None = None,
+    ) -> None:
         """`known` are hosts whose addresses may be private: the profile or a login names them.
 
-        `localhost` admits http://localhost, as the local settings may.
+        `localhost` admits http://localhost, as the local settings may. `leaving` is called when a
+        POST's first byte is about to go; if it raises, nothing goes and that is raised.
         """
         self.localhost = localhost
         self._network = network.guarded(known)
         self._links: dict[str, Link] = {}
+        self._leaving = leaving or _nothing
 
     async def get(self, url: str) -> Fetched:
         """The answer to a GET, through redirects within the origin.
@@ -122,7 +131,8 @@ class OAuthHttp:
         self, method: str, place: Place, headers: Headers, body: bytes | None
     ) -> AsyncIterator[Reply]:
         deadline_s = LIMITS.oauth_deadline_ms / 1000
-        name, trip = place.origin.text, Trip(deadline_s)
+        name = place.origin.text
+        trip = _Departure(deadline_s, self._leaving if method == "POST" else _nothing)
         try:
             async with asyncio.timeout(deadline_s):
                 link = self._link(name)
@@ -160,6 +170,18 @@ class OAuthHttp:
         return found
 
 
+class _Departure(Trip):
+    """A trip that tells of its start before it starts."""
+
+    def __init__(self, deadline_s: float, leaving: Callable[[], None]) -> None:
+        super().__init__(deadline_s)
+        self._leaving = leaving
+
+    def left(self) -> None:
+        self._leaving()
+        super().left()
+
+
 class _NoCredential:
     async def authorization(self, _spec: UpstreamSpec) -> Authorization | None:
         return None
@@ -182,6 +204,10 @@ def _object(data: bytes) -> dict[str, Any] | None:
     except strict_json.Refused:
         return None
     return value if isinstance(value, dict) else None
+
+
+def _nothing() -> None:
+    """Nobody needs to know."""
 
 
 def _sent(sent: Sent) -> str:
