@@ -12,7 +12,7 @@ from mcp_proxy.errors import McpProxyError
 
 _GROUPS = (
     *("demo", "doctor", "profile", "repository", "trust"),
-    *("credential", "call", "audit", "home"),
+    *("credential", "call", "audit", "home", "network"),
 )
 
 _DESCRIPTION = """\

@@ -121,7 +121,7 @@ def _unwelcome(head: bytes, proxy: Proxy) -> UpstreamError:
         why = f"The proxy {named} refuses the name and password that are set for it (407)."
     else:
         why = f"The proxy {named} wants a name and password (407)."
-    mend = f"mcp-proxy credential set NAME --kind proxy --origin {named}"
+    mend = f"mcp-proxy credential set NAME --kind basic --origin {named}"
     return UpstreamError(
         "MCPX-U01", why, f"{mend}, then mcp-proxy network set --proxy-credential NAME"
     )
