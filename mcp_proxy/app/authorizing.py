@@ -4,7 +4,7 @@ from mcp_proxy.app import warmup
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.authorizer import Keeper, ProfileAuthorizer
-from mcp_proxy.edges.credentials import Grounds
+from mcp_proxy.edges.credential_use import Grounds
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.uses import Uses
 

@@ -13,7 +13,7 @@ from mcp_proxy.core.reading import find_resource
 from mcp_proxy.core.roots import late, stale
 from mcp_proxy.core.schema import SchemaRefused
 from mcp_proxy.edges.authorizer import root_text
-from mcp_proxy.edges.credentials import trusted_command
+from mcp_proxy.edges.credential_use import trusted_command
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import check_held, load_profile, read_generation, read_trust
 from mcp_proxy.edges.settings import read_settings

@@ -14,13 +14,13 @@ from mcp_proxy.core.secret import Secret, check_secret
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.command_store import read_commands
-from mcp_proxy.edges.credentials import (
-    CredentialStore,
+from mcp_proxy.edges.credential_use import (
     Grounds,
     describe_command_use,
     describe_use,
     trusted_command,
 )
+from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_records, root_of
 from mcp_proxy.edges.settings import Settings, read_settings

@@ -9,13 +9,13 @@ from mcp_proxy.core.binding_use import check_command_use, check_use, set_command
 from mcp_proxy.core.command import Place
 from mcp_proxy.core.profile import Profile, UpstreamSpec
 from mcp_proxy.edges.authorizer import root_text
-from mcp_proxy.edges.credentials import (
-    CredentialStore,
+from mcp_proxy.edges.credential_use import (
     Grounds,
     describe_command_use,
     describe_use,
     trusted_command,
 )
+from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.executables import check_executable
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.settings import Settings, read_settings

@@ -12,7 +12,7 @@ import re
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.command import is_variable
-from mcp_proxy.core.origin import Origin, parse_path, parse_url
+from mcp_proxy.core.origin import Origin, parse_path, parse_url, split_url
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.core.request_headers import is_secret_header, is_secret_parameter
 
@@ -74,7 +74,7 @@ def make_binding(
     return Binding(
         kind,
         _check_header(kind, header),
-        tuple(dict.fromkeys(_parse_origin(text) for text in origins)),
+        tuple(dict.fromkeys(_parse_origin(kind, text) for text in origins)),
         parse_path(path),
         tuple(dict.fromkeys(profiles)),
     )
@@ -209,9 +209,10 @@ def _check_header(kind: str, header: str | None) -> str:
     return header
 
 
-def _parse_origin(text: str) -> Origin:
-    origin, path = parse_url(text, localhost=True)
-    if path:
+def _parse_origin(kind: str, text: str) -> Origin:
+    # A proxy on plain http is a proxy still; no upstream there is ever sent anything (S9).
+    origin, path = split_url(text) if kind == "basic" else parse_url(text, localhost=True)
+    if path not in {"", "/"}:
         raise ValueError(f"An origin has no path; write {origin.text} and give {path} as --path.")
     return origin
 

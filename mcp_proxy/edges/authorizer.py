@@ -12,7 +12,8 @@ from typing import Protocol
 from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import header_value
-from mcp_proxy.edges.credentials import CredentialStore, Grounds
+from mcp_proxy.edges.credential_use import Grounds
+from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.shared_work import shared
 from mcp_proxy.edges.uses import Uses

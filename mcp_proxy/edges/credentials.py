@@ -5,35 +5,37 @@ A secret leaves this module only after its binding has been checked against the 
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from mcp_proxy.core.binding import Binding, is_fit
+from mcp_proxy.core.binding import Binding
 from mcp_proxy.core.binding_use import (
-    CommandUse,
-    Use,
+    ClientUse,
+    check_client_use,
     check_command_use,
     check_use,
+    set_client_words,
     set_command,
     set_command_words,
+    set_words,
 )
-from mcp_proxy.core.command import (
-    Command,
-    Place,
-    check_command,
-    check_spec,
-    command_digest,
-)
+from mcp_proxy.core.command import Place
 from mcp_proxy.core.credential_item import Item, dump_item, parse_item
-from mcp_proxy.core.origin import parse_url
+from mcp_proxy.core.origin import Origin
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import Secret, check_secret
+from mcp_proxy.edges.credential_use import (
+    Grounds,
+    describe_command_use,
+    describe_use,
+    trusted_command,
+)
 from mcp_proxy.edges.files import FileLock
 from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import bump_generation
 from mcp_proxy.edges.settings import Settings, read_settings, write_settings
 from mcp_proxy.edges.settings_credentials import Reference
-from mcp_proxy.errors import CredentialError, ProfileError
+from mcp_proxy.errors import CredentialError
 
 
 class Keychain(Protocol):
@@ -47,13 +49,6 @@ class Keychain(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove the item; one that is not there is no error. Raises CredentialError C02."""
-
-
-class Grounds(NamedTuple):
-    """On whose behalf a secret is asked for: a verified profile's name and its trust root."""
-
-    profile: str
-    root: str
 
 
 class CredentialStore:
@@ -153,6 +148,51 @@ class CredentialStore:
             settings, use.credential, lambda binding: check_use(binding, use), set_command(use)
         )
 
+    def resolve_client(self, use: ClientUse) -> Item:
+        """A client's own secret, once its binding allows this use; blocks.
+
+        Raises:
+            CredentialError: C01 missing or empty, C02, C03, C04.
+            HomeError: the settings cannot be read.
+        """
+        return self._read(
+            read_settings(self._home),
+            use.credential,
+            lambda binding: check_client_use(binding, use),
+            set_client_words(use),
+        )
+
+    def resolve_origin(self, name: str, kind: str, origin: Origin) -> Item | None:
+        """What the settings name for a whole origin, whoever calls; None where bound to others.
+
+        That is a proxy's login (kind basic) and a client's certificate (kind mtls); blocks.
+
+        Raises:
+            CredentialError: C01 missing, empty or damaged, C02, C04 of another kind.
+            HomeError: the settings cannot be read.
+        """
+        binding = self.binding(name)
+        mend = set_words(name, origin.text, kind, "")
+        if binding is not None and binding.kind != kind:
+            why = f"The credential {name} is of kind {binding.kind}, not {kind}."
+            raise CredentialError("MCPX-C04", why, mend)
+        if binding is not None and (binding.path or origin not in binding.origins):
+            return None
+        return self._read(read_settings(self._home), name, lambda _binding: None, mend)
+
+    def binding(self, name: str) -> Binding | None:
+        """What the credential may be used for; None where none of that name is set; blocks.
+
+        Raises:
+            CredentialError: C01 damaged, C02.
+            HomeError: the settings cannot be read.
+        """
+        settings = read_settings(self._home)
+        if name not in settings.credentials:
+            return None
+        reference = settings.credentials[name]
+        return (self.read_item(name) if reference is None else reference).binding
+
     def resolve_launch(self, spec: UpstreamSpec, upstream: str, grounds: Grounds) -> Launch:
         """What the local server `upstream` may be started with, its secret included; blocks.
 
@@ -218,51 +258,6 @@ def _find(settings: Settings, name: str) -> Reference | None:
 def _with_profile(binding: Binding, grounds: Grounds) -> Binding:
     pairs = dict.fromkeys((*binding.profiles, (grounds.profile, grounds.root)))
     return binding._replace(profiles=tuple(pairs))
-
-
-def describe_use(spec: UpstreamSpec, grounds: Grounds, localhost: bool) -> Use:
-    """What an upstream of a verified profile wants; `localhost` as in the settings.
-
-    Raises:
-        CredentialError: C04, it names no credential, or its URL is not one to send secrets to.
-    """
-    if spec.auth is None:
-        raise CredentialError("MCPX-C04", "The upstream names no credential.")
-    try:
-        origin, path = parse_url(spec.url, localhost=localhost)
-    except ValueError as error:
-        raise CredentialError("MCPX-C04", str(error), "mcp-proxy doctor") from None
-    if not is_fit(spec.auth.kind, spec.auth.credential, spec.auth.name):
-        raise CredentialError(
-            "MCPX-C04", "The profile names a credential or a header that cannot be."
-        )
-    # Where bearer and basic go is fixed by RFC 6750 and 7617, whatever a profile says.
-    header = spec.auth.name if spec.auth.kind == "header" else "Authorization"
-    return Use(
-        spec.auth.credential, grounds.profile, grounds.root, spec.auth.kind, header, origin, path
-    )
-
-
-def trusted_command(settings: Settings, spec: UpstreamSpec, place: Place, root: str) -> Command:
-    """The record that lets the upstream's command be started. Raises ProfileError P16."""
-    try:
-        check_spec(spec)
-    except ValueError as error:
-        why = f"The command of {place.text} cannot be trusted. {error}"
-        raise ProfileError("MCPX-P16", why, place.trust_words) from None
-    return check_command(settings.commands.get(place), spec, root, place)
-
-
-def describe_command_use(
-    spec: UpstreamSpec, record: Command, place: Place, grounds: Grounds
-) -> CommandUse:
-    """What a local server of a verified profile wants. Raises CredentialError C04."""
-    auth = spec.auth
-    if auth is None or auth.kind != "env" or not is_fit("env", auth.credential, ""):
-        raise CredentialError("MCPX-C04", "The profile names a credential that cannot be.")
-    return CommandUse(
-        auth.credential, grounds.profile, grounds.root, auth.name, command_digest(record), place
-    )
 
 
 def _read_variable(name: str, reference: Reference) -> Secret:

@@ -3,7 +3,8 @@
 import time
 
 from mcp_proxy.edges.authorizer import Keeper, ProfileAuthorizer
-from mcp_proxy.edges.credentials import CredentialStore, Grounds
+from mcp_proxy.edges.credential_use import Grounds
+from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.uses import Uses
 

@@ -10,7 +10,8 @@ from mcp_proxy.core.binding import make_binding
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import Auth, UpstreamSpec
 from mcp_proxy.core.secret import Secret
-from mcp_proxy.edges.credentials import CredentialStore, Grounds
+from mcp_proxy.edges.credential_use import Grounds
+from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.edges.profile_store import read_generation
 from mcp_proxy.edges.settings import settings_path
