@@ -18,11 +18,19 @@ class Certificate(NamedTuple):
     passphrase: Secret | None = None
 
 
+class Login(NamedTuple):
+    """The login that an access token came of: the profile's, and the scopes granted."""
+
+    profile: str
+    scopes: tuple[str, ...]
+
+
 class Authorization(NamedTuple):
     """Headers as they are, a parameter for the query's end, or what signs the finished request.
 
     `secrets` are the texts that an answer must not hold; a header's value counts by itself.
-    `certificate` is shown to the upstream by the connection that the request goes over.
+    `certificate` is shown to the upstream by the connection that the request goes over. `login`
+    says where an access token came from.
     """
 
     headers: Headers = ()
@@ -30,6 +38,7 @@ class Authorization(NamedTuple):
     sign: Signer | None = None
     secrets: tuple[str, ...] = ()
     certificate: Certificate | None = None
+    login: Login | None = None
 
     def __repr__(self) -> str:
         """Never a secret."""
