@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mcp_proxy.app.authorizing import profile_authorizer
+from mcp_proxy.app.network import network_of
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import UpstreamSpec
@@ -94,7 +95,7 @@ def _remote(spec: UpstreamSpec, profile: str) -> McpUpstream:
         why = f"{spec.url} cannot be asked from here. {error}"
         raise SourceError("MCPX-B01", why, mend) from None
     authorizer = profile_authorizer(home, profile, root_of(home, profile))
-    return http_upstream(spec, authorizer, LIMITS)
+    return http_upstream(spec, authorizer, LIMITS, network_of(home))
 
 
 def _local(

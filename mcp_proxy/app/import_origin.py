@@ -6,6 +6,7 @@ import tempfile
 from typing import NamedTuple
 
 from mcp_proxy.app.capture import MayStart, capture_listings, gateway_listing
+from mcp_proxy.app.network import network_of
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import Auth
@@ -79,8 +80,9 @@ def read_url(wanted: Wanted, address: str, stem: str) -> Read:
 
     Raises SourceError, UsageError, UpstreamError.
     """
-    localhost = read_settings(find_home()).localhost
-    data = asyncio.run(download(address, _DEADLINE_S, localhost=localhost))
+    home = find_home()
+    localhost, network = read_settings(home).localhost, network_of(home)
+    data = asyncio.run(download(address, _DEADLINE_S, localhost=localhost, network=network))
     ending = ".json" if data.lstrip()[:1] in (b"{", b"[") else ".yaml"
     file = f"{os.path.basename(stem)}.openapi{ending}"
     path = os.path.join(wanted.folder, file)

@@ -7,6 +7,7 @@ What reads a repository's metadata, or compares two versions, is loaded only whe
 from typing import Any, NamedTuple
 
 from mcp_proxy.app import admin_log, tuf_extra, warmup
+from mcp_proxy.app.network import network_of
 from mcp_proxy.core.contents import parse_contents
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.envelope import parse_envelope
@@ -80,8 +81,8 @@ def find_repository(home: Home, name: str, repository: str) -> Repository:
 def open_repository(home: Home, repository: Repository, *, wait: bool) -> Any:
     """As `edges.profile_repository` has it, by this machine's settings. Raises also P30."""
     edge = tuf_extra.load(tuf_extra.PROFILE_REPOSITORY)
-    localhost = read_settings(home).localhost
-    return edge.open_repository(home, repository, localhost=localhost, wait=wait)
+    localhost, network = read_settings(home).localhost, network_of(home)
+    return edge.open_repository(home, repository, localhost=localhost, wait=wait, network=network)
 
 
 def renew(home: Home, client: Any, name: str, record: Seen) -> Renewed:

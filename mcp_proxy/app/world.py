@@ -16,6 +16,7 @@ from mcp_proxy.app.authorizing import profile_authorizer
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.conversation import Conversation
 from mcp_proxy.app.drift_watch import DriftWatch
+from mcp_proxy.app.network import network_of
 from mcp_proxy.app.owners import ProfileOwners
 from mcp_proxy.app.proof import GuardedRoad, begin_proof, is_of_repository
 from mcp_proxy.app.watching import Watching
@@ -30,6 +31,7 @@ from mcp_proxy.edges import clock
 from mcp_proxy.edges.audit_files import Subject
 from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.call_log import CallLog
+from mcp_proxy.edges.network import Network
 from mcp_proxy.edges.parking import Parking
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.settings import read_settings
@@ -86,9 +88,11 @@ def build_machinery(
     """The road of a verified profile; opens nothing."""
     header = profile.header
     authorizer = profile_authorizer(home, header.profile, profile.root)
+    network = network_of(home)
 
     def changed() -> None:
         authorizer.forget()
+        network.forget()
         session.mark_stale()
         for name in gateways:
             drift.stale(name)
@@ -98,7 +102,8 @@ def build_machinery(
     warn = partial(_warn, log, header.profile)
     contract = ProfileContract(home, profile, generation, changed, warn)
     upstreams = {
-        name: _build_upstream(name, spec, authorizer) for name, spec in header.upstreams.items()
+        name: _build_upstream(name, spec, authorizer, network)
+        for name, spec in header.upstreams.items()
     }
     gateways = {name: item for name, item in upstreams.items() if isinstance(item, McpUpstream)}
     tasks, listeners = TaskRegister(LIMITS.owned_tasks), Listeners(session)
@@ -143,7 +148,7 @@ def _guard(
 
 
 def _build_upstream(
-    name: str, spec: UpstreamSpec, authorizer: ProfileAuthorizer
+    name: str, spec: UpstreamSpec, authorizer: ProfileAuthorizer, network: Network
 ) -> RestUpstream | McpUpstream:
     if spec.kind == "stdio":
         edge = warmup.load(warmup.LOCAL_SERVERS)
@@ -152,8 +157,8 @@ def _build_upstream(
         )
         return local
     if spec.kind == "mcp":
-        return http_upstream(spec, authorizer, LIMITS)
-    return RestUpstream(spec, authorizer, LIMITS)
+        return http_upstream(spec, authorizer, LIMITS, network)
+    return RestUpstream(spec, authorizer, LIMITS, network)
 
 
 def prepare(home: Home, profile: Profile) -> None:

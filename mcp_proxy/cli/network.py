@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from mcp_proxy.app import network
+from mcp_proxy.app import network_change
 from mcp_proxy.cli import render
 from mcp_proxy.edges.settings_network import NetworkSettings, plain_network
 from mcp_proxy.errors import UsageError
@@ -52,7 +52,7 @@ def _add_set(actions: Any) -> None:
 
 def run_show(options: argparse.Namespace) -> int:
     """`network show`."""
-    _show(network.show(), as_json=options.json)
+    _show(network_change.show(), as_json=options.json)
     return 0
 
 
@@ -66,14 +66,14 @@ def run_set(options: argparse.Namespace) -> int:
     }
     if not given:
         raise UsageError("MCPX-W01", "Nothing is to be set.", "mcp-proxy network set --help")
-    _show(network.change(given), as_json=False)
+    _show(network_change.change(given), as_json=False)
     render.say("Running sidecars take it over at their next call. To try it: mcp-proxy doctor")
     return 0
 
 
 def run_unset(options: argparse.Namespace) -> int:
     """`network unset`."""
-    _show(network.clear(options.key), as_json=False)
+    _show(network_change.clear(options.key), as_json=False)
     return 0
 
 

@@ -29,6 +29,7 @@ from mcp_proxy.core.strict_json import Refused, loads
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.core.trust_store import Repository
 from mcp_proxy.edges.files import read_file, remove_file, write_file
+from mcp_proxy.edges.network import DIRECT, Network
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.repository_fetcher import NetworkFetcher
 from mcp_proxy.edges.repository_folder import (
@@ -200,7 +201,7 @@ class RepositoryClient:
 
 @contextmanager
 def open_repository(
-    home: Home, repository: Repository, *, localhost: bool, wait: bool
+    home: Home, repository: Repository, *, localhost: bool, wait: bool, network: Network = DIRECT
 ) -> Iterator[RepositoryClient]:
     """A refresh of the repository, under its lock.
 
@@ -214,5 +215,6 @@ def open_repository(
             localhost=localhost,
             file_s=FILE_DEADLINE_S,
             total_s=TOTAL_DEADLINE_S,
+            network=network,
         )
         yield RepositoryClient(home, repository, fetcher)

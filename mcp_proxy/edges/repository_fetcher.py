@@ -17,13 +17,22 @@ from tuf.ngclient import FetcherInterface
 
 from mcp_proxy.edges.attempts import Broken
 from mcp_proxy.edges.download import download
+from mcp_proxy.edges.network import DIRECT, Network
 from mcp_proxy.errors import UpstreamError, UsageError
 
 
 class NetworkFetcher(FetcherInterface):
     """One refresh's requests. `last` names the file asked for last, `data` is what came."""
 
-    def __init__(self, url: str, *, localhost: bool, file_s: float, total_s: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        localhost: bool,
+        file_s: float,
+        total_s: float,
+        network: Network = DIRECT,
+    ) -> None:
         """`url` is the repository's, for messages; deadlines in seconds; `localhost` admits
         http://localhost, as the settings may.
         """
@@ -31,6 +40,7 @@ class NetworkFetcher(FetcherInterface):
         self.last = ""
         self.data = b""
         self._localhost = localhost
+        self._network = network
         self._file_s = file_s
         self._ends_s = time.monotonic() + total_s
         self._most = 0
@@ -48,15 +58,23 @@ class NetworkFetcher(FetcherInterface):
         deadline_s = min(self._file_s, self._ends_s - time.monotonic())
         if deadline_s <= 0:
             raise self._broken("MCPX-U02", "took too long in all")
-        asked = download(url, deadline_s, localhost=self._localhost, max_bytes=self._most)
         try:
-            self.data = asyncio.run(asked)
+            self.data = asyncio.run(self._download(url, deadline_s))
         except UsageError:
             # A role's name is a part of the address: such a one is no profile's.
             raise DownloadError(self.last) from None
         except Broken as broken:
             raise self._failure(broken) from None
         yield self.data
+
+    async def _download(self, url: str, deadline_s: float) -> bytes:
+        return await download(
+            url,
+            deadline_s,
+            localhost=self._localhost,
+            max_bytes=self._most,
+            network=self._network,
+        )
 
     def _failure(self, broken: Broken) -> Exception:
         if broken.id == "MCPX-R01":
