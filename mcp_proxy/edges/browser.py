@@ -82,6 +82,11 @@ def check_page(url: str) -> None:
         raise CredentialError("MCPX-C07", why)
 
 
+def person_folder() -> str:
+    """Where the person's own files lie; browsers that are shut in may read there."""
+    return os.path.expanduser("~")
+
+
 @contextmanager
 def redirect_file(url: str, folder: str) -> Iterator[str]:
     """The path of a file, readable by this user alone, that sends a browser to `url`.
