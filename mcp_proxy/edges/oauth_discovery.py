@@ -42,21 +42,17 @@ class Found(NamedTuple):
     scopes: Scopes
 
 
-async def discover(
-    spec: UpstreamSpec, oauth: OAuth, http: OAuthHttp, challenge: Bearer | None = None
-) -> Found:
+async def discover(spec: UpstreamSpec, oauth: OAuth, http: OAuthHttp) -> Found:
     """The server for `spec`; an MCP upstream is asked, a REST API's profile names its issuer.
-
-    `challenge` is what the upstream has demanded, if that is known; else it is asked for it.
 
     Raises:
         CredentialError: C07 what is said cannot be relied on; C08 no answer.
     """
     if spec.kind == "mcp":
-        demand = challenge or await _demand(spec, http)
+        demand = await _demand(spec, http)
         resource = await _resource(spec, oauth, http, demand)
     else:
-        demand, resource = challenge, Resource("", (oauth.issuer,), None)
+        demand, resource = None, Resource("", (oauth.issuer,), None)
     metadata = await find_server(_issuer(resource, oauth, http), oauth, http)
     with_refresh = oauth.grant == "authorization_code"
     scopes = choose(

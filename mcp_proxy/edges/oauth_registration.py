@@ -1,6 +1,7 @@
 """Who we are at an authorization server: named beforehand, by a document, or registered now.
 
-MCP 2025-11-25, "Client Registration Approaches". A registration belongs to the server that gave it.
+MCP 2025-11-25, "Client Registration Approaches". Each login registers anew: its redirect URI has
+another port, which many servers compare, and what one server gave is never shown to another.
 """
 
 from shlex import quote
@@ -10,31 +11,21 @@ from mcp_proxy.core.oauth_client import parse_registration, registration
 from mcp_proxy.core.oauth_metadata import Metadata
 from mcp_proxy.core.oauth_scopes import Scopes
 from mcp_proxy.core.profile import OAuth
-from mcp_proxy.core.token_set import Client, Server
+from mcp_proxy.core.token_set import Client
 from mcp_proxy.edges.oauth_http import OAuthHttp
 from mcp_proxy.errors import CredentialError
-
-
-class Stored(NamedTuple):
-    """A client as a login has stored it, and the server that knows it."""
-
-    server: Server
-    client: Client
 
 
 class Wish(NamedTuple):
     """What a login brings with it.
 
     `given` is a client that is known beforehand: by the command line, or by the credential of kind
-    client, whose method it bears. `stored` is an earlier registration; leave it out where the
-    redirect URI is another now, for many servers compare it with its port. `redirect_uri` is "" for
-    a device.
+    client, whose method it bears. `redirect_uri` is "" for a device.
     """
 
     redirect_uri: str
     scopes: Scopes
     given: Client | None = None
-    stored: Stored | None = None
 
 
 async def find_client(oauth: OAuth, metadata: Metadata, wish: Wish, http: OAuthHttp) -> Client:
@@ -52,17 +43,9 @@ async def find_client(oauth: OAuth, metadata: Metadata, wish: Wish, http: OAuthH
         return Client(oauth.client_metadata, "none")
     if not metadata.registration or oauth.grant != "authorization_code":
         raise _unknown(oauth, metadata)
-    stored = wish.stored
-    if stored is not None and is_registered(stored, metadata.issuer):
-        return stored.client
     asked = registration(metadata, wish.redirect_uri, wish.scopes)
     answer = await http.post_json(metadata.registration, asked)
     return parse_registration(answer.status, answer.doc, asked["token_endpoint_auth_method"])
-
-
-def is_registered(stored: Stored, issuer: str) -> bool:
-    """Whether that client is this very server's; another server must not see it."""
-    return stored.server.issuer == issuer
 
 
 def _unknown(oauth: OAuth, metadata: Metadata) -> CredentialError:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from authorization_server import AuthorizationServer
 
-from mcp_proxy.core.oauth_challenge import Bearer
 from mcp_proxy.core.oauth_scopes import Scopes
 from mcp_proxy.core.profile import OAuth, UpstreamSpec
 from mcp_proxy.edges.network import DIRECT
@@ -25,7 +24,6 @@ def found(
     server: AuthorizationServer,
     oauth: OAuth = GRANT,
     kind: str = "mcp",
-    challenge: Bearer | None = None,
     known: frozenset[str] = KNOWN,
 ) -> Found:
     url = server.mcp if kind == "mcp" else server.rest
@@ -34,7 +32,7 @@ def found(
     async def main() -> Found:
         http = OAuthHttp(DIRECT, known, localhost=False)
         try:
-            return await discover(spec, oauth, http, challenge)
+            return await discover(spec, oauth, http)
         finally:
             await http.close()
 
@@ -115,13 +113,6 @@ def test_the_challenges_scopes_come_before_those_of_the_metadata(
     with AuthorizationServer() as server:
         server.faults.challenge_scope = demanded
         assert found(server, GRANT._replace(scopes=profile)).scopes == expected
-
-
-def test_a_challenge_that_is_known_spares_the_question() -> None:
-    with AuthorizationServer() as server:
-        known = Bearer("", ("admin",), "insufficient_scope")
-        assert found(server, challenge=known).scopes == ("admin", "offline_access")
-        assert "POST /mcp" not in asked(server)
 
 
 def test_no_scope_is_asked_for_where_nobody_names_one() -> None:

@@ -9,11 +9,11 @@ from authorization_server import AuthorizationServer
 from mcp_proxy.core.oauth_answer import Refused
 from mcp_proxy.core.profile import OAuth
 from mcp_proxy.core.secret import Secret
-from mcp_proxy.core.token_set import Client, Server
+from mcp_proxy.core.token_set import Client
 from mcp_proxy.edges.network import DIRECT
 from mcp_proxy.edges.oauth_discovery import find_server
 from mcp_proxy.edges.oauth_http import OAuthHttp
-from mcp_proxy.edges.oauth_registration import Stored, Wish, find_client
+from mcp_proxy.edges.oauth_registration import Wish, find_client
 from mcp_proxy.errors import CredentialError
 
 GRANT = OAuth("oauth", "api", "authorization_code", "", "", "", (), ())
@@ -32,10 +32,6 @@ def client_of(server: AuthorizationServer, oauth: OAuth = GRANT, wish: Wish = WI
             await http.close()
 
     return asyncio.run(main())
-
-
-def stored_at(issuer: str) -> Stored:
-    return Stored(Server(issuer, issuer + "/token"), Client("kept", "none"))
 
 
 def test_without_another_client_one_is_registered_as_native() -> None:
@@ -72,13 +68,12 @@ def test_a_client_known_beforehand_comes_before_a_document_and_that_before_a_reg
         assert client_of(server, oauth).id in server.ledger.clients
 
 
-def test_s8_a_registration_is_used_again_at_its_own_server_alone() -> None:
+def test_each_login_registers_anew_for_its_own_redirect() -> None:
     with AuthorizationServer() as server:
-        kept = WISH._replace(stored=stored_at(server.issuer))
-        assert client_of(server, wish=kept) == Client("kept", "none")
-        other = WISH._replace(stored=stored_at(server.issuer + "/"))
-        assert client_of(server, wish=other).id != "kept"
-        assert not any(b"kept" in seen.body for seen in server.seen)
+        other = "http://127.0.0.1:9876/callback"
+        first, second = client_of(server), client_of(server, wish=WISH._replace(redirect_uri=other))
+        assert first != second
+        assert server.ledger.clients[second.id].redirects == (other,)
 
 
 def test_a_server_that_registers_nobody_needs_a_client_by_name() -> None:
