@@ -9,15 +9,15 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Protocol, cast
-from urllib.parse import quote
 
 import httpx2
 
 from mcp_proxy import __version__
-from mcp_proxy.core.authorization import Authorization, Headers
+from mcp_proxy.core.authorization import Authorization, Headers, Login
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.edges.attempts import Broken, Trip
+from mcp_proxy.edges.authorized import own_headers, own_secrets, with_parameter
 from mcp_proxy.edges.http_body import BodyRefused, Decoder
 from mcp_proxy.edges.http_transport import HttpTransport
 from mcp_proxy.edges.network import DIRECT, Network
@@ -60,11 +60,18 @@ class Authorizer(Protocol):
 class Reply:
     """An answer whose head has arrived. Header names in lower case."""
 
-    def __init__(self, response: httpx2.Response, secret: OwnSecret, limits: Limits) -> None:
-        """Made by `Link.send`, which also closes it."""
+    def __init__(
+        self,
+        response: httpx2.Response,
+        secret: OwnSecret,
+        limits: Limits,
+        login: Login | None = None,
+    ) -> None:
+        """Made by `Link.send`, which also closes it; `login` is that of the request's token."""
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.secret = secret
+        self.login = login
         self._stream = cast("httpx2.AsyncByteStream", response.stream)
         self._limits = limits
 
@@ -152,9 +159,11 @@ class Link:
         if response.status_code == 401 and authorization is not None:
             other = await self._renewed(response, authorization)
             if other is not None:
+                authorization = other
                 response, secret = await self._sent(method, url, headers, body, other, trip)
+        login = None if authorization is None else authorization.login
         try:
-            yield Reply(response, secret, self.limits)
+            yield Reply(response, secret, self.limits, login)
         finally:
             await response.aclose()
 
@@ -196,7 +205,7 @@ class Link:
         """The same, for a body that has been read (by `Reply.read_start`)."""
         remove = reply.secret.remove_text
         headers = {key: remove(value) for key, value in reply.headers.items()}
-        return refusal(self.spec, reply.status, headers, body, self.limits)
+        return refusal(self.spec, reply.status, headers, body, self.limits, reply.login)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -215,9 +224,9 @@ class Link:
         target = self._target(url)
         own: Headers = ()
         if authorization is not None:
-            target = _with_parameter(target, authorization.query)
+            target = with_parameter(target, authorization.query)
             signed = (*self._own_headers, *headers)
-            own = _own_headers(authorization, method, self._origin + target, signed, body or b"")
+            own = own_headers(authorization, method, self._origin + target, signed, body or b"")
         extensions = {
             "timeout": {"connect": CONNECT_DEADLINE_S},
             "target": target.encode("ascii"),
@@ -260,7 +269,7 @@ class Link:
     def _remember(self, authorization: Authorization | None) -> None:
         if authorization is not self._authorized:
             self._authorized = authorization
-            self._secret = OwnSecret(*_secrets(authorization))
+            self._secret = OwnSecret(*own_secrets(authorization))
 
 
 def _leaving(trip: Trip) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
@@ -269,29 +278,6 @@ def _leaving(trip: Trip) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
             trip.left()
 
     return trace
-
-
-def _with_parameter(target: str, parameter: tuple[str, str] | None) -> str:
-    if parameter is None:
-        return target
-    name, value = (quote(part, safe="") for part in parameter)
-    return f"{target}{'&' if '?' in target else '?'}{name}={value}"
-
-
-def _own_headers(
-    authorization: Authorization, method: str, url: str, rows: Headers, body: bytes
-) -> Headers:
-    if authorization.sign is None:
-        return authorization.headers
-    rows = (*rows, *authorization.headers)
-    return (*authorization.headers, *authorization.sign(method, url, rows, body))
-
-
-def _secrets(authorization: Authorization | None) -> tuple[str, ...]:
-    if authorization is None:
-        return ()
-    query = () if authorization.query is None else (authorization.query[1],)
-    return (*(value for _, value in authorization.headers), *query, *authorization.secrets)
 
 
 def _unwritable() -> Broken:

@@ -11,27 +11,36 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mcp_proxy.core import strict_json
-from mcp_proxy.core.binding_use import set_words
+from mcp_proxy.core.authorization import Login
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.attempts import Broken
 from mcp_proxy.edges.http_connect import NotConnected
+from mcp_proxy.edges.refused_credentials import refused_credential
 
 MESSAGE_BYTES = 64 << 10
 
 
-def refusal(
-    spec: UpstreamSpec, status: int, headers: Mapping[str, str], body: bytes, limits: Limits
+def refusal(  # noqa: PLR0913, PLR0917 - an answer's parts
+    spec: UpstreamSpec,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    limits: Limits,
+    login: Login | None = None,
 ) -> Broken:
-    """A status other than 2xx as a failure. `body` is scrubbed already and may be cut off."""
+    """A status other than 2xx as a failure. `body` is scrubbed already and may be cut off.
+
+    `login` is the one that the request's access token came of.
+    """
     if 300 <= status < 400:
         return _redirect(status, headers.get("location", ""), limits)
     named = f"{status} {reason_words(status)}".strip()
     said = upstream_message(body, headers.get("content-type", ""), limits)
     tail = f": {said.rstrip('.')}." if said else "."
     if status in (401, 403):
-        return Broken("MCPX-U03", _credential_words(spec, named, tail), status=status)
+        return refused_credential(spec, status, (named, tail), headers, login)
     if status in (429, 503):
         return _busy(named, headers.get("retry-after", ""), tail, status)
     return Broken("MCPX-U03", f"The upstream answered {named}{tail}", status=status)
@@ -118,16 +127,6 @@ def _origin_words(location: str, limits: Limits) -> str:
         return ""
     origin = f"{parts.scheme}://{host}" + (f":{port}" if port else "")
     return f" to {one_sentence(origin, limits.upstream_message_chars).rstrip('.')}"
-
-
-def _credential_words(spec: UpstreamSpec, named: str, tail: str) -> str:
-    if spec.auth is None:
-        return f"The upstream wants a credential, but the profile names none ({named}){tail}"
-    parts = urlsplit(spec.url)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    command = set_words(spec.auth.credential, origin, spec.auth.kind, spec.auth.name)
-    text = f"The upstream refused the credential {spec.auth.credential} ({named}){tail}"
-    return f"{text.rstrip('.')}. If it is no longer right, run `{command}`."
 
 
 def _busy(named: str, retry_after: str, tail: str, status: int) -> Broken:
