@@ -9,7 +9,7 @@ from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.token_set import Client
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.reference_command import fix_source, read_source
-from mcp_proxy.edges.settings_credentials import parse_reference
+from mcp_proxy.edges.settings_credentials import parse_source
 from mcp_proxy.errors import UsageError
 
 
@@ -50,7 +50,7 @@ def id_token_of(reference: str) -> Secret:
         CredentialError: C01 it gives nothing.
     """
     try:
-        source = fix_source(parse_reference(reference))
+        source = fix_source(parse_source(reference))
     except ValueError as error:
         raise UsageError("MCPX-W01", str(error), "mcp-proxy login --help") from None
     return Secret(read_source(source, "The ID token"))

@@ -35,12 +35,20 @@ async def ask(asking: Asking, url: str, form: Form) -> Fetched:
     Raises:
         CredentialError: C01 the client's secret is lacking; C07, C08 no usable answer.
     """
-    proof = asking.secret
-    if asking.client.method == "private_key_jwt" and proof is not None:
-        issuer, jti = asking.metadata.issuer, os.urandom(16).hex()
-        proof = private_key_jwt(asking.client.id, issuer, proof, clock.now_s(), jti)
+    proof = prove(asking.client, asking.secret, asking.metadata.issuer)
     rows, headers = authenticate(asking.client, proof, form)
     return await asking.http.post(url, rows, headers)
+
+
+def prove(client: Client, secret: Secret | None, issuer: str) -> Secret | None:
+    """What the client shows: its secret, or a new assertion signed by it (private_key_jwt).
+
+    Raises:
+        CredentialError: C01 the key is none that can sign.
+    """
+    if client.method != "private_key_jwt" or secret is None:
+        return secret
+    return private_key_jwt(client.id, issuer, secret, clock.now_s(), os.urandom(16).hex())
 
 
 async def ask_tokens(asking: Asking, form: Form) -> Granted:

@@ -3,11 +3,20 @@
 import os
 from typing import NamedTuple
 
-from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.core.binding import Binding
-from mcp_proxy.core.binding_use import check_command_use, check_use, set_command, set_command_words
+from mcp_proxy.app.keychain_store import credential_store, token_store
+from mcp_proxy.core.binding_use import (
+    ClientUse,
+    check_client_use,
+    check_command_use,
+    check_use,
+    set_client_words,
+    set_command,
+    set_command_words,
+)
 from mcp_proxy.core.command import Place
-from mcp_proxy.core.profile import Profile, UpstreamSpec
+from mcp_proxy.core.login_state import check_login, end_s, is_renewable
+from mcp_proxy.core.profile import OAuth, Profile, UpstreamSpec
+from mcp_proxy.edges import clock
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.credential_use import (
     Grounds,
@@ -19,6 +28,7 @@ from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.executables import check_executable
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.settings import Settings, read_settings
+from mcp_proxy.edges.token_store import TokenStore
 from mcp_proxy.errors import CredentialError, McpProxyError
 
 
@@ -49,6 +59,21 @@ def missing_commands(home: Home, profile: Profile) -> list[Missing]:
     return found
 
 
+class Stores(NamedTuple):
+    """What an installed profile's credentials are looked up in, and on whose behalf."""
+
+    settings: Settings
+    credentials: CredentialStore
+    logins: TokenStore
+    grounds: Grounds
+
+
+def open_stores(home: Home, profile: Profile) -> Stores:
+    """Those of this home; asks no keychain yet. Raises HomeError, the settings cannot be read."""
+    grounds = Grounds(profile.header.profile, root_text(profile.root))
+    return Stores(read_settings(home), credential_store(home), token_store(home), grounds)
+
+
 def missing_credentials(home: Home, profile: Profile) -> list[Missing]:
     """One entry for each credential that is not set, or not bound to what the profile needs.
 
@@ -57,61 +82,73 @@ def missing_credentials(home: Home, profile: Profile) -> list[Missing]:
     Raises:
         HomeError: the settings cannot be read.
     """
-    store = credential_store(home)
-    settings = read_settings(home)
-    grounds = Grounds(profile.header.profile, root_text(profile.root))
+    stores = open_stores(home, profile)
     found: dict[str, Missing] = {}
     for upstream, spec in profile.header.upstreams.items():
         if spec.auth is None or spec.auth.credential in found:
             continue
-        try:
-            if spec.kind == "stdio":
-                lacking = _of_command(store, settings, spec, upstream, grounds)
-            else:
-                lacking = _of_origin(store, settings, spec, grounds)
-        except CredentialError as error:
-            lacking = Missing(error.why, error.next)
+        lacking = lacking_credential(stores, upstream, spec)
         if lacking is not None:
             found[spec.auth.credential] = lacking
     return list(found.values())
 
 
-def _of_origin(
-    store: CredentialStore, settings: Settings, spec: UpstreamSpec, grounds: Grounds
-) -> Missing | None:
-    use = describe_use(spec, grounds, settings.localhost)
-    if use.credential not in settings.credentials:
+def lacking_credential(stores: Stores, upstream: str, spec: UpstreamSpec) -> Missing | None:
+    """Why the upstream's calls would be denied for its credential, or None. Raises HomeError."""
+    try:
+        if spec.kind == "stdio":
+            return _of_command(stores, spec, upstream)
+        if isinstance(spec.auth, OAuth):
+            return _of_login(stores, spec, spec.auth)
+        return _of_origin(stores, spec)
+    except CredentialError as error:
+        return Missing(error.why, error.next)
+
+
+def _of_origin(stores: Stores, spec: UpstreamSpec) -> Missing | None:
+    use = describe_use(spec, stores.grounds, stores.settings.localhost)
+    binding = stores.credentials.binding(use.credential)
+    if binding is None:
         return _unset(use.credential, set_command(use))
-    check_use(_binding(store, settings, use.credential), use)
+    check_use(binding, use)
     return None
 
 
-def _of_command(
-    store: CredentialStore,
-    settings: Settings,
-    spec: UpstreamSpec,
-    upstream: str,
-    grounds: Grounds,
-) -> Missing | None:
-    place = Place(grounds.profile, upstream)
+def _of_login(stores: Stores, spec: UpstreamSpec, auth: OAuth) -> Missing | None:
+    use = describe_use(spec, stores.grounds, stores.settings.localhost)
+    tokens = stores.logins.read(auth.credential)
+    if tokens is None:
+        return Missing(f"The login {auth.credential} is not made.", set_command(use))
+    check_login(tokens, auth, use)
+    if not is_renewable(tokens) and end_s(tokens) <= clock.now_s():
+        return Missing(f"The login {auth.credential} has ended.", set_command(use))
+    if tokens.client.method == "none" or tokens.client.secret is not None:
+        return None
+    client = ClientUse(auth.credential, *stores.grounds, tokens.server.issuer, tokens.client.id)
+    binding = stores.credentials.binding(auth.credential)
+    if binding is None:
+        why = f"The secret of the client {client.client} is not set."
+        return Missing(why, set_client_words(client))
+    check_client_use(binding, client)
+    return None
+
+
+def _of_command(stores: Stores, spec: UpstreamSpec, upstream: str) -> Missing | None:
+    place = Place(stores.grounds.profile, upstream)
     try:
-        record = trusted_command(settings, spec, place, grounds.root)
+        record = trusted_command(stores.settings, spec, place, stores.grounds.root)
     except McpProxyError:
         return None  # said by `missing_commands`
-    use = describe_command_use(spec, record, place, grounds)
-    if use.credential not in settings.credentials:
+    use = describe_command_use(spec, record, place, stores.grounds)
+    binding = stores.credentials.binding(use.credential)
+    if binding is None:
         return _unset(use.credential, set_command_words(use.credential, place))
-    check_command_use(_binding(store, settings, use.credential), use)
+    check_command_use(binding, use)
     return None
 
 
 def _unset(credential: str, mend: str) -> Missing:
     return Missing(f"The credential {credential} is not set.", mend)
-
-
-def _binding(store: CredentialStore, settings: Settings, name: str) -> Binding:
-    reference = settings.credentials[name]
-    return (store.read_item(name) if reference is None else reference).binding
 
 
 def unset_variables(home: Home, profile: Profile) -> list[str]:

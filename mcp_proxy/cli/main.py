@@ -12,7 +12,7 @@ from mcp_proxy.errors import McpProxyError
 
 _GROUPS = (
     *("demo", "doctor", "profile", "repository", "trust"),
-    *("credential", "call", "audit", "home", "network"),
+    *("credential", "login", "logout", "status", "call", "audit", "home", "network"),
 )
 
 _DESCRIPTION = """\
@@ -22,7 +22,7 @@ A local sidecar between an AI client and your APIs.
 
 publisher   profile import, lint, sign, diff, explain, publish; repository init, delegate
 developer   trust add, trust add-repository, profile install, profile update,
-            trust command, credential set, call, doctor
+            trust command, credential set, login, status, call, doctor
 auditor     audit tail, show, verify
 """
 
