@@ -11,15 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
 
 from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from mcp_proxy.app import admin_log, profiles, repositories, trust, warmup
 from mcp_proxy.app.authorizing import profile_authorizer
+from mcp_proxy.app.check import Check
 from mcp_proxy.app.client_entry import launch_command
+from mcp_proxy.app.doctor_network import check_certificate, check_network
 from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.missing import missing_commands, missing_credentials, unset_variables
+from mcp_proxy.app.network import network_of
 from mcp_proxy.app.repository_check import check_repository, check_standing
 from mcp_proxy.app.talk_env import talk_env
 from mcp_proxy.core.admin_policy import FREE, bounds
@@ -43,15 +45,6 @@ _REACH_DEADLINE_S = 10.0
 _ADD_KEY = "mcp-proxy trust add KEY-LINE --profiles NAMES"
 
 
-class Check(NamedTuple):
-    """One finding; `next` is the command that mends what is not `ok`."""
-
-    what: str
-    ok: bool
-    found: str
-    next: str | None = None
-
-
 def examine() -> Iterator[Check]:
     """Every check in turn, the cheap and local ones first."""
     yield from _check_policy()
@@ -63,6 +56,7 @@ def examine() -> Iterator[Check]:
     yield Check("home", True, home.config if home.id else f"{home.config} (not made yet)")
     yield _check_places()
     yield _check_keychain(home)
+    yield from check_network(home)
     if not home.id:
         yield Check("key", False, "No key is trusted yet.", _ADD_KEY)
         return
@@ -192,7 +186,12 @@ def _check_profile(home: Home, profile: Profile) -> Iterator[Check]:
         with_secret = not lacking and not unset
         if spec.kind == "stdio" and (untrusted or not with_secret):
             continue  # said above
-        yield asyncio.run(_check_upstream(home, profile, upstream, spec, with_secret=with_secret))
+        reached = asyncio.run(
+            _check_upstream(home, profile, upstream, spec, with_secret=with_secret)
+        )
+        yield reached
+        if not reached.ok:
+            yield from check_certificate(home, upstream, spec.url)
 
 
 def _client_must_have(variables: list[str]) -> str:
@@ -242,7 +241,7 @@ async def _check_upstream(
         if spec.kind == "stdio":
             gateway = stdio_upstream(spec, partial(authorizer.launch, name, spec), LIMITS)
         else:
-            gateway = http_upstream(spec, authorizer, LIMITS)
+            gateway = http_upstream(spec, authorizer, LIMITS, network_of(home))
         try:
             tools = await gateway.declared(_REACH_DEADLINE_S, full_wishes(spec))
         except McpProxyError as error:
@@ -253,7 +252,7 @@ async def _check_upstream(
             await authorizer.close()
         return Check(what, True, f"{spec.url or 'the local server'} lists {len(tools)} tools")
     began = time.perf_counter()
-    upstream = RestUpstream(spec._replace(auth=None), _NoSecret(), LIMITS)
+    upstream = RestUpstream(spec._replace(auth=None), _NoSecret(), LIMITS, network_of(home))
     request = RestRequest("GET", spec.url, (), None, retry_safe=False)
     answer = await upstream.call(request, Wishes({}), lambda _event: None, _REACH_DEADLINE_S)
     await upstream.close()

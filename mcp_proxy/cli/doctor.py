@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from mcp_proxy.app.doctor import Check, examine
+from mcp_proxy.app.check import Check
+from mcp_proxy.app.doctor import examine
 from mcp_proxy.cli import render
 
 

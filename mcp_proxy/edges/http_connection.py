@@ -88,6 +88,11 @@ class Connection(asyncio.BufferedProtocol):
             return False
         return not _has_input(self._transport.get_extra_info("socket").fileno())
 
+    def peer_certificate(self) -> bytes | None:
+        """What the other side presented, in DER; None without TLS."""
+        tls = self._transport.get_extra_info("ssl_object")
+        return None if tls is None else cast("bytes | None", tls.getpeercert(binary_form=True))
+
     def close(self) -> None:
         """Close at once; whatever is not written or read is dropped."""
         # Else a body that only the end of the connection bounds would look complete.
