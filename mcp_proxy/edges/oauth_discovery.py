@@ -122,7 +122,9 @@ def _issuer(resource: Resource, oauth: OAuth, http: OAuthHttp) -> str:
     """The profile's issuer, which the resource has to rely on too; else the first it relies on."""
     if not resource.servers:
         raise unreliable("The upstream's metadata name no authorization server.")
-    if oauth.issuer and oauth.issuer not in resource.servers:
+    # Frameworks add a slash to the names they list. What is compared later is the profile's name.
+    listed = {server.removesuffix("/") for server in resource.servers}
+    if oauth.issuer and oauth.issuer.removesuffix("/") not in listed:
         text = f"The upstream relies on {_shown(resource.servers[0])}"
         raise unreliable(f"{text}, but its profile names {_shown(oauth.issuer)}.")
     issuer = oauth.issuer or resource.servers[0]

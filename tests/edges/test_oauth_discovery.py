@@ -141,6 +141,13 @@ def test_s8_the_profiles_issuer_has_to_be_one_that_the_upstream_relies_on() -> N
         assert server.heard("/.well-known/oauth-authorization-server") == server.seen[2:3]
 
 
+def test_a_slash_that_an_upstream_adds_to_its_server_is_mended_by_the_profiles_issuer() -> None:
+    with AuthorizationServer() as server:
+        server.faults.resource_metadata = {"authorization_servers": [server.issuer + "/"]}
+        assert "says it is" in refused(server)
+        assert found(server, GRANT._replace(issuer=server.issuer)).metadata.issuer == server.issuer
+
+
 def test_an_upstream_without_metadata_needs_an_issuer_in_its_profile() -> None:
     with AuthorizationServer() as server:
         server.faults.answers[WELL_KNOWN + "/mcp"] = NOT_FOUND
