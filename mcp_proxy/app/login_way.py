@@ -69,4 +69,12 @@ def known_hosts(place: LoginPlace) -> frozenset[str]:
     auth = place.auth
     identity = auth.identity.issuer if auth.identity else ""
     urls = (place.spec.url, auth.issuer, identity, *(url for _, url in auth.endpoints))
-    return frozenset(parse_place(url, localhost=True).origin.host for url in urls if url)
+    return frozenset(host for host in map(_host, urls) if host)
+
+
+def _host(url: str) -> str:
+    """Its host, "" for what is no URL, which is refused where it is used."""
+    try:
+        return parse_place(url, localhost=True).origin.host
+    except ValueError:
+        return ""
