@@ -6,7 +6,7 @@ Whoever signed need not have built here, so the rules of the build are held agai
 import re
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.binding import is_fit
+from mcp_proxy.core.auth_terms import check_auth
 from mcp_proxy.core.command import UPSTREAM_NAME, check_spec
 from mcp_proxy.core.fields import malformed
 from mcp_proxy.core.limits import LIMITS
@@ -38,7 +38,8 @@ def check_upstreams(header: Header) -> None:
             raise malformed(f"{name[:64]!r} is no upstream's name")
         try:
             _check_upstream(spec)
-            _check_auth(spec)
+            if spec.auth is not None:
+                check_auth(spec.auth, spec.kind)
         except ValueError as error:
             raise malformed(f"upstream {name} cannot be used. {error}") from None
 
@@ -77,16 +78,6 @@ def _check_upstream(spec: UpstreamSpec) -> None:
     for link in spec.links:
         if parse_url(link)[0].text != link:
             raise ValueError("One of its links is no origin.")
-
-
-def _check_auth(spec: UpstreamSpec) -> None:
-    auth = spec.auth
-    if auth is None:
-        return
-    if (auth.kind == "env") != (spec.kind == "stdio"):
-        raise ValueError("Its credential does not fit its kind.")
-    if not is_fit(auth.kind, auth.credential, auth.name):
-        raise ValueError("It names a credential or a header that cannot be.")
 
 
 def _check_entry(entry: Resource | Prompt, upstreams: dict[str, UpstreamSpec]) -> None:

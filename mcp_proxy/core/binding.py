@@ -29,7 +29,6 @@ _KEYS = {"kind", "header", "origins", "path", "profiles"}
 _ENV_KEYS = {"kind", "variable", "command", "profiles"}
 _PROFILE_NAME = re.compile(NAME_PATTERN)
 _CLIENT_KEYS = {"kind", "method", "issuer", "client", "profiles"}
-# RFC 6749, appendix A.1: visible characters and blanks.
 _CLIENT_ID = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,2046}[\x21-\x7e])?")
 _ISSUER = re.compile(r"[\x21-\x7e]{1,2048}")
 
@@ -105,7 +104,7 @@ def make_client_binding(
     if not _ISSUER.fullmatch(issuer):
         raise ValueError("The issuer is the URL by which the authorization server calls itself.")
     parse_url(issuer, localhost=True)
-    if not _CLIENT_ID.fullmatch(client):
+    if not is_client_id(client):
         raise ValueError("The client's id is visible ASCII; write it as the server gave it.")
     if method not in CLIENT_METHODS:
         raise ValueError(f"The method is one of {', '.join(CLIENT_METHODS)}.")
@@ -172,6 +171,11 @@ def plain_binding(binding: Binding) -> dict[str, Any]:
         origins = [origin.text for origin in binding.origins]
         row |= {"header": binding.header, "origins": origins, "path": binding.path}
     return {**row, "profiles": [list(pair) for pair in binding.profiles]}
+
+
+def is_client_id(text: str) -> bool:
+    """Whether a client may be called so (RFC 6749, appendix A.1), without blanks at its ends."""
+    return _CLIENT_ID.fullmatch(text) is not None
 
 
 def is_fit(kind: str, credential: str, header: str) -> bool:

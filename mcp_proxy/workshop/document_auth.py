@@ -6,20 +6,25 @@ from typing import NamedTuple
 from mcp_proxy.core.binding import is_fit
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import SourceError
+from mcp_proxy.workshop.document_login import Login, find_login
 from mcp_proxy.workshop.references import Node, References
 
 _NOTE_CHARS = 200
+# API Gateway exports AWS's signatures as a key in the header Authorization.
+_AWS = "x-amazon-apigateway-authtype"
 
 
 class Guess(NamedTuple):
     """The first scheme that a static credential can serve; `note` is for the publisher.
 
-    `kind` is "" where the document names none, `name` the header's for kind header.
+    `kind` is "" where the document names none, `name` the header's or parameter's for kinds header
+    and query. `login` is what OAuth would be instead, where the scheme is one of those.
     """
 
     kind: str
     name: str
     note: str
+    login: Login | None = None
 
 
 def guess_auth(references: References, credential: str) -> Guess:
@@ -43,11 +48,24 @@ def _first_fit(references: References, credential: str) -> Guess:
         return Guess("", "", "the document names no way to authorize")
     schemes = {name: references.follow(node) for name, node in listed.items()}
     wanted = [name for name in _global_names(start) if name in schemes]
-    for name in dict.fromkeys((*wanted, *schemes)):
-        guess = _guess(schemes[name], name)
-        if guess is not None and is_fit(guess.kind, credential, guess.name):
-            return guess
+    names = list(dict.fromkeys((*wanted, *schemes)))
+    guesses = [_guess(schemes[name], name, _global_scopes(start, name)) for name in names]
+    fit = [one for one in guesses if one is not None and is_fit(one.kind, credential, one.name)]
+    # A key in the address gets into logs on its way: only where there is no other scheme.
+    fit.sort(key=lambda one: one.kind == "query")
+    if fit:
+        return fit[0]
     return Guess("", "", f"none of the document's schemes can be used: {', '.join(schemes)}")
+
+
+def _global_scopes(start: Node, name: str) -> tuple[str, ...]:
+    listed = start.get("security")
+    for requirement in listed.elements() if listed is not None else ():
+        scopes = requirement.get(name)
+        if scopes is not None:
+            texts = (one.value for one in scopes.elements())
+            return tuple(dict.fromkeys(text for text in texts if isinstance(text, str)))
+    return ()
 
 
 def _global_names(start: Node) -> Iterator[str]:
@@ -56,14 +74,19 @@ def _global_names(start: Node) -> Iterator[str]:
         yield from requirement.mapping()
 
 
-def _guess(scheme: Node, name: str) -> Guess | None:
+def _guess(scheme: Node, name: str, scopes: tuple[str, ...]) -> Guess | None:
     kind, how = scheme.text("type"), scheme.text("scheme").lower()
+    note = f"the document's scheme {name}"
     if kind == "http" and how in ("bearer", "basic"):
-        return Guess(how, "", f"the document's scheme {name}")
+        return Guess(how, "", note)
     if kind == "basic":
-        return Guess(kind, "", f"the document's scheme {name}")
-    if kind == "apiKey" and scheme.text("in") == "header":
-        return Guess("header", scheme.text("name"), f"the document's scheme {name}")
+        return Guess(kind, "", note)
+    if kind == "mutualTLS":
+        return Guess("mtls", "", note)
+    if kind == "apiKey" and scheme.text("in") == "header" and not scheme.text(_AWS):
+        return Guess("header", scheme.text("name"), note)
+    if kind == "apiKey" and scheme.text("in") == "query":
+        return Guess("query", scheme.text("name"), note)
     if kind in ("oauth2", "openIdConnect"):
-        return Guess("bearer", "", f"the document's scheme {name} ({kind}): give a token")
+        return Guess("bearer", "", f"{note} ({kind}): give a token", find_login(scheme, scopes))
     return None

@@ -118,6 +118,11 @@ def plain(name: str) -> str:
     return name if is_text else quoted(name)
 
 
+def credential_name(name: str) -> str:
+    """A profile's name as its credential's, which starts with no -, as a YAML value."""
+    return plain(name.lstrip("-") or "api")
+
+
 def _head(page: Page) -> str:
     upstream = "".join(f"    {line}\n" for line in page.lines)
     return (

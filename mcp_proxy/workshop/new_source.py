@@ -14,6 +14,7 @@ from mcp_proxy.workshop.draft import (
     New,
     Page,
     choose_drafts,
+    credential_name,
     plain,
     tool_name,
     write_page,
@@ -39,7 +40,7 @@ upstreams:
     kind: rest    # or mcp (url, listing), or stdio (command, listing)
     url: https://api.example.com
     openapi: {name}.openapi.yaml
-    auth: {{kind: bearer, credential: {plain}}}
+    auth: {{kind: bearer, credential: {credential}}}
 tools:
   read_something:
     upstream: {plain}
@@ -84,7 +85,8 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
 
 def source_from_nothing(name: str) -> New:
     """The source's form, to be filled in by hand."""
-    return New(_SKELETON.format(name=name, plain=plain(name)), 0, 0)
+    names = {"plain": plain(name), "credential": credential_name(name)}
+    return New(_SKELETON.format(name=name, **names), 0, 0)
 
 
 def _document_drafts(document: Document) -> list[Draft]:

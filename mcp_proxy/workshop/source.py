@@ -10,8 +10,10 @@ from pydantic_core import ErrorDetails
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.errors import SourceError
+from mcp_proxy.workshop.auth_source import AUTH_KINDS
 from mcp_proxy.workshop.scalars import NOT_ENFORCED
 from mcp_proxy.workshop.source_keys import ProfileSource
+from mcp_proxy.workshop.upstream_source import UPSTREAM_KINDS
 from mcp_proxy.workshop.yaml_reader import Path, Positioned, Problem, parse_yaml, source_error
 
 # Below these stand JSON values, and null is one.
@@ -24,7 +26,6 @@ _WORDS = {
     "list_type": "write a list here",
     "bool_type": "write true or false",
     "int_type": "write a whole number",
-    "union_tag_not_found": "kind: is missing; write rest, mcp or stdio",
 }
 
 
@@ -123,7 +124,17 @@ def _problem(text: Positioned, detail: ErrorDetails) -> Problem:
     words = _WORDS.get(detail["type"], detail["msg"])
     if detail["type"] == "literal_error":
         words = f"write {detail['ctx']['expected'].replace(chr(39), '')}"
+    if detail["type"] == "union_tag_not_found":
+        kinds = AUTH_KINDS if path[-1:] == ("auth",) else UPSTREAM_KINDS
+        return Problem(text.line(path), f"{key}: kind: is missing; write {_any_of(kinds)}")
+    if detail["type"] == "union_tag_invalid":
+        kinds = tuple(detail["ctx"]["expected_tags"].replace("'", "").split(", "))
+        return Problem(text.line((*path, "kind")), f"{key}.kind: write {_any_of(kinds)}")
     return Problem(text.line(path), f"{key}: {words}")
+
+
+def _any_of(kinds: tuple[str, ...]) -> str:
+    return f"{', '.join(kinds[:-1])} or {kinds[-1]}"
 
 
 def _suggestion(key: str) -> str:

@@ -6,7 +6,8 @@ from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.document import Document
 from mcp_proxy.workshop.document_auth import Guess, guess_auth
-from mcp_proxy.workshop.draft import plain, quoted
+from mcp_proxy.workshop.document_login import Login
+from mcp_proxy.workshop.draft import credential_name, plain, quoted
 
 _NOTE_CHARS = 200
 
@@ -22,7 +23,7 @@ def document_lines(name: str, document: Document, file: str, url: str | None) ->
         "kind: rest",
         f"url: {quoted(address)}  # {note}",
         f"openapi: {quoted(file)}",
-        _auth_line(guess_auth(document.references, name), name),
+        *_auth_lines(guess_auth(document.references, name.lstrip("-") or "api"), name),
     ]
 
 
@@ -58,9 +59,26 @@ def _address(document: Document, url: str | None) -> tuple[str, str]:
     return origin.text + path, note
 
 
-def _auth_line(guess: Guess, credential: str) -> str:
-    note = one_sentence(guess.note, _NOTE_CHARS)
+def _auth_lines(guess: Guess, name: str) -> list[str]:
+    note, credential = one_sentence(guess.note, _NOTE_CHARS), credential_name(name)
     if not guess.kind:
-        return f"# auth: {{kind: bearer, credential: {plain(credential)}}}  # {note}"
-    header = f", name: {quoted(guess.name)}" if guess.name else ""
-    return f"auth: {{kind: {guess.kind}, credential: {plain(credential)}{header}}}  # {note}"
+        return [f"# auth: {{kind: bearer, credential: {credential}}}  # {note}"]
+    place = f", name: {quoted(guess.name)}" if guess.name else ""
+    line = f"auth: {{kind: {guess.kind}, credential: {credential}{place}}}  # {note}"
+    return [line, *(_login_lines(guess.login, credential) if guess.login else [])]
+
+
+def _login_lines(login: Login, credential: str) -> list[str]:
+    """OAuth instead, as a comment: a document names no client, and its issuer only by a guess."""
+    terms = [f"issuer: {quoted(login.issuer)}", "client_id: ID"]
+    if login.grant != "authorization_code":
+        terms.insert(0, f"grant: {login.grant}")
+    if login.scopes:
+        terms.append(f"scopes: [{', '.join(map(quoted, login.scopes))}]")
+    if login.endpoints:
+        pinned = ", ".join(f"{name}: {quoted(url)}" for name, url in login.endpoints)
+        terms.append(f"endpoints: {{{pinned}}}")
+    return [
+        "# instead of a token, by mcp-proxy login; CHECK the issuer, and give your client's id:",
+        f"# auth: {{kind: oauth, credential: {credential}, {', '.join(terms)}}}",
+    ]

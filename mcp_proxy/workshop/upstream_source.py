@@ -6,16 +6,14 @@ from pydantic import BaseModel, Field
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.workshop.argument_source import STRICT
-from mcp_proxy.workshop.scalars import Duration, Matching, refuse_later
+from mcp_proxy.workshop.auth_source import AuthSource, Credential
+from mcp_proxy.workshop.scalars import Duration, Matching
 
 TOOL_NAME = r"[a-zA-Z0-9_-]{1,64}"
+UPSTREAM_KINDS = ("rest", "mcp", "stdio")
 VARIABLE_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 
 Name = Annotated[str, Matching(TOOL_NAME, "write 1 to 64 of a-z, A-Z, 0-9, _ and -")]
-# RFC 9110, 5.6.2: a field name is a token.
-HeaderName = Annotated[
-    str, Matching(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", "write a header name such as X-Api-Key")
-]
 VariableName = Annotated[str, Matching(VARIABLE_NAME, "name it with A-Z, a-z, 0-9 and _")]
 
 Feature = Literal[
@@ -23,21 +21,12 @@ Feature = Literal[
 ]
 
 
-class AuthSource(BaseModel):
-    """How an upstream is authorized: the name of a credential, never a secret."""
-
-    model_config = STRICT
-    kind: Annotated[Literal["bearer", "basic", "header"], refuse_later("oauth", "mtls", "sigv4")]
-    credential: Name = Field(description="The credential's name in the local keychain.")
-    name: HeaderName | None = Field(None, description="The header's name, for kind header.")
-
-
 class VariableAuthSource(BaseModel):
     """The credential of a local server: it gets it in a variable of its environment."""
 
     model_config = STRICT
     kind: Literal["env"]
-    credential: Name = Field(description="The credential's name in the local keychain.")
+    credential: Credential = Field(description="The credential's name in the local keychain.")
     name: VariableName = Field(description="The variable's name.")
 
 

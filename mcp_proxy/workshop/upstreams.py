@@ -2,18 +2,17 @@
 
 import os
 
-from mcp_proxy.core.binding import is_fit
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import Auth, UpstreamSpec
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.auth_source import auth_of
 from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.listing import Listing, read_listing
 from mcp_proxy.workshop.pinned_files import Pinned
 from mcp_proxy.workshop.source_keys import ProfileSource
 from mcp_proxy.workshop.stdio_command import checked_command, checked_environment
 from mcp_proxy.workshop.upstream_source import (
-    AuthSource,
     ListedSource,
     McpSource,
     RestSource,
@@ -30,7 +29,7 @@ def upstream_spec(source: RestSource | ListedSource) -> UpstreamSpec:
         origin, path = parse_url(source.url, localhost=True)
     except ValueError as error:
         raise Wrong(("url",), str(error)) from None
-    auth = _auth(source.auth)
+    auth = auth_of(source.auth, source.kind)
     if isinstance(source, RestSource):
         return UpstreamSpec(source.kind, origin.text + path, auth, source.deadline, ())
     if source.url.endswith("/"):
@@ -100,20 +99,6 @@ def _link(link: str, index: int) -> str:
     if path or link.endswith("/"):
         raise Wrong(("links", index), f"write the origin alone: {origin.text}")
     return origin.text
-
-
-def _auth(source: AuthSource | None) -> Auth | None:
-    if source is None:
-        return None
-    if source.kind != "header":
-        if source.name is not None:
-            raise Wrong(("auth", "name"), f"{source.kind} has its own header; take it out")
-        return Auth(source.kind, source.credential, "Authorization")
-    if source.name is None:
-        raise Wrong(("auth",), "kind header needs the header's name; add name: X-Api-Key")
-    if not is_fit(source.kind, source.credential, source.name):
-        raise Wrong(("auth", "name"), "is a header that no credential may be sent in")
-    return Auth(source.kind, source.credential, source.name)
 
 
 def pinned_files(source: RestSource) -> tuple[Pinned, ...]:

@@ -56,14 +56,22 @@ def test_the_vector_is_good() -> None:
         ("local", {"environment": [["LD_PRELOAD", "x"]]}, "which no profile may set"),
         ("local", {"environment": [["NOTES_KEY", "x"]]}, "sets a variable twice"),
         ("local", {"url": "https://a.example"}, "Its URL does not fit"),
-        ("local", {"auth": {"kind": "bearer", "credential": "c", "name": "X"}}, "credential does"),
+        (
+            "local",
+            {"auth": {"kind": "bearer", "credential": "c", "name": "X"}},
+            "auth.kind does not fit",
+        ),
         ("local", {"links": ["https://a.example/x"]}, "one of its links is no origin"),
         ("local", {"links": ["javascript:x"]}, "does not start with https://"),
         ("gateway", {"command": ["server"]}, "is no local server, yet names a command"),
         ("gateway", {"environment": [["A", "b"]]}, "is no local server, yet names a command"),
         ("gateway", {"url": ""}, "Its URL does not fit"),
         ("gateway", {"url": "http://gw.example.com/mcp"}, "not https"),
-        ("gateway", {"auth": {"kind": "env", "credential": "c", "name": "X"}}, "credential does"),
+        (
+            "gateway",
+            {"auth": {"kind": "env", "credential": "c", "name": "X"}},
+            "auth.kind does not fit",
+        ),
         ("gateway", {"deadline_ms": 1 << 40}, "its deadline"),
         ("gateway", {"deadline_ms": 0}, "its deadline"),
         ("shop", {"features": ["tasks"]}, "is an API, yet names features"),
@@ -114,7 +122,7 @@ def test_an_entry_that_no_build_makes_is_refused(
 @pytest.mark.parametrize("name", ["bearer\nsigned by another", "c\u202e", "C"])
 def test_s25_a_credential_s_name_that_speaks_past_the_person_is_refused(name: str) -> None:
     auth = {"kind": "bearer", "credential": name, "name": "Authorization"}
-    assert "a credential" in refusal(0, {"auth": auth}, "upstreams/gateway")
+    assert "auth.credential is no name" in refusal(0, {"auth": auth}, "upstreams/gateway")
 
 
 def test_s25_a_title_adds_no_line_to_the_summary() -> None:

@@ -92,7 +92,12 @@ def test_s12_an_address_that_cannot_be_used_must_be_given(tmp_path: Path, server
         ({"type": "http", "scheme": "Bearer"}, "auth: {kind: bearer, credential: shop}"),
         ({"type": "http", "scheme": "basic"}, "auth: {kind: basic, credential: shop}"),
         ({"type": "oauth2", "flows": {}}, "auth: {kind: bearer, credential: shop}"),
-        ({"type": "apiKey", "in": "query", "name": "k"}, "# auth: {kind: bearer"),
+        (
+            {"type": "apiKey", "in": "query", "name": "k"},
+            'auth: {kind: query, credential: shop, name: "k"}',
+        ),
+        ({"type": "apiKey", "in": "query", "name": "k[]"}, "# auth: {kind: bearer"),
+        ({"type": "mutualTLS"}, "auth: {kind: mtls, credential: shop}"),
         ({"type": "apiKey", "in": "header", "name": "Host"}, "# auth: {kind: bearer"),
     ],
 )
@@ -102,6 +107,67 @@ def test_authorization_is_what_the_document_says(
     api = plain_api()
     api["components"]["securitySchemes"] = {"own": scheme}
     assert f"\n    {line}" in from_document(tmp_path, api).text
+
+
+def test_a_key_in_the_query_is_taken_only_where_there_is_no_other_scheme(tmp_path: Path) -> None:
+    api = plain_api()
+    key = {"type": "apiKey", "in": "query", "name": "key"}
+    api["components"]["securitySchemes"] = {"key": key, "own": {"type": "http", "scheme": "basic"}}
+    api["security"] = [{"key": []}]
+    assert "kind: basic" in from_document(tmp_path, api).text
+
+
+LOGIN = {
+    "authorizationUrl": "https://login.example.com/authorize",
+    "tokenUrl": "https://login.example.com/token?v=2",
+    "scopes": {"orders:read": "", "orders:write": "", "admin": ""},
+}
+OAUTH_SCHEMES = {
+    "code": (
+        {"type": "oauth2", "flows": {"implicit": {}, "authorizationCode": LOGIN}},
+        (
+            'issuer: "https://login.example.com", client_id: ID, scopes: ["orders:read"], '
+            'endpoints: {authorization: "https://login.example.com/authorize", '
+            'token: "https://login.example.com/token?v=2"}}'
+        ),
+    ),
+    "machine": (
+        {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": LOGIN["tokenUrl"]}}},
+        'grant: client_credentials, issuer: "https://login.example.com", client_id: ID, ',
+    ),
+    "openid": (
+        {
+            "type": "openIdConnect",
+            "openIdConnectUrl": "https://a.example.com/t/.well-known/openid-configuration",
+        },
+        'issuer: "https://a.example.com/t", client_id: ID, scopes: ["orders:read"]}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("scheme", "terms"), OAUTH_SCHEMES.values(), ids=OAUTH_SCHEMES.keys())
+def test_a_document_that_names_oauth_proposes_a_login_as_a_comment(
+    tmp_path: Path, scheme: dict[str, Any], terms: str
+) -> None:
+    api = plain_api()
+    api["components"]["securitySchemes"] = {"own": scheme}
+    api["security"] = [{"own": ["orders:read"]}]
+    text = from_document(tmp_path, api).text
+    assert "\n    auth: {kind: bearer, credential: shop}" in text
+    line = next(line for line in text.splitlines() if "kind: oauth" in line)
+    assert line.startswith("    # auth: {kind: oauth, credential: shop, ")
+    assert terms in line
+    auth = "auth:" + line.partition("auth:")[2].replace("client_id: ID", "client_id: us")
+    active = text.replace("auth: {kind: bearer, credential: shop}", auth)
+    assert parse_source(active.encode(), "x").profile.upstreams["shop"].auth.kind == "oauth"
+
+
+@pytest.mark.parametrize("url", ["", "http://login.example.com/token", "javascript:alert(1)", "/t"])
+def test_a_login_that_no_profile_may_name_is_not_proposed(tmp_path: Path, url: str) -> None:
+    flows = {"authorizationCode": {**LOGIN, "tokenUrl": url}}
+    api = plain_api()
+    api["components"]["securitySchemes"] = {"own": {"type": "oauth2", "flows": flows}}
+    assert "kind: oauth" not in from_document(tmp_path, api).text
 
 
 def test_the_documents_own_choice_of_scheme_comes_first(tmp_path: Path) -> None:

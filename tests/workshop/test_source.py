@@ -80,7 +80,7 @@ def test_expires_holds_through_its_day_in_utc() -> None:
         ("maximum: 50", "maximum:", "is empty"),
         ("{above: 10}", "{abov: 10}", "did you mean above?"),
         ("{limit: {above: 10}}", "[]", "at least 1 item"),
-        ("kind: rest", "kind: soap", "upstreams.api: "),
+        ("kind: rest", "kind: soap", "upstreams.api.kind: write rest, mcp or stdio"),
         ("effect: read", "effect: reading", "effect: write read, write or destructive"),
         (
             "version: 3",
@@ -101,9 +101,6 @@ def test_a_wrong_key_is_told_with_line_and_fix(old: str, new: str, told: str) ->
         ("    effect: read", "    effect: read\n    limits: {calls: 5/minute}", "limits"),
         ("validate: strip", "validate: strip, redact: [email]", "redact"),
         ("tools:", "audit: {on_failure: allow}\ntools:", "audit.on_failure"),
-        ("kind: bearer", "kind: oauth", "auth.kind: oauth"),
-        ("kind: bearer", "kind: mtls", "auth.kind: mtls"),
-        ("kind: bearer", "kind: sigv4", "auth.kind: sigv4"),
     ],
 )
 def test_what_this_version_does_not_enforce_is_refused(old: str, new: str, key: str) -> None:

@@ -248,7 +248,7 @@ def test_an_answer_that_is_no_json_has_no_schema(
         ({"type": "basic"}, ("basic", "")),
         ({"type": "apiKey", "in": "header", "name": "X-Api-Key"}, ("header", "X-Api-Key")),
         ({"type": "oauth2", "flow": "implicit"}, ("bearer", "")),
-        ({"type": "apiKey", "in": "query", "name": "key"}, ("", "")),
+        ({"type": "apiKey", "in": "query", "name": "key"}, ("query", "key")),
         ({"type": ["basic"]}, ("", "")),
         ("basic", ("", "")),
     ],

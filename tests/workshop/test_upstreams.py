@@ -177,5 +177,5 @@ def test_s14_links_go_with_elicitation(tmp_path: Path) -> None:
 
 def test_env_is_for_local_servers_alone(tmp_path: Path) -> None:
     head = HEAD.replace("kind: mcp,", "kind: mcp, auth: {kind: env, credential: c, name: X},")
-    with pytest.raises(SourceError, match=r"auth\.kind: write bearer, basic or header"):
+    with pytest.raises(SourceError, match=r"auth\.kind: write bearer, basic, header, .* or sigv4"):
         build(tmp_path, STAR, head)
