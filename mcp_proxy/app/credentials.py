@@ -23,8 +23,9 @@ from mcp_proxy.edges.credential_use import (
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_records, root_of
+from mcp_proxy.edges.reference_command import fix_source
 from mcp_proxy.edges.settings import Settings, read_settings
-from mcp_proxy.edges.settings_credentials import Reference, parse_reference
+from mcp_proxy.edges.settings_credentials import make_reference, parse_source
 from mcp_proxy.errors import CredentialError, ProfileError, UsageError
 
 
@@ -69,7 +70,7 @@ def check_wish(wish: Wish) -> Binding:
     profiles = [(profile, root_text(root_of(home, profile))) for profile in wish.profiles]
     try:
         if wish.source is not None:
-            parse_reference(wish.source)
+            fix_source(parse_source(wish.source))
         if wish.command is not None:
             return _command_binding(wish, wish.command)
         return make_binding(wish.kind, wish.header, wish.origins, wish.path, profiles)
@@ -94,7 +95,8 @@ def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None
         binding = binding._replace(profiles=_fitting_profiles(home, wish.name, binding))
     _record(home, "credential set", wish, binding)
     if checked is None:
-        store.put_reference(wish.name, Reference(parse_reference(wish.source or ""), binding))
+        source = fix_source(parse_source(wish.source or ""))
+        store.put_reference(wish.name, make_reference(source, binding))
     else:
         try:
             store.put(wish.name, Item(binding, checked))
@@ -144,7 +146,7 @@ def list_credentials(store: CredentialStore | None = None) -> list[Listed]:
     silent: CredentialError | None = None
     for name, reference in sorted(store.references().items()):
         if reference is not None:
-            rows.append(Listed(name, f"env:{reference.variable}", reference.binding, None))
+            rows.append(Listed(name, reference.source.text, reference.binding, None))
             continue
         # A keychain that did not answer once is not waited for again.
         answer = silent or _read_binding(store, name)

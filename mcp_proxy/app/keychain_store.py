@@ -1,16 +1,78 @@
-"""A home's credentials over the system's keychain, whose library is loaded by the first need of it.
+"""Where a home's secrets lie: in the system's keychain, or in its vault under a passphrase.
 
-A profile without credentials, or with references alone, never pays for it.
+Libraries are loaded by the first need of them: a profile without credentials, or with references
+alone, never pays for a keychain. Settings are read at each use, so that a vault that is made
+meanwhile counts for running processes too.
 """
 
+import functools
+from typing import Any
+
 from mcp_proxy.app import warmup
+from mcp_proxy.core.secret import Secret
 from mcp_proxy.edges.credentials import CredentialStore, Keychain
 from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.settings import read_settings
+from mcp_proxy.edges.token_store import TokenStore
+from mcp_proxy.edges.vault import Vault
+from mcp_proxy.edges.vault_items import VaultItems
 
 
 def credential_store(home: Home) -> CredentialStore:
     """The store of that home; opens nothing yet."""
-    return CredentialStore(home, _open)
+    return CredentialStore(home, lambda _home_id: home_keychain(home))
+
+
+def token_store(home: Home) -> TokenStore:
+    """The logins of that home; opens nothing yet."""
+    return TokenStore(home, _vault(home))
+
+
+def home_keychain(home: Home) -> Keychain:
+    """The items of that home, wherever they lie; opens nothing yet."""
+    return _HomeKeychain(home)
+
+
+class _HomeKeychain:
+    """The system's keychain, or the vault where the settings have one."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._system: Keychain | None = None
+
+    def get(self, name: str) -> str | None:
+        """As `Keychain`."""
+        return self._used().get(name)
+
+    def set(self, name: str, value: str) -> None:
+        """As `Keychain`."""
+        self._used().set(name, value)
+
+    def delete(self, name: str) -> None:
+        """As `Keychain`."""
+        self._used().delete(name)
+
+    def _used(self) -> Keychain:
+        if read_settings(self._home).vault is not None:
+            return VaultItems(_vault(self._home))
+        if self._system is None:
+            self._system = _open(self._home.id)
+        return self._system
+
+
+def _vault(home: Home) -> Vault:
+    return Vault(home, lambda: bytes(_key(home)()))
+
+
+@functools.cache
+def _key(home: Home) -> Any:
+    """One for each process and home, so that keychain or passphrase are asked once."""
+    return warmup.load(warmup.VAULT_KEY).VaultKey(home, _open, _passphrase)
+
+
+def _passphrase(reference: str) -> Secret:
+    secret: Secret = warmup.load(warmup.VAULT_WORDS).passphrase(reference)
+    return secret
 
 
 def _open(home_id: str) -> Keychain:

@@ -13,6 +13,8 @@ from mcp_proxy.core.profile import Profile
 from mcp_proxy.edges.places import Home
 
 KEYCHAIN = "mcp_proxy.edges.keychain"
+VAULT_KEY = "mcp_proxy.edges.vault_key"
+VAULT_WORDS = "mcp_proxy.app.vault_passphrase"
 WORLD = "mcp_proxy.app.world"
 LOGINS = "mcp_proxy.app.logins"
 LOCAL_SERVERS = "mcp_proxy.edges.upstream_stdio"

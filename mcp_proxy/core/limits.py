@@ -31,6 +31,8 @@ class Limits:
     progress_every_ms: int = 15_000
     progress_events: int = 10_000
     keychain_deadline_ms: int = 10_000
+    reference_deadline_ms: int = 20_000
+    reference_bytes: int = 64 << 10
     certificate_chars: int = 64 << 10
     calls_in_flight: int = 128
     batch_messages: int = 128

@@ -33,6 +33,7 @@ from mcp_proxy.edges.files import FileLock
 from mcp_proxy.edges.launch import Launch
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import bump_generation
+from mcp_proxy.edges.reference_command import read_source
 from mcp_proxy.edges.settings import Settings, read_settings, write_settings
 from mcp_proxy.edges.settings_credentials import Reference
 from mcp_proxy.errors import CredentialError
@@ -228,7 +229,7 @@ class CredentialStore:
             check(item.binding)
             return item
         check(reference.binding)
-        return Item(reference.binding, _read_variable(name, reference))
+        return Item(reference.binding, _read_reference(name, reference))
 
     def _keychain(self) -> Keychain:
         if self._opened is None:
@@ -260,15 +261,11 @@ def _with_profile(binding: Binding, grounds: Grounds) -> Binding:
     return binding._replace(profiles=tuple(pairs))
 
 
-def _read_variable(name: str, reference: Reference) -> Secret:
-    variable = reference.variable
-    mend = f"export {variable}=SECRET, then start the client again from there"
-    value = os.environ.get(variable, "")
-    if not value:
-        why = f"The credential {name} comes from the variable {variable}, which is not set here."
-        raise CredentialError("MCPX-C01", why, mend)
+def _read_reference(name: str, reference: Reference) -> Secret:
+    what = f"The credential {name}"
+    value = read_source(reference.source, what)
     try:
         return check_secret(reference.binding.kind, value)
     except ValueError as error:
-        why = f"The credential {name} comes from the variable {variable}. {error}"
-        raise CredentialError("MCPX-C01", why, mend) from None
+        why = f"{what} comes from {reference.source.text}. {error}"
+        raise CredentialError("MCPX-C01", why, "mcp-proxy credential list") from None

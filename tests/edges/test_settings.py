@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mcp_proxy.core.binding import make_binding, make_command_binding
 from mcp_proxy.core.command import Command, Place
+from mcp_proxy.core.text import is_visible_line
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.edges.settings import (
     Settings,
@@ -18,7 +19,7 @@ from mcp_proxy.edges.settings import (
     settings_path,
     write_settings,
 )
-from mcp_proxy.edges.settings_credentials import Reference, parse_reference
+from mcp_proxy.edges.settings_credentials import Reference, parse_source
 from mcp_proxy.edges.settings_network import NetworkSettings
 from mcp_proxy.errors import HomeError
 
@@ -85,8 +86,15 @@ def test_the_written_form_is_fixed() -> None:
 
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,63}", fullmatch=True)
-REFERENCES = st.builds(
-    Reference, st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.just(BINDING)
+VARIABLES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True)
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=8).filter(
+    is_visible_line
+)
+REFERENCES = st.one_of(
+    st.builds(Reference, VARIABLES, st.just(BINDING), st.just(())),
+    st.builds(
+        lambda words: Reference("", BINDING, ("/usr/bin/op", *words)), st.lists(WORDS, max_size=4)
+    ),
 )
 
 
@@ -113,7 +121,8 @@ REFUSED = {
     "a secret in the file": ("[credentials.a]\nsecret = 'canary'", "[credentials.a]"),
     "not a table": ("[credentials]\na = 'canary'", "[credentials.a]"),
     "a name that cannot be": ("[credentials.'../a']\nstore = 'keychain'", "credentials"),
-    "a command": ("[credentials.a]\nfrom = 'cmd:sh'", "env:VAR"),
+    "a command as text": ("[credentials.a]\nfrom = 'cmd:sh'", "env:VAR"),
+    "a program that is searched": ("[credentials.a]\nfrom = 'cmd:[\"op\"]'", "whole path"),
     "a reference that is no text": ("[credentials.a]\nfrom = 1", "[credentials.a]"),
     "unknown key beside from": ("[credentials.a]\nfrom = 'env:A'\nsecret = 'canary'", "secret"),
     "a command of no upstream": ("[commands]\nbilling = 'canary'", "[commands.billing.]"),
@@ -155,8 +164,21 @@ def test_s9_settings_may_not_bind_a_reference_to_plain_http() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "env:", "A", "env:1A", "env:A B", "env:A\n", "cmd:x", "ENV:A"]
+    "text",
+    [
+        "",
+        "env:",
+        "A",
+        "env:1A",
+        "env:A B",
+        "env:A\n",
+        "cmd:x",
+        "cmd:[]",
+        "cmd:[1]",
+        'cmd:[""]',
+        "ENV:A",
+    ],
 )
-def test_only_a_named_variable_is_a_reference(text: str) -> None:
+def test_only_a_named_variable_or_a_list_of_words_is_a_reference(text: str) -> None:
     with pytest.raises(ValueError):
-        parse_reference(text)
+        parse_source(text)
