@@ -11,10 +11,11 @@ from typing import Protocol
 
 from mcp_proxy.core.authorization import Authorization
 from mcp_proxy.core.profile import UpstreamSpec
-from mcp_proxy.core.secret import header_value
+from mcp_proxy.edges import clock
 from mcp_proxy.edges.credential_use import Grounds
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.launch import Launch
+from mcp_proxy.edges.placement import place
 from mcp_proxy.edges.shared_work import shared
 from mcp_proxy.edges.uses import Uses
 from mcp_proxy.errors import CredentialError, McpProxyError
@@ -71,6 +72,7 @@ class ProfileAuthorizer:
         if spec.auth.kind == "oauth":
             found = await self._logins().authorization(spec)
         else:
+            self._drop_expired(spec)
             # Shielded: a cancelled call must not take the answer away from those that wait too.
             found = await asyncio.shield(shared(self._held, spec, lambda: self._resolve(spec)))
         self._note(spec)
@@ -132,11 +134,16 @@ class ProfileAuthorizer:
         if spec.auth is not None and self._uses.is_due(name := spec.auth.credential):
             threading.Thread(target=self._uses.record, args=(name,), daemon=True).start()
 
+    def _drop_expired(self, spec: UpstreamSpec) -> None:
+        held = self._held.get(spec)
+        if held is not None and held.done() and not held.exception():
+            expires_s = held.result().expires_s
+            if expires_s is not None and expires_s <= clock.now_s():
+                del self._held[spec]
+
     def _resolve(self, spec: UpstreamSpec) -> Authorization:
         try:
-            item = self._store.resolve(spec, self._grounds)
-            header = item.binding.header, header_value(item.binding.kind, item.secret)
-            return Authorization((header,))
+            return place(self._store.resolve(spec, self._grounds), spec)
         except CredentialError:
             raise
         except McpProxyError as error:

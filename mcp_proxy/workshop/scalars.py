@@ -28,15 +28,6 @@ def _refuse_always(_value: Any) -> Any:
     raise PydanticCustomError(NOT_ENFORCED, "not enforced by this version")
 
 
-def refuse_later(*values: str) -> BeforeValidator:
-    """Refuses `values`, each enforced by a later version: a rule is never silently ignored."""
-
-    def check(value: Any) -> Any:
-        return _not_enforced(value) if isinstance(value, str) and value in values else value
-
-    return BeforeValidator(check)
-
-
 def refuse_others(enforced: str) -> BeforeValidator:
     """Refuses every text but `enforced`."""
 
