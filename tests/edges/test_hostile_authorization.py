@@ -140,15 +140,11 @@ def test_s22_an_authorization_url_of_another_scheme_or_host(desk: Desk, url: str
     was_not_opened(desk)
 
 
-@pytest.mark.parametrize("pinned", [False, True])
-def test_s22_an_authorization_url_with_a_shell_in_it(desk: Desk, pinned: bool) -> None:
+def test_s22_an_authorization_url_with_a_shell_in_it(desk: Desk) -> None:
     mark = desk.folder + "/touched"
     tail = f"/authorize?x=$(touch%20{mark});`touch%20{mark}`|touch${{IFS}}{mark}&'\"><script>"
     url = desk.server.issuer + tail
     desk.server.faults.metadata = {"authorization_endpoint": url}
-    if pinned:
-        ends = (("authorization", url), ("token", desk.server.issuer + "/token"))
-        desk.install(version=2, issuer=desk.server.issuer, endpoints=ends)
     said = desk.run("login", "guarded")
     assert not os.path.exists(mark)
     assert "Traceback" not in said.text
@@ -171,7 +167,8 @@ def test_s8_an_endpoint_on_another_host_that_the_signed_profile_pins(
 ) -> None:
     """What is refused above is let through by the publisher's word alone."""
     desk.server.faults.metadata = {"token_endpoint": thief.issuer + "/token"}
-    pinned = (("token", thief.issuer + "/token"),)
+    away, here = thief.issuer + "/token", desk.server.issuer + "/authorize"
+    pinned = (("authorization", here), ("token", away))
     desk.install(version=2, issuer=desk.server.issuer, endpoints=pinned)
     desk.login(code=4)
     assert [seen.path for seen in thief.seen] == ["/token"]
@@ -209,9 +206,9 @@ def test_s9_a_chain_of_redirects_is_left_after_three_hops(desk: Desk) -> None:
 def test_s9_a_metadata_address_in_a_private_range(desk: Desk) -> None:
     with Ear("127.0.0.2") as ear:
         desk.server.faults.resource_metadata = {"authorization_servers": [ear.origin]}
-        said = refused(desk)
+        said = refused(desk, "MCPX-C0")
         assert ear.heard == 0
-    assert "127.0.0.2" in said
+    assert "127.0.0.2 is at an address that is not public" in said
 
 
 @pytest.mark.parametrize(
@@ -229,14 +226,14 @@ def test_s9_a_metadata_address_in_a_private_range(desk: Desk) -> None:
 def test_s9_an_issuer_in_a_private_range(desk: Desk, issuer: str) -> None:
     desk.server.faults.resource_metadata = {"authorization_servers": [issuer]}
     began_s = time.monotonic()
-    refused(desk)
+    refused(desk, "MCPX-C0")
     assert time.monotonic() - began_s < 5  # nobody was waited for
 
 
 def test_s9_a_challenge_that_names_metadata_in_a_private_range(desk: Desk) -> None:
     with Ear("127.0.0.2") as ear:
         desk.server.faults.challenge = f'Bearer resource_metadata="{ear.origin}/x"'
-        refused(desk)
+        refused(desk, "MCPX-C0")
         assert ear.heard == 0
 
 
@@ -272,7 +269,8 @@ def test_s8_another_issuer_than_the_profile_pins(desk: Desk, thief: Authorizatio
 def test_damaged_or_endless_metadata(desk: Desk, body: bytes) -> None:
     body = body.replace(b"ISSUER", desk.server.issuer.encode())
     kind = {"Content-Type": "application/json"}
-    desk.server.faults.answers = {OAUTH_PATH: (200, kind, body)}
+    other = "/.well-known/openid-configuration"
+    desk.server.faults.answers = dict.fromkeys((OAUTH_PATH, other), (200, kind, body))
     said = desk.login(code=4).text
     assert "MCPX-C0" in said
     assert EVIL_WORDS not in said
