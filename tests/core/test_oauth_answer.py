@@ -71,7 +71,7 @@ def test_tokens_that_cannot_be_used_are_refused(changes: dict[str, Any]) -> None
     [
         (400, {"error": "invalid_grant"}, "invalid_grant", "refused (invalid_grant).", True),
         (200, {"error": "invalid_grant"} | TOKENS, "invalid_grant", "(invalid_grant).", True),
-        (503, {"error": "invalid_grant"}, "invalid_grant", "(invalid_grant).", False),
+        (500, {"error": "invalid_grant"}, "invalid_grant", "(invalid_grant).", False),
         (
             401,
             {"error": "invalid_client", "error_description": "No \x1b[31msuch\n\u200bclient."},
@@ -140,6 +140,7 @@ def test_a_devices_codes_are_bounded_in_time() -> None:
     [
         {"verification_uri": "file:///etc/passwd"},
         {"verification_uri": "http://login.example/"},
+        {"verification_uri": "http://localhost/"},
         {"verification_uri": None},
         {"verification_uri_complete": "javascript:alert(1)"},
         {"user_code": "\x1b[2J"},
