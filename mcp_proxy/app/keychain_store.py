@@ -33,6 +33,16 @@ def home_keychain(home: Home) -> Keychain:
     return _HomeKeychain(home)
 
 
+def system_keychain(home: Home) -> Keychain:
+    """The items of that home in the system's own keychain. Raises CredentialError C02."""
+    return _open(home.id)
+
+
+def vault_key(home: Home) -> bytes:
+    """The key that seals the home's vault; asked for once in a process. Raises C02, C09."""
+    return bytes(_key(home)())
+
+
 class _HomeKeychain:
     """The system's keychain, or the vault where the settings have one."""
 
@@ -56,12 +66,12 @@ class _HomeKeychain:
         if read_settings(self._home).vault is not None:
             return VaultItems(_vault(self._home))
         if self._system is None:
-            self._system = _open(self._home.id)
+            self._system = system_keychain(self._home)
         return self._system
 
 
 def _vault(home: Home) -> Vault:
-    return Vault(home, lambda: bytes(_key(home)()))
+    return Vault(home, lambda: vault_key(home))
 
 
 @functools.cache

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
+from mcp_proxy.app.keychain_store import home_keychain
 from mcp_proxy.core.signing import public_key
 from mcp_proxy.core.trust_store import format_key_line, key_id
-from mcp_proxy.edges.keychain import open_keychain
 from mcp_proxy.edges.places import ensure_home
 from mcp_proxy.errors import CredentialError, UsageError
 
@@ -99,7 +99,7 @@ def _from_variable(variable: str) -> SigningKey:
 
 
 def _from_keychain(name: str) -> SigningKey | None:
-    held = open_keychain(ensure_home().id).get(f"signing:{name}")
+    held = home_keychain(ensure_home()).get(f"signing:{name}")
     if held is None:
         return None
     mend = "mcp-proxy profile sign SOURCE.yaml --key ANOTHER-NAME"
@@ -120,7 +120,7 @@ def _make(name: str) -> SigningKey:
     key = SigningKey(os.urandom(_SEED_BYTES), name, made=True)
     admin_log.record(home, "signing key made", key=key.fingerprint, name=name)
     text = binascii.b2a_base64(key.seed, newline=False).decode()
-    open_keychain(home.id).set(f"signing:{name}", text)
+    home_keychain(home).set(f"signing:{name}", text)
     return key
 
 

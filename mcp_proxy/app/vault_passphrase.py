@@ -1,20 +1,11 @@
 """Where a vault's passphrase comes from: the settings' reference, or a person at a terminal."""
 
-from collections.abc import Callable
-
+from mcp_proxy.app.asking import asker
 from mcp_proxy.core.passphrase import check_passphrase
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.vault_file import damaged
 from mcp_proxy.edges.reference_command import read_source
 from mcp_proxy.edges.settings_credentials import parse_source
-
-# Empty in serve, whose streams are the client's: nobody would see the question.
-_ASKERS: list[Callable[[], str]] = []
-
-
-def ask_by(asker: Callable[[], str]) -> None:
-    """Lets this process ask a person, by `asker`, where the settings name no reference."""
-    _ASKERS[:] = [asker]
 
 
 def passphrase(reference: str) -> Secret:
@@ -26,8 +17,8 @@ def passphrase(reference: str) -> Secret:
     """
     if reference:
         text = read_source(parse_source(reference), "The vault's passphrase")
-    elif _ASKERS:
-        text = _ASKERS[0]()
+    elif (ask := asker()) is not None:
+        text = ask()
     else:
         why = "The vault's passphrase can be asked for at a terminal only, and none is recorded."
         raise damaged(why, "mcp-proxy vault init --from env:VAR")

@@ -7,12 +7,13 @@ from typing import Any, NoReturn
 
 from mcp_proxy import __version__
 from mcp_proxy.app import warmup
+from mcp_proxy.app.asking import ask_by
 from mcp_proxy.cli import render
 from mcp_proxy.errors import McpProxyError
 
 _GROUPS = (
     *("demo", "doctor", "profile", "repository", "trust"),
-    *("credential", "login", "logout", "status", "call", "audit", "home", "network"),
+    *("credential", "login", "logout", "status", "call", "audit", "home", "network", "vault"),
 )
 
 _DESCRIPTION = """\
@@ -33,6 +34,8 @@ def main(arguments: list[str]) -> int:
     asked = [name for name in arguments[:1] if name in _GROUPS]
     if arguments[:2] == ["profile", "refresh"]:
         asked = ["profile_refresh"]  # started by serving processes, whose first call waits for it
+    else:
+        ask_by(lambda: str(warmup.load("mcp_proxy.cli.vault").ask_passphrase()))
     parser = build_parser(() if arguments == ["--version"] else asked or _GROUPS)
     options = parser.parse_args(arguments)
     if arguments and arguments[0].partition("=")[0] == "--profile":

@@ -127,6 +127,15 @@ def confirm(question: str, yes: bool) -> bool:
         ) from None
 
 
+def has_terminal() -> bool:
+    """Whether a person can be asked at a controlling terminal."""
+    try:
+        os.close(os.open(_TERMINAL, os.O_RDWR))
+    except OSError:
+        return False
+    return True
+
+
 def _unheard() -> UsageError:
     why = "What is to be confirmed was written to where nobody reads it."
     return UsageError("MCPX-W01", why, "repeat the command without a pipe")

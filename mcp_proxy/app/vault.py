@@ -1,0 +1,158 @@
+"""The commands of the vault: a passphrase instead of a keychain, its change, and what is in it."""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mcp_proxy.app import admin_log
+from mcp_proxy.app.keychain_store import system_keychain, vault_key
+from mcp_proxy.app.vault_passphrase import passphrase
+from mcp_proxy.core.passphrase import SALT_BYTES, check_passphrase, unwrap, wrap
+from mcp_proxy.core.secret import Secret
+from mcp_proxy.core.vault_file import KEY_BYTES, NONCE_BYTES, VaultFile
+from mcp_proxy.edges.files import FileLock
+from mcp_proxy.edges.places import Home, ensure_home, find_home
+from mcp_proxy.edges.profile_store import bump_generation
+from mcp_proxy.edges.reference_command import fix_source
+from mcp_proxy.edges.settings import read_settings, write_settings
+from mcp_proxy.edges.settings_credentials import parse_source
+from mcp_proxy.edges.settings_vault import VaultSettings
+from mcp_proxy.edges.vault import change_key, read_vault, vault_path
+from mcp_proxy.edges.vault_key import KEY_ITEM
+from mcp_proxy.errors import UsageError
+
+
+class Made(NamedTuple):
+    """`left` are the credentials whose items stay in the keychain and are used no longer."""
+
+    path: str
+    source: str
+    left: tuple[str, ...]
+
+
+class Shown(NamedTuple):
+    """`key` is keychain, passphrase or none; `source` the reference of the passphrase, if any.
+
+    `logins` and `items` are names of entries.
+    """
+
+    path: str
+    key: str
+    source: str
+    logins: tuple[str, ...]
+    items: tuple[str, ...]
+
+
+def init(source: str, ask_new: Callable[[], str]) -> Made:
+    """Keeps this home's secrets under a passphrase from now on, in the vault.
+
+    `source` is a reference or "", and then `ask_new` asks the person. Logins so far are taken
+    along. Where the vault is under a passphrase already, only the source of it is recorded anew.
+
+    Raises:
+        UsageError: W01 the reference or the passphrase is not right.
+        CredentialError: C01 the reference gives nothing, C02, C09 the vault cannot be opened.
+        AuditError: A01, and nothing was changed.
+    """
+    home = ensure_home()
+    source = _fixed(source)
+    file = read_vault(home)
+    if file is not None and file.wrapped is not None:
+        unwrap(passphrase(source), file.wrapped, home.id)
+        admin_log.record(home, "vault init", source=source or "asked", made=False)
+        _record_source(home, source)
+        return Made(vault_path(home), source, ())
+    secret = _new(source, ask_new)
+    left = _in_keychain(home)
+    # Read now, while the key is still the keychain's.
+    old = None if file is None else vault_key(home)
+    admin_log.record(home, "vault init", source=source or "asked", made=True)
+    _seal_under(home, secret, old, os.urandom(KEY_BYTES))
+    _record_source(home, source)
+    if file is not None:
+        system_keychain(home).delete(KEY_ITEM)
+    return Made(vault_path(home), source, left)
+
+
+def change_passphrase(source: str, ask_new: Callable[[], str]) -> str:
+    """Puts the vault's key under another passphrase; the source that is recorded then.
+
+    Its entries and running processes stay as they are. Without `source` the person is asked, and
+    the source recorded before stays.
+
+    Raises:
+        UsageError: W01 the reference or the passphrase is not right, or there is no vault.
+        CredentialError: C01, C09 the present passphrase does not open the vault.
+        AuditError: A01, and nothing was changed.
+    """
+    home = find_home()
+    settings, file = read_settings(home).vault, read_vault(home)
+    if settings is None or file is None or file.wrapped is None:
+        why = "This home's vault is not under a passphrase."
+        raise UsageError("MCPX-W01", why, "mcp-proxy vault init")
+    source = _fixed(source)
+    key = unwrap(passphrase(settings.passphrase), file.wrapped, home.id)
+    secret = _new(source, ask_new)
+    admin_log.record(home, "vault passphrase", source=source or "asked")
+    _seal_under(home, secret, key, key)
+    recorded = source or settings.passphrase
+    _record_source(home, recorded)
+    return recorded
+
+
+def show() -> Shown:
+    """What the vault of this home is, without opening it.
+
+    Raises:
+        CredentialError: C09 it is damaged.
+        HomeError: it is not safe or not readable.
+    """
+    home = find_home()
+    settings, file = read_settings(home).vault, read_vault(home)
+    names = () if file is None else tuple(sorted(file.entries))
+    return Shown(
+        vault_path(home),
+        _kind(file),
+        "" if settings is None else settings.passphrase,
+        tuple(name.removeprefix("token:") for name in names if name.startswith("token:")),
+        tuple(name.removeprefix("item:") for name in names if name.startswith("item:")),
+    )
+
+
+def _kind(file: VaultFile | None) -> str:
+    if file is None:
+        return "none"
+    return "keychain" if file.wrapped is None else "passphrase"
+
+
+def _fixed(source: str) -> str:
+    try:
+        return fix_source(parse_source(source)).text if source else ""
+    except ValueError as error:
+        raise UsageError("MCPX-W01", str(error), "mcp-proxy vault init --help") from None
+
+
+def _new(source: str, ask_new: Callable[[], str]) -> Secret:
+    if source:
+        return passphrase(source)
+    try:
+        return check_passphrase(ask_new())
+    except ValueError as error:
+        raise UsageError("MCPX-W01", str(error), "repeat the command with another one") from None
+
+
+def _seal_under(home: Home, secret: Secret, old: bytes | None, new: bytes) -> None:
+    wrapped = wrap(secret, new, home.id, os.urandom(SALT_BYTES + NONCE_BYTES))
+    change_key(home, old, new, wrapped)
+
+
+def _record_source(home: Home, source: str) -> None:
+    with FileLock(os.path.join(home.config, "settings.lock")):
+        settings = read_settings(home)
+        write_settings(home, settings._replace(vault=VaultSettings(source)))
+        bump_generation(home)
+
+
+def _in_keychain(home: Home) -> tuple[str, ...]:
+    credentials = read_settings(home).credentials
+    return tuple(sorted(name for name, reference in credentials.items() if reference is None))
