@@ -51,7 +51,7 @@ class Desk:
         self.home = init_home(os.path.join(folder, "home"))
         for name, seed in SEEDS.items():
             monkeypatch.setenv(name, base64.b64encode(seed).decode())
-        monkeypatch.setattr(signing_keys, "open_keychain", _no_keychain)
+        monkeypatch.setattr(signing_keys, "home_keychain", _no_keychain)
 
     def init(self, *root: str, threshold: int = 1, days: dict[str, int] | None = None) -> bytes:
         """`repository init` with these root keys (ROOT); the first root.json."""

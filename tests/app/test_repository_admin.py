@@ -319,7 +319,7 @@ def test_keys_of_the_keychain_are_found_by_the_names_that_the_roles_list(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keychain = MemoryKeychain()
-    monkeypatch.setattr(signing_keys, "open_keychain", lambda _id: keychain)
+    monkeypatch.setattr(signing_keys, "home_keychain", lambda _home: keychain)
     founding = admin.Founding(("root-a", "root-b"), 2, "targets", "online", {})
     created = admin.create(desk.repo, founding)
     assert [key.name for key in created.made] == ["root-a", "root-b", "targets", "online"]

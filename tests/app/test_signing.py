@@ -52,7 +52,7 @@ def folder(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, keychain: FakeKeychain) -> None:
-    monkeypatch.setattr(signing_keys, "open_keychain", lambda _home_id: keychain)
+    monkeypatch.setattr(signing_keys, "home_keychain", lambda _home: keychain)
 
 
 def test_key_of_a_variable_signs(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:

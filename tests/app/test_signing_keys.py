@@ -42,7 +42,7 @@ def keychain(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> Fak
     monkeypatch.setenv(VARIABLE, folder)
     init_home(folder)
     made = FakeKeychain({"signing:team": TEXT})
-    monkeypatch.setattr(signing_keys, "open_keychain", lambda _home_id: made)
+    monkeypatch.setattr(signing_keys, "home_keychain", lambda _home: made)
     return made
 
 
@@ -87,7 +87,7 @@ def test_without_a_keychain_none_are_held_and_asking_for_one_says_why(
     keychain: FakeKeychain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locked = FakeKeychain({}, answers=False)
-    monkeypatch.setattr(signing_keys, "open_keychain", lambda _home_id: locked)
+    monkeypatch.setattr(signing_keys, "home_keychain", lambda _home: locked)
     assert held_keys(["team"]) == []
     with pytest.raises(CredentialError) as caught:
         find_key("team", make=False)

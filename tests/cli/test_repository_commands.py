@@ -176,7 +176,7 @@ def test_a_key_of_another_name_is_made_where_new_asks_for_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keychain = MemoryKeychain()
-    monkeypatch.setattr(signing_keys, "open_keychain", lambda _id: keychain)
+    monkeypatch.setattr(signing_keys, "home_keychain", lambda _home: keychain)
     source = os.path.join(desk.folder, "billing.payload.jsonl")
     write_given(source, payload())
     assert run("repository", "key", "bob") == 4
