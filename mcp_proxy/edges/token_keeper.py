@@ -85,6 +85,7 @@ class TokenKeeper:
         self._turn += 1
         for held in (self._held, self._pauses, self._reads, self._flights):
             held.clear()
+        self._renewals.forget()
 
     async def close(self) -> None:
         """Wait for the renewals under way, for a bounded time; none begins from now on."""

@@ -79,6 +79,10 @@ class Renewals:
         """Begin none from now on; those in `under_way` go on."""
         self._is_stopped = True
 
+    def forget(self) -> None:
+        """Read the network's settings again at the next renewal (S6)."""
+        self._network.forget()
+
     def read(self, spec: UpstreamSpec) -> Held:
         """The login that an upstream names, as it is on disk.
 

@@ -21,6 +21,7 @@ from mcp_proxy.edges.token_store import TokenStore
 from mcp_proxy.edges.vault import Vault
 
 NAME = "guarded"
+KEY = bytes(32)
 GROUNDS = Grounds(NAME, "keys")
 AUTH = OAuth("oauth", NAME, "authorization_code", "", "app", "", (), ())
 
@@ -42,7 +43,7 @@ class KeptLogin:
     def __init__(self, home: Home, server: AuthorizationServer) -> None:
         self.home, self.server, self.clock = home, server, Clock()
         self.keychain = MemoryKeychain()
-        self.store = TokenStore(home, Vault(home, lambda: bytes(32)))
+        self.store = TokenStore(home, Vault(home, lambda: KEY))
         self.credentials = CredentialStore(home, lambda _home_id: self.keychain)
         self.spec = UpstreamSpec("rest", server.rest, AUTH, 5_000, ())
         self.log_in()
