@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from conformance import home, login
 from conformance.answers import Answering, required
 from mcp import Client, StdioServerParameters
+from mcp_types import CallToolResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 # This server rejects the first request that it sees, which has to be the sidecar's, not the
@@ -45,7 +46,7 @@ async def use_tools(client: Client, calls: list[dict[str, Any]], env: dict[str, 
         result = await client.call_tool(tool.name, arguments)
         print(tool.name, result.model_dump_json(exclude_none=True))
         for _ in range(LOGINS):
-            words = login.named_login(result.model_dump_json()) if result.is_error else None
+            words = login.named_login(text_of(result)) if result.is_error else None
             if words is None or await run(words, env) != 0:
                 break
             result = await client.call_tool(tool.name, arguments)
@@ -56,6 +57,11 @@ async def use_tools(client: Client, calls: list[dict[str, Any]], env: dict[str, 
             arguments = {name: arguments[name] for name in arguments.keys() - missing}
             result = await client.call_tool(tool.name, arguments)
             print(tool.name, result.model_dump_json(exclude_none=True))
+
+
+def text_of(result: CallToolResult) -> str:
+    """What a result says, block by block."""
+    return "\n".join(block.text for block in result.content if block.type == "text")
 
 
 async def use_everything(env: dict[str, str], calls: list[dict[str, Any]], mode: str) -> None:

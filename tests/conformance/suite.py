@@ -2,9 +2,10 @@
 
 Server scenarios go over the front to a sidecar, behind which is the SDK's everything server; for
 client scenarios the driver reaches the scenario's server through a sidecar alone. Every required
-scenario of both revisions that does not concern authorization runs, one at a time: side by side
-they time out on a small machine. A check with a failure or a warning counts as bad, so does a
-scenario that checked nothing; expected-failures.yml names the ones that stand, with their reason.
+scenario of both revisions runs, and every one of authorization that the suite does not score, one
+at a time: side by side they time out on a small machine. A check with a failure or a warning counts
+as bad, so does a scenario that checked nothing; expected-failures.yml names the ones that stand,
+with their reason.
 """
 
 import argparse
@@ -52,10 +53,11 @@ class Verdict(NamedTuple):
 
 
 def required(leg: str, revision: str) -> list[str]:
-    """The names that the suite requires of a revision, less authorization."""
+    """The names that the suite requires of a revision, and its extensions of authorization."""
     with open(node.package_path(*SUITE, "requirements", f"{revision}.yaml"), "rb") as file:
-        names = YAML(typ="safe").load(file)[leg]
-    return [name for name in names if not name.startswith("auth/")]
+        document = YAML(typ="safe").load(file)
+    names = [row["scenario"] for row in document["not_scored"] if row["leg"] == leg]
+    return [*document[leg], *(name for name in names if name.startswith("auth/"))]
 
 
 def expected_failures() -> dict[str, str]:
@@ -136,7 +138,8 @@ def run_leg(
     names = [name for name in required(leg, revision) if not asked or name in asked]
     if leg == "client" and names and not direct:
         driver = f"{sys.executable} {os.path.join(HERE, 'driver.py')}"
-        options = ["--command", driver, "--timeout", "60000"]
+        # Extensions belong to no revision, and run at either.
+        options = ["--command", driver, "--timeout", "60000", "--force"]
         for name in names:
             yield run_scenario(leg, revision, name, options)
     for back in BACKS[revision] if leg == "server" and names else ():
