@@ -9,8 +9,6 @@ from mcp_proxy.errors import CredentialError
 
 # So long before its end a token is renewed, beside the calls: a tenth of its lifetime at most.
 _AHEAD_S = 60.0
-# A token younger than this is refused for another reason than its age.
-_YOUNG_S = 10.0
 
 
 def check_login(tokens: TokenSet, auth: OAuth, use: Use) -> None:
@@ -62,11 +60,6 @@ def renewal_s(tokens: TokenSet) -> float:
 def end_s(tokens: TokenSet) -> float:
     """When the access token ends, in seconds of the epoch; without end where nobody said."""
     return math.inf if tokens.expires_s is None else tokens.expires_s
-
-
-def is_young(tokens: TokenSet, now_s: float) -> bool:
-    """Whether the token is so new that a refusal of it has another cause than its age."""
-    return 0 <= now_s - tokens.obtained_s < min(_YOUNG_S, _lifetime_s(tokens))
 
 
 def _lifetime_s(tokens: TokenSet) -> float:

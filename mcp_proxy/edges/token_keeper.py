@@ -19,6 +19,7 @@ from mcp_proxy.errors import CredentialError, McpProxyError
 _WAIT_S = 15.0
 # A token that was sent and not answered is lost, and the login with it.
 _CLOSE_S = 10.0
+_REFUSALS_A_MINUTE = 3
 _PAUSE_FIRST_S = 2.0
 _PAUSE_MAX_S = 60.0
 
@@ -43,6 +44,7 @@ class TokenKeeper:
         self._pauses: dict[UpstreamSpec, Pause] = {}
         self._reads: dict[UpstreamSpec, asyncio.Future[Held]] = {}
         self._flights: dict[UpstreamSpec, asyncio.Future[Held]] = {}
+        self._refusals: dict[UpstreamSpec, list[float]] = {}
         self._open: dict[asyncio.Future[Held], UpstreamSpec] = {}
 
     async def authorization(self, spec: UpstreamSpec) -> Authorization:
@@ -77,6 +79,8 @@ class TokenKeeper:
             pause = self._pauses.get(spec)
             if pause is not None and self._now_s() < pause.until_s:
                 raise pause.error
+            if spec not in self._flights and not self._may_renew(spec):
+                return None
             held = await self._landed(spec, self._flight(spec, held, is_refused=True))
         return None if held.authorization == used else held.authorization
 
@@ -93,6 +97,15 @@ class TokenKeeper:
         waiting = [flight for flight, spec in self._open.items() if self._is_sent(spec)]
         if waiting:
             await asyncio.wait(waiting, timeout=_CLOSE_S)
+
+    def _may_renew(self, spec: UpstreamSpec) -> bool:
+        """A server that refuses each new token too is not to have one fetched for each call."""
+        now_s = self._now_s()
+        recent = [then_s for then_s in self._refusals.get(spec, ()) if now_s - 60 < then_s <= now_s]
+        if len(recent) >= _REFUSALS_A_MINUTE:
+            return False
+        self._refusals[spec] = [*recent, now_s]
+        return True
 
     def _is_sent(self, spec: UpstreamSpec) -> bool:
         return spec in self._renewals.under_way

@@ -15,7 +15,6 @@ from mcp_proxy.core.binding_use import ClientUse
 from mcp_proxy.core.login_state import (
     check_login,
     end_s,
-    is_young,
     login_needed,
     renewal_s,
 )
@@ -128,9 +127,7 @@ class Renewals:
         now_s = self._now_s()
         if held.tokens.access != old.tokens.access:
             return now_s >= held.end_s
-        if is_refused:
-            return not is_young(held.tokens, now_s)
-        return now_s >= held.renewal_s
+        return is_refused or now_s >= held.renewal_s
 
     def _renew(self, spec: UpstreamSpec, tokens: TokenSet) -> None:
         auth = _oauth(spec)

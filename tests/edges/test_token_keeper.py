@@ -143,7 +143,6 @@ def test_a_401_gets_another_token_and_all_who_were_refused_get_the_same(login: K
     async def work() -> None:
         keeper = login.keeper()
         used = await keeper.authorization(login.spec)
-        login.clock.ahead_s = 60
         login.server.ledger.expire()
         asked = (keeper.renewed(login.spec, used) for _ in range(50))
         others = set(await asyncio.gather(*asked))
@@ -155,17 +154,22 @@ def test_a_401_gets_another_token_and_all_who_were_refused_get_the_same(login: K
     assert login.refreshes == 1
 
 
-def test_a_token_that_is_refused_when_it_is_new_is_not_exchanged_for_another(
-    login: KeptLogin,
-) -> None:
+def test_a_server_that_refuses_each_new_token_gets_three_a_minute(login: KeptLogin) -> None:
     async def work() -> None:
         keeper = login.keeper()
         used = await keeper.authorization(login.spec)
         for _ in range(3):
+            other = await keeper.renewed(login.spec, used)
+            assert other is not None
+            used = other
+        for _ in range(3):
             assert await keeper.renewed(login.spec, used) is None
+        assert login.refreshes == 3
+        login.clock.ahead_s += 61
+        assert await keeper.renewed(login.spec, used) is not None
 
     run(work)
-    assert login.refreshes == 0
+    assert login.server.ledger.alarms == 0
 
 
 def test_a_token_that_another_process_has_fetched_is_used_after_a_401(login: KeptLogin) -> None:
