@@ -11,7 +11,7 @@ from mcp_proxy.app.profiles import Checked
 from mcp_proxy.cli import render
 from mcp_proxy.core.change_policy import approval_words
 from mcp_proxy.core.package_runner import find_runner
-from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
+from mcp_proxy.core.profile import Auth, Aws, OAuth, Prompt, Resource, UpstreamSpec
 
 
 def summary_lines(checked: Checked) -> list[str]:
@@ -80,14 +80,35 @@ def plain(checked: Checked) -> dict[str, Any]:
 
 def _upstream(name: str, spec: UpstreamSpec) -> list[str]:
     auth = spec.auth
-    with_what = "without a credential" if auth is None else f"{auth.kind} {auth.credential}"
-    if auth is not None and spec.command:
-        with_what += f" in {auth.name}"
+    with_what = "without a credential" if auth is None else _credential(auth)
     what = f"{spec.kind} {spec.url}" if spec.url else "a program on this machine"
     lines = [f"upstream  {name}: {what}, {with_what}"]
+    lines += _login_lines(auth) if isinstance(auth, OAuth) else []
     lines += command_lines(spec) if spec.command else []
     lines += [f"  may      {', '.join(spec.features)}"] if spec.features else []
     return lines + [f"  links    {link}" for link in spec.links]
+
+
+def _credential(auth: Auth | OAuth | Aws) -> str:
+    words = f"{auth.kind} {auth.credential}"
+    if isinstance(auth, Aws):
+        return f"{words} for {auth.service} in {auth.region}"
+    if auth.kind == "query":
+        return f"{words} in the address, as {auth.name}"
+    return f"{words} in {auth.name}" if auth.kind in {"header", "env"} else words
+
+
+def _login_lines(auth: OAuth) -> list[str]:
+    """Where a login goes, as far as the profile fixes it, and what it asks for."""
+    rows = [
+        ("grant", auth.grant),
+        ("issuer", auth.issuer or "as the upstream names it at login"),
+        ("client", auth.client_id or auth.client_metadata),
+        ("scopes", " ".join(auth.scopes)),
+        *auth.endpoints,
+        *([] if auth.identity is None else [("identity", " ".join(auth.identity))]),
+    ]
+    return [f"  login    {key}: {value}" for key, value in rows if value]
 
 
 def _counted(kind: str, lines: list[str]) -> list[str]:
@@ -112,16 +133,22 @@ def _tool(tool: ToolSummary) -> str:
 
 
 def _plain_upstream(spec: UpstreamSpec) -> dict[str, Any]:
-    auth = None if spec.auth is None else spec.auth._asdict()
     return {
         "kind": spec.kind,
         "url": spec.url,
-        "auth": auth,
+        "auth": None if spec.auth is None else _plain_auth(spec.auth),
         "features": list(spec.features),
         "links": list(spec.links),
         "command": list(spec.command),
         "environment": dict(spec.environment),
     }
+
+
+def _plain_auth(auth: Auth | OAuth | Aws) -> dict[str, Any]:
+    if not isinstance(auth, OAuth):
+        return auth._asdict()
+    identity = None if auth.identity is None else auth.identity._asdict()
+    return {**auth._asdict(), "endpoints": dict(auth.endpoints), "identity": identity}
 
 
 def _plain_tool(tool: ToolSummary) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from mcp_proxy.cli import render
-from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.profile import Auth, Aws, OAuth, UpstreamSpec
 from mcp_proxy.core.request import Outgoing, RestRequest
 
 _MASK = "********"
@@ -14,18 +14,20 @@ def plain_request(request: Outgoing | None, spec: UpstreamSpec | None) -> dict[s
     """The request as it would go out; None where there is none."""
     if request is None:
         return None
-    headers = [] if spec is None or spec.auth is None else [[_header_of(spec), _MASK]]
+    auth = None if spec is None else spec.auth
+    headers = [[name, _MASK] for name in _headers_of(auth)]
     if isinstance(request, RestRequest):
         body = None if request.body is None else request.body.decode()
         headers += [list(pair) for pair in request.headers]
-        return {"method": request.method, "url": request.url, "headers": headers, "body": body}
+        url = request.url + _parameter(request.url, auth)
+        return {"method": request.method, "url": url, "headers": headers, "body": body}
     body = json.dumps({"method": "tools/call", "params": request.params}, ensure_ascii=False)
     if spec is not None and spec.kind == "stdio":
         words = " ".join(map(render.quoted, spec.command))
         return {"method": "stdin of", "url": words, "headers": [], "body": body}
     headers += [list(pair) for pair in request.headers]
     url = "" if spec is None else spec.url
-    return {"method": "POST", "url": url, "headers": headers, "body": body}
+    return {"method": "POST", "url": url + _parameter(url, auth), "headers": headers, "body": body}
 
 
 def request_lines(request: Outgoing | None, spec: UpstreamSpec | None) -> list[str]:
@@ -38,6 +40,17 @@ def request_lines(request: Outgoing | None, spec: UpstreamSpec | None) -> list[s
     return lines if shown["body"] is None else [*lines, "", shown["body"]]
 
 
-def _header_of(spec: UpstreamSpec) -> str:
-    assert spec.auth is not None  # noqa: S101  (the caller has asked)
-    return spec.auth.name if spec.auth.kind == "header" else "Authorization"
+def _headers_of(auth: Auth | OAuth | Aws | None) -> tuple[str, ...]:
+    """The headers that the credential goes into; a certificate's is none."""
+    if auth is None or auth.kind in {"query", "mtls"}:
+        return ()
+    if auth.kind == "sigv4":
+        return ("X-Amz-Date", "Authorization")
+    return (auth.name if auth.kind == "header" else "Authorization",)
+
+
+def _parameter(url: str, auth: Auth | OAuth | Aws | None) -> str:
+    """The credential at the end of the query, masked."""
+    if auth is None or auth.kind != "query":
+        return ""
+    return f"{'&' if '?' in url else '?'}{auth.name}={_MASK}"

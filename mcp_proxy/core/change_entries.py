@@ -17,10 +17,13 @@ from mcp_proxy.core.change import (
     named,
     shown,
 )
-from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
+from mcp_proxy.core.profile import Auth, Aws, Identity, OAuth, Prompt, Resource, UpstreamSpec
 from mcp_proxy.core.uri_template import compile_template, matches
 
 Resources = Mapping[str, Resource]
+_FIRST = ("kind", "credential")
+# What needs no saying.
+_PLAIN: tuple[Any, ...] = ("", (), None, "Authorization", "authorization_code")
 
 
 def upstream_changes(
@@ -103,16 +106,40 @@ def _order_changes(old: Resources, new: Resources) -> Iterator[Change]:
 
 
 def _judge_auth(old: Any, new: Any) -> Judged:
-    words = [_auth(auth) for auth in (old, new)]
-    yield WIDER, f"credential: {words[0]} -> {words[1]}"
+    narrower = isinstance(old, OAuth) and isinstance(new, OAuth) and _asks_less(old, new)
+    words = [auth_words(auth) for auth in (old, new)]
+    yield NARROWER if narrower else WIDER, f"credential: {words[0]} -> {words[1]}"
 
 
-def _auth(auth: Any) -> str:
-    return "none" if auth is None else shown(" ".join(auth))
+def _asks_less(old: OAuth, new: OAuth) -> bool:
+    """Whether fewer scopes are all that changed; none named means those that a server offers."""
+    fewer_scopes = bool(new.scopes) and set(new.scopes) < set(old.scopes)
+    return fewer_scopes and new._replace(scopes=old.scopes) == old
+
+
+def auth_words(auth: Auth | OAuth | Aws | None) -> str:
+    """All that a profile says of how an upstream is authorized, in one line."""
+    if auth is None:
+        return "none"
+    rows = auth._asdict().items()
+    terms = [
+        f"{key}={_term(value)}" for key, value in rows if key not in _FIRST and value not in _PLAIN
+    ]
+    return shown(" ".join([auth.kind, auth.credential, *terms]))
+
+
+def _term(value: Any) -> str:
+    if isinstance(value, Identity):
+        return f"{value.issuer},{value.client_id}"
+    if isinstance(value, tuple):
+        return ",".join("=".join(item) if isinstance(item, tuple) else item for item in value)
+    return str(value)
 
 
 def _summary(spec: UpstreamSpec) -> str:
-    words = f"{spec.kind} {shown(spec.url or list(spec.command))}, credential {_auth(spec.auth)}"
+    words = (
+        f"{spec.kind} {shown(spec.url or list(spec.command))}, credential {auth_words(spec.auth)}"
+    )
     more = [f"{name}={value}" for name, value in spec.environment]
     words += f", environment {shown(more)}" if more else ""
     return words + (f", features {', '.join(spec.features)}" if spec.features else "")

@@ -96,7 +96,7 @@ def _rest_request(
         rule.target: _told(name, path_value, value, rule)
         for name, rule, value in _placed(tool, arguments, "path")
     }
-    query = "&".join(f"{name}={value}" for name, value in _query(tool, arguments))
+    query = "&".join(f"{name}={value}" for name, value in _query(tool, arguments, upstream))
     url = _url(template, upstream, values, query)
     headers = [
         _header(name, rule, value, upstream)
@@ -152,10 +152,14 @@ def _url(
     return url
 
 
-def _query(tool: Tool, arguments: dict[str, Any]) -> Pairs:
+def _query(tool: Tool, arguments: dict[str, Any], upstream: UpstreamSpec) -> Pairs:
+    auth = upstream.auth
+    secret = auth.name if auth is not None and auth.kind == "query" else ""
     pairs: Pairs = []
     for name, rule, value in _placed(tool, arguments, "query"):
         made: Pairs = _told(name, query_pairs, value, rule)
+        if secret and any(is_taken(key, [secret]) for key, _ in made):
+            raise _Refused(name, "must not name the parameter that the credential goes into")
         own = encoded(rule.target)
         brought = [key for key, _ in made if key != own]
         others = _query_names(tool, rule, pairs) if brought else []
@@ -193,8 +197,7 @@ def _folded(key: str) -> str:
 
 
 def _header(name: str, rule: ArgumentRule, value: Any, upstream: UpstreamSpec) -> tuple[str, str]:
-    own = "" if upstream.auth is None else upstream.auth.name.lower()
-    if is_refused_header(rule.target) or rule.target.lower() == own:
+    if is_refused_header(rule.target) or rule.target.lower() in _own_headers(upstream):
         raise _Refused(name, "stands for a header that no argument may set")
     items: list[list[str]] = _told(name, flat, value, rule)
     texts = [text for item in items for text in item]
@@ -205,6 +208,15 @@ def _header(name: str, rule: ArgumentRule, value: Any, upstream: UpstreamSpec) -
     if not is_header_value(joined):
         raise _Refused(name, "must be printable ASCII without blanks at the ends")
     return rule.target, joined
+
+
+def _own_headers(upstream: UpstreamSpec) -> tuple[str, ...]:
+    """The headers that its credential goes into, in lower case."""
+    if upstream.auth is None:
+        return ()
+    if upstream.auth.kind == "sigv4":
+        return ("x-amz-date", "x-amz-security-token", "x-amz-content-sha256")
+    return (upstream.auth.name.lower(),)
 
 
 def _body(tool: Tool, template: RestTemplate, arguments: dict[str, Any]) -> bytes | None:

@@ -9,6 +9,7 @@ from core.tool_samples import MCP, REST, mcp_tool, rest_tool, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_proxy.core.profile import Auth, Aws
 from mcp_proxy.core.request import McpRequest, Refusal, RestRequest, build_request
 
 PATH = "/customers/{id}/invoices"
@@ -198,6 +199,33 @@ REFUSED_HEADERS = [
 def test_s11_no_argument_reaches_a_header_of_ours(name: str) -> None:
     refusal = refused(rest_tool({"h": rule("header", name)}), {"h": "value"})
     assert refusal.argument == "h"
+
+
+QUERY = REST._replace(auth=Auth("query", "maps", "api_key"))
+AWS = REST._replace(auth=Aws("sigv4", "aws", "eu-central-1", "execute-api"))
+
+
+@pytest.mark.parametrize("name", ["api_key", "API_KEY", "api_key[]", "api.key", "api_key[x]"])
+def test_s11_no_argument_becomes_the_parameter_of_the_credential(name: str) -> None:
+    tool = rest_tool({"q": rule("query", name)})
+    request = build_request(tool, QUERY, {"q": "mine"})
+    assert isinstance(request, Refusal)
+    assert "mine" not in request.text
+
+
+def test_s11_no_object_brings_the_parameter_of_the_credential() -> None:
+    tool = rest_tool({"q": rule("query", "q"), "r": rule("query", "r")})
+    assert isinstance(build_request(tool, QUERY, {"q": {"api_key": "mine"}}), Refusal)
+    passed = build_request(tool, QUERY, {"q": "a", "r": "b"})
+    assert isinstance(passed, RestRequest)
+    assert passed.url.endswith("?q=a&r=b")
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Date", "x-amz-security-token", "X-AMZ-CONTENT-SHA256"])
+def test_s11_no_argument_becomes_a_header_of_the_signature(name: str) -> None:
+    tool = rest_tool({"h": rule("header", name)})
+    assert isinstance(build_request(tool, AWS, {"h": "value"}), Refusal)
+    assert isinstance(build_request(tool, REST, {"h": "value"}), RestRequest)
 
 
 @pytest.mark.parametrize(
