@@ -90,8 +90,8 @@ class Reply:
             decoder.finish()
         except BodyRefused as refused:
             raise protocol_broken(f"cannot be read: {refused}", self.status) from None
-        except (httpx2.TransportError, OSError):
-            raise connection_lost() from None
+        except (httpx2.TransportError, OSError) as error:
+            raise connection_lost(error) from None
 
     async def read(self) -> bytes:
         """The whole body without the upstream's own secret. Raises Broken, also if too large."""
@@ -256,8 +256,8 @@ class Link:
             raise _unwritable() from None
         except httpx2.RemoteProtocolError:
             raise protocol_broken("is not HTTP") from None
-        except (httpx2.TransportError, OSError):
-            raise connection_lost() from None
+        except (httpx2.TransportError, OSError) as error:
+            raise connection_lost(error) from None
 
     def _target(self, url: str) -> str:
         """The part of `url` after the upstream's origin: nothing may go anywhere else (S11)."""

@@ -139,7 +139,7 @@ class Connection(asyncio.BufferedProtocol):
             if not self._ended:
                 await self._more()
             elif self._error or self._h11.their_state is h11.SEND_RESPONSE:
-                raise httpx2.ReadError("The connection was lost.")
+                raise httpx2.ReadError("The connection was lost.") from self._error
             else:
                 self._h11.receive_data(b"")
 

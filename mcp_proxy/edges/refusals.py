@@ -61,8 +61,14 @@ def unreachable(error: BaseException) -> Broken:
     return Broken("MCPX-U01", text, again="unsent" if again else "never")
 
 
-def connection_lost() -> Broken:
-    """The connection ended after the request began to go, before the answer was whole."""
+def connection_lost(error: BaseException | None = None) -> Broken:
+    """The connection ended after the request began to go, before the answer was whole.
+
+    In TLS 1.3 a client that is refused for its certificate hears of it no earlier.
+    """
+    cause = None if error is None else error.__cause__
+    if isinstance(cause, ssl.SSLError) and "ALERT" in (cause.reason or ""):
+        return Broken("MCPX-U01", f"The upstream cannot be reached: {_handshake_words(cause)}.")
     text = "The connection to the upstream was lost before its answer was complete."
     return Broken("MCPX-U01", text, again="lost")
 
@@ -143,6 +149,15 @@ def _certificate_words(error: ssl.SSLCertVerificationError) -> str:
     return f"its TLS certificate is not trusted by this system{said}; `mcp-proxy doctor` says more"
 
 
+def _handshake_words(error: ssl.SSLError) -> str:
+    """With OpenSSL's name of the reason; the other side's alerts are about our certificate."""
+    reason = (error.reason or "").replace("_", " ").lower()
+    said = f"the TLS handshake failed ({reason})" if reason else "the TLS handshake failed"
+    return (
+        f"{said}; it may want a client certificate, or another one" if "alert" in reason else said
+    )
+
+
 def _cause_words(error: BaseException) -> tuple[str, bool]:
     """Why a connection failed, and whether an immediate repetition may help."""
     seen: BaseException | None = error
@@ -154,7 +169,7 @@ def _cause_words(error: BaseException) -> tuple[str, bool]:
         if isinstance(seen, ssl.SSLCertVerificationError):
             return _certificate_words(seen), False
         if isinstance(seen, ssl.SSLError):
-            return "the TLS handshake failed", False
+            return _handshake_words(seen), False
         if isinstance(seen, TimeoutError):
             return "no connection within the time allowed", False
         if isinstance(seen, socket.gaierror):

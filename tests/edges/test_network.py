@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx2
@@ -15,7 +16,7 @@ from edges.fakes_company import Authority
 from edges.fakes_http import FakeAuthorizer, Heard, Loopback, always
 from edges.fakes_transport import OK, get, run
 
-from mcp_proxy.core.answer import Answer, HttpAnswer, Wishes
+from mcp_proxy.core.answer import Answer, Failure, HttpAnswer, Wishes
 from mcp_proxy.core.authorization import Authorization, Certificate
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import Origin
@@ -396,3 +397,53 @@ def test_plain_http_to_this_machine_reads_no_settings():
             assert await get(transport, server.url) == (200, b"ok")
 
     run(main())
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_a_server_that_refuses_for_the_lack_of_a_certificate_says_so(
+    version: str, company: Authority
+):
+    """The alert as OpenSSL's own server sends it; in TLS 1.3 it follows the handshake."""
+    context = company.server_context(HERE, company.pem)
+    context.maximum_version = ssl.TLSVersion[version]
+    settings = NetworkSettings(ca_file=company.file)
+
+    async def main(port: int) -> Answer:
+        spec = UpstreamSpec("rest", f"https://{HERE}:{port}", None, 5000, ())
+        upstream = RestUpstream(spec, FakeAuthorizer(), LIMITS, Network(lambda: settings))
+        request = RestRequest("GET", f"{spec.url}/x", (), None, retry_safe=False)
+        try:
+            return await upstream.call(request, Wishes({}), lambda _event: None, 5.0)
+        finally:
+            await upstream.close()
+
+    with socket.create_server((HERE, 0)) as listening:
+        server = Thread(target=_shake_hands, args=(listening, context))
+        server.start()
+        answer = run(main(listening.getsockname()[1]))
+        server.join(10)
+    assert isinstance(answer, Failure)
+    assert answer.id == "MCPX-U01"
+    assert "it may want a client certificate" in answer.text
+
+
+def _shake_hands(listening: socket.socket, context: ssl.SSLContext) -> None:
+    """One handshake, to its bitter end: what was sent is waited for before the socket closes."""
+    client, _ = listening.accept()
+    with client:
+        client.settimeout(5)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                client.sendall(outgoing.read())
+                incoming.write(client.recv(1 << 16))
+            except ssl.SSLError:
+                break
+        client.sendall(outgoing.read())
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(1 << 16):
+            pass
