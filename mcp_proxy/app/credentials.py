@@ -1,19 +1,28 @@
-"""The commands that set, allow, list and remove credentials; each change is logged first."""
+"""The commands that set, allow and remove credentials; each change is logged first."""
 
 import re
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.core.binding import CREDENTIAL_NAME, ENV, Binding, make_binding, make_command_binding
-from mcp_proxy.core.binding_use import check_use
-from mcp_proxy.core.command import UPSTREAM_NAME, Place, command_digest
+from mcp_proxy.app.certificate_files import check_pair
+from mcp_proxy.app.credential_fit import fitting_profiles
+from mcp_proxy.core.binding import (
+    CLIENT,
+    CLIENT_METHODS,
+    CREDENTIAL_NAME,
+    Binding,
+    check_method,
+    make_binding,
+    make_client_binding,
+    make_command_binding,
+)
+from mcp_proxy.core.command import UPSTREAM_NAME, Place
 from mcp_proxy.core.credential_item import Item
-from mcp_proxy.core.profile import NAME_PATTERN, Profile
+from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.core.secret import Secret, check_secret
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.authorizer import root_text
-from mcp_proxy.edges.command_store import read_commands
 from mcp_proxy.edges.credential_use import (
     Grounds,
     describe_command_use,
@@ -26,13 +35,15 @@ from mcp_proxy.edges.profile_store import load_profile, read_records, root_of
 from mcp_proxy.edges.reference_command import fix_source
 from mcp_proxy.edges.settings import Settings, read_settings
 from mcp_proxy.edges.settings_credentials import make_reference, parse_source
+from mcp_proxy.edges.uses import forget_use
 from mcp_proxy.errors import CredentialError, ProfileError, UsageError
 
 
 class Wish(NamedTuple):
-    """What `credential set` was asked for; `source` is `env:VAR` or None for the keychain.
+    """What `credential set` was asked for; `source` is a reference or None for the keychain.
 
-    `command` is PROFILE/UPSTREAM, a local server's, instead of origins, path, kind and header.
+    `header` is the parameter of kind query. `command` is PROFILE/UPSTREAM, a local server's,
+    instead of origins, path, kind and header; kind client has the last three instead.
     """
 
     name: str
@@ -43,19 +54,9 @@ class Wish(NamedTuple):
     profiles: list[str]
     source: str | None
     command: str | None = None
-
-
-class Listed(NamedTuple):
-    """One line of `credential list`; `binding` is None where `problem` says why.
-
-    `commands` are the places whose trusted command the credential is bound to.
-    """
-
-    name: str
-    store: str
-    binding: Binding | None
-    problem: str | None
-    commands: tuple[str, ...] = ()
+    issuer: str = ""
+    client: str = ""
+    method: str = ""
 
 
 def check_wish(wish: Wish) -> Binding:
@@ -73,6 +74,8 @@ def check_wish(wish: Wish) -> Binding:
             fix_source(parse_source(wish.source))
         if wish.command is not None:
             return _command_binding(wish, wish.command)
+        if wish.kind == CLIENT or wish.issuer:
+            return _client_binding(wish, profiles)
         return make_binding(wish.kind, wish.header, wish.origins, wish.path, profiles)
     except ValueError as error:
         raise UsageError("MCPX-W01", str(error), "mcp-proxy credential set --help") from None
@@ -88,11 +91,11 @@ def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None
         CredentialError: C02 the keychain does not answer.
     """
     binding = check_wish(wish)
-    checked = _check_secret(wish, secret)
+    checked = _check_secret(wish, secret, binding)
     home = ensure_home()
     store = credential_store(home) if store is None else store
     if not wish.profiles and wish.command is None:
-        binding = binding._replace(profiles=_fitting_profiles(home, wish.name, binding))
+        binding = binding._replace(profiles=fitting_profiles(home, wish.name, binding))
     _record(home, "credential set", wish, binding)
     if checked is None:
         source = fix_source(parse_source(wish.source or ""))
@@ -136,52 +139,7 @@ def remove_credential(name: str, store: CredentialStore | None = None) -> None:
     _require(store, name)
     admin_log.record(home, "credential remove", credential=name)
     store.remove(name)
-
-
-def list_credentials(store: CredentialStore | None = None) -> list[Listed]:
-    """Every credential by name; one whose binding cannot be read says why. Raises HomeError."""
-    home = find_home()
-    store = credential_store(home) if store is None else store
-    rows = []
-    silent: CredentialError | None = None
-    for name, reference in sorted(store.references().items()):
-        if reference is not None:
-            rows.append(Listed(name, reference.source.text, reference.binding, None))
-            continue
-        # A keychain that did not answer once is not waited for again.
-        answer = silent or _read_binding(store, name)
-        if isinstance(answer, Binding):
-            rows.append(Listed(name, "keychain", answer, None))
-            continue
-        silent = answer if answer.id == "MCPX-C02" else None
-        rows.append(Listed(name, "keychain", None, answer.why))
-    return _with_commands(home, rows)
-
-
-def _with_commands(home: Home, rows: list[Listed]) -> list[Listed]:
-    if not any(row.binding is not None and row.binding.kind == ENV for row in rows):
-        return rows
-    places: dict[str, tuple[str, ...]] = {}
-    for place, record in sorted(read_commands(home).items()):
-        digest = command_digest(record)
-        places[digest] = (*places.get(digest, ()), place.text)
-    named = [
-        row if row.binding is None else row._replace(commands=places.get(row.binding.command, ()))
-        for row in rows
-    ]
-    return [
-        row._replace(problem="It is bound to a command that is not trusted here any more.")
-        if row.binding is not None and row.binding.kind == ENV and not row.commands
-        else row
-        for row in named
-    ]
-
-
-def _read_binding(store: CredentialStore, name: str) -> Binding | CredentialError:
-    try:
-        return store.read_item(name).binding
-    except CredentialError as error:
-        return error
+    forget_use(home, name)
 
 
 def _command_binding(wish: Wish, command: str) -> Binding:
@@ -205,42 +163,23 @@ def _command_binding(wish: Wish, command: str) -> Binding:
     return make_command_binding(use.variable, use.command, [(profile, grounds.root)])
 
 
-def _fitting_profiles(home: Home, name: str, binding: Binding) -> tuple[tuple[str, str], ...]:
-    settings = read_settings(home)
-    fitting = []
-    for profile_name, record in sorted(read_records(home).items()):
-        grounds = Grounds(profile_name, root_text(record.root))
-        try:
-            profile = load_profile(home, profile_name, clock.now_s())
-        except ProfileError:
-            continue
-        if _uses(profile, name, binding, grounds, settings):
-            fitting.append((grounds.profile, grounds.root))
-    return tuple(fitting)
+def _client_binding(wish: Wish, profiles: list[tuple[str, str]]) -> Binding:
+    if wish.kind != CLIENT or wish.origins or wish.path or wish.header:
+        raise ValueError("--issuer, --client-id and --method go with --kind client, and none else.")
+    return make_client_binding(wish.issuer, wish.client, wish.method or CLIENT_METHODS[0], profiles)
 
 
-def _uses(
-    profile: Profile, name: str, binding: Binding, grounds: Grounds, settings: Settings
-) -> bool:
-    allowed = binding._replace(profiles=((grounds.profile, grounds.root),))
-    for spec in profile.header.upstreams.values():
-        if spec.kind == "stdio" or spec.auth is None or spec.auth.credential != name:
-            continue
-        try:
-            check_use(allowed, describe_use(spec, grounds, settings.localhost))
-        except CredentialError:
-            continue
-        return True
-    return False
-
-
-def _check_secret(wish: Wish, secret: str | None) -> Secret | None:
+def _check_secret(wish: Wish, secret: str | None, binding: Binding) -> Secret | None:
     if wish.source is not None:
         return None
     try:
-        return check_secret(ENV if wish.command else wish.kind, secret or "")
+        checked = check_secret(binding.kind, secret or "")
+        check_method(binding, checked)
     except ValueError as error:
         raise UsageError("MCPX-W01", str(error), _command(wish)) from None
+    if binding.kind == "mtls":
+        check_pair(checked)
+    return checked
 
 
 def _command(wish: Wish) -> str:
@@ -251,7 +190,10 @@ def _command(wish: Wish) -> str:
     words += [f"--origin {origin}" for origin in wish.origins]
     words += [f"--path {wish.path}"] if wish.path else []
     words += [f"--kind {wish.kind}"] if wish.kind != "bearer" else []
-    words += [f"--header {wish.header}"] if wish.header else []
+    place = "parameter" if wish.kind == "query" else "header"
+    words += [f"--{place} {wish.header}"] if wish.header else []
+    words += [f"--issuer {wish.issuer}", f"--client-id {wish.client}"] if wish.issuer else []
+    words += [f"--method {wish.method}"] if wish.method else []
     words += [f"--profile {profile}" for profile in wish.profiles]
     return " ".join(words)
 
@@ -281,5 +223,7 @@ def _record(home: Home, command: str, wish: Wish, binding: Binding) -> None:
         store=wish.source or "keychain",
         origins=" ".join(origin.text for origin in binding.origins),
         digest=binding.command,
+        issuer=binding.issuer,
+        client=binding.client,
         profiles=" ".join(profile for profile, _ in binding.profiles),
     )

@@ -33,6 +33,11 @@ def home_keychain(home: Home) -> Keychain:
     return _HomeKeychain(home)
 
 
+def store_name(home: Home) -> str:
+    """What holds the items of that home, in a word: keychain or vault."""
+    return "keychain" if read_settings(home).vault is None else "vault"
+
+
 def system_keychain(home: Home) -> Keychain:
     """The items of that home in the system's own keychain. Raises CredentialError C02."""
     return _open(home.id)

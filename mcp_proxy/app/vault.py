@@ -51,7 +51,7 @@ def init(source: str, ask_new: Callable[[], str]) -> Made:
 
     Raises:
         UsageError: W01 the reference or the passphrase is not right.
-        CredentialError: C01 the reference gives nothing, C02, C09 the vault cannot be opened.
+        CredentialError: C02, C09 the reference gives nothing, or the vault cannot be opened.
         AuditError: A01, and nothing was changed.
     """
     home = ensure_home()
@@ -82,7 +82,7 @@ def change_passphrase(source: str, ask_new: Callable[[], str]) -> str:
 
     Raises:
         UsageError: W01 the reference or the passphrase is not right, or there is no vault.
-        CredentialError: C01, C09 the present passphrase does not open the vault.
+        CredentialError: C09 the present passphrase does not open the vault.
         AuditError: A01, and nothing was changed.
     """
     home = find_home()

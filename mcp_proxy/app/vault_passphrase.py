@@ -6,17 +6,18 @@ from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.vault_file import damaged
 from mcp_proxy.edges.reference_command import read_source
 from mcp_proxy.edges.settings_credentials import parse_source
+from mcp_proxy.errors import CredentialError
 
 
 def passphrase(reference: str) -> Secret:
     """What the reference gives, or the person where it is "".
 
     Raises:
-        CredentialError: C01 the reference gives nothing, C09 there is none and nobody to ask.
+        CredentialError: C09 the reference gives nothing, or there is none and nobody to ask.
         UsageError: there is no terminal to ask at.
     """
     if reference:
-        text = read_source(parse_source(reference), "The vault's passphrase")
+        text = _given(reference)
     elif (ask := asker()) is not None:
         text = ask()
     else:
@@ -26,3 +27,12 @@ def passphrase(reference: str) -> Secret:
         return check_passphrase(text)
     except ValueError as error:
         raise damaged(str(error), "repeat the command with the right passphrase") from None
+
+
+def _given(reference: str) -> str:
+    try:
+        return read_source(parse_source(reference), "The vault's passphrase")
+    except CredentialError as error:
+        raise damaged(error.why, error.next) from None
+    except ValueError as error:
+        raise damaged(f"The settings' [vault] is not right. {error}") from None

@@ -1,16 +1,13 @@
-"""`mcp-proxy credential`: set, allow, list, remove. Secrets come from a prompt or from stdin."""
+"""`mcp-proxy credential`: set, allow, remove, and the group; secrets by prompt or stdin."""
 
 import argparse
-import getpass
-import sys
 from typing import Any
 
 from mcp_proxy.app import credentials
-from mcp_proxy.app.credentials import Listed, Wish
-from mcp_proxy.cli import render
-from mcp_proxy.core.binding import ENV, KINDS, Binding, plain_binding
-from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.errors import UsageError
+from mcp_proxy.app.credentials import Wish
+from mcp_proxy.cli import credential_list, credential_rotate, render
+from mcp_proxy.cli.secret_input import read_secret
+from mcp_proxy.core.binding import KINDS, Binding
 
 
 def add_commands(subparsers: Any) -> None:
@@ -24,9 +21,8 @@ def add_commands(subparsers: Any) -> None:
     allow.add_argument("name", metavar="NAME")
     allow.add_argument("--profile", required=True, metavar="PROFILE")
     allow.set_defaults(run=run_allow)
-    listing = actions.add_parser("list", help="names and bindings, never a secret")
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    listing.set_defaults(run=run_list)
+    credential_list.add_command(actions)
+    credential_rotate.add_command(actions)
     remove = actions.add_parser("remove", help="remove a credential from this machine")
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(run=run_remove)
@@ -82,7 +78,7 @@ def run_set(options: argparse.Namespace) -> int:
         options.command,
     )
     credentials.check_wish(wish)
-    secret = None if wish.source else _read_secret(wish)
+    secret = None if wish.source else read_secret(wish.name, wish.kind)
     binding = credentials.set_credential(wish, secret)
     place = wish.source or "the keychain"
     target = ", ".join(origin.text for origin in binding.origins)
@@ -102,44 +98,11 @@ def run_allow(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_list(options: argparse.Namespace) -> int:
-    """`credential list`."""
-    rows = credentials.list_credentials()
-    if options.json:
-        render.json_out([_plain(row) for row in rows])
-        return 0
-    columns = ["name", "kind", "for", "path", "profiles", "store"]
-    render.table("Credentials", columns, [_cells(row) for row in rows], "No credential is set.")
-    for row in rows:
-        if row.problem is not None:
-            render.say(f"{row.name}: {row.problem}")
-    return 0
-
-
 def run_remove(options: argparse.Namespace) -> int:
     """`credential remove`."""
     credentials.remove_credential(options.name)
     render.say(f"{options.name} is removed.")
     return 0
-
-
-def _read_secret(wish: Wish) -> str:
-    if sys.stdin.isatty():
-        what = "user:password" if wish.kind == "basic" else "secret"
-        try:
-            return getpass.getpass(f"{what} for {wish.name} (not shown): ")
-        except EOFError:
-            raise UsageError(
-                "MCPX-W01", "No secret was given.", "repeat the command and type it"
-            ) from None
-    data = sys.stdin.buffer.read(LIMITS.small_file_bytes + 1)
-    if len(data) > LIMITS.small_file_bytes:
-        raise UsageError("MCPX-W01", "The secret on stdin is larger than 1 MiB.")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise UsageError("MCPX-W01", "The secret on stdin is not UTF-8 text.") from None
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _say_profiles(name: str, binding: Binding) -> None:
@@ -151,37 +114,3 @@ def _say_profiles(name: str, binding: Binding) -> None:
         f"No installed profile wants {name} for this origin and kind; to allow one: "
         f"mcp-proxy credential allow {name} --profile PROFILE"
     )
-
-
-def _plain(row: Listed) -> dict[str, Any]:
-    binding = None if row.binding is None else plain_binding(row.binding)
-    return {
-        "name": row.name,
-        "store": row.store,
-        "binding": binding,
-        "problem": row.problem,
-        **({"commands": row.commands} if row.commands else {}),
-    }
-
-
-def _cells(row: Listed) -> list[str]:
-    if row.binding is None:
-        return [row.name, "?", "?", "?", "?", row.store]
-    binding = row.binding
-    if binding.kind == ENV:
-        return [
-            row.name,
-            f"env {binding.header}",
-            ", ".join(row.commands) or "?",
-            "",
-            ", ".join(profile for profile, _ in binding.profiles) or "none",
-            row.store,
-        ]
-    return [
-        row.name,
-        binding.kind if binding.kind != "header" else f"header {binding.header}",
-        ", ".join(origin.text for origin in binding.origins),
-        binding.path or "/",
-        ", ".join(profile for profile, _ in binding.profiles) or "none",
-        row.store,
-    ]

@@ -35,7 +35,7 @@ from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import bump_generation
 from mcp_proxy.edges.reference_command import read_source
 from mcp_proxy.edges.settings import Settings, read_settings, write_settings
-from mcp_proxy.edges.settings_credentials import Reference
+from mcp_proxy.edges.settings_credentials import Reference, Source, make_reference
 from mcp_proxy.errors import CredentialError
 
 
@@ -71,21 +71,26 @@ class CredentialStore:
         Raises:
             CredentialError: C01 not there or damaged, C02 the keychain does not answer.
         """
+        try:
+            return self._item(name)
+        except CredentialError as error:
+            if error.id != "MCPX-C01":
+                raise
+        # macOS deletes an item to replace it: whoever does that holds the lock meanwhile.
+        with self._lock():
+            return self._item(name)
+
+    def _item(self, name: str) -> Item:
         text = self._keychain().get(_item_name(name))
+        mend = f"mcp-proxy credential set {name} --origin URL"
         if text is None:
-            raise CredentialError(
-                "MCPX-C01",
-                f"The keychain holds no credential {name}.",
-                f"mcp-proxy credential set {name} --origin URL",
-            )
+            why = f"The keychain holds no credential {name}."
+            raise CredentialError("MCPX-C01", why, mend)
         try:
             return parse_item(text)
         except ValueError:
-            raise CredentialError(
-                "MCPX-C01",
-                f"The keychain item of {name} is damaged.",
-                f"mcp-proxy credential set {name} --origin URL",
-            ) from None
+            why = f"The keychain item of {name} is damaged."
+            raise CredentialError("MCPX-C01", why, mend) from None
 
     def put(self, name: str, item: Item) -> None:
         """Store a secret with its binding. Raises CredentialError C02, HomeError."""
@@ -118,7 +123,7 @@ class CredentialStore:
             settings = read_settings(self._home)
             reference = _find(settings, name)
             if reference is None:
-                item = self.read_item(name)
+                item = self._item(name)
                 binding = _with_profile(item.binding, grounds)
                 self._keychain().set(_item_name(name), dump_item(item._replace(binding=binding)))
             else:
@@ -126,6 +131,26 @@ class CredentialStore:
                 reference = reference._replace(binding=binding)
             self._write(settings, {**settings.credentials, name: reference})
             return binding
+
+    def rotate(self, name: str, made: Secret | Source) -> None:
+        """Another secret, or another place to take it from, under the same binding.
+
+        Raises:
+            CredentialError: C01 no such credential, C02.
+            HomeError: the settings cannot be read or written.
+        """
+        with self._lock():
+            settings = read_settings(self._home)
+            reference = _find(settings, name)
+            binding = self._item(name).binding if reference is None else reference.binding
+            if isinstance(made, Secret):
+                self._keychain().set(_item_name(name), dump_item(Item(binding, made)))
+                self._write(settings, {**settings.credentials, name: None})
+                return
+            moved = make_reference(made, binding)
+            self._write(settings, {**settings.credentials, name: moved})
+            if reference is None:
+                self._keychain().delete(_item_name(name))
 
     def remove(self, name: str) -> None:
         """Remove the credential, its keychain item first. Raises CredentialError C01, C02."""

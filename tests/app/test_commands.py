@@ -14,7 +14,8 @@ from edges.fakes_keychain import MemoryKeychain
 
 from mcp_proxy.app import commands, doctor, keychain_store
 from mcp_proxy.app.check import Check
-from mcp_proxy.app.credentials import Wish, list_credentials, set_credential
+from mcp_proxy.app.credential_list import list_credentials
+from mcp_proxy.app.credentials import Wish, set_credential
 from mcp_proxy.app.missing import missing_commands, missing_credentials
 from mcp_proxy.cli import credential, render, trust
 from mcp_proxy.core.command import Place, command_digest

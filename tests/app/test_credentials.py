@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from edges.fakes_keychain import MemoryKeychain
 
+from mcp_proxy.app.credential_list import list_credentials
 from mcp_proxy.app.credentials import (
     Wish,
     allow_credential,
-    list_credentials,
     remove_credential,
     set_credential,
 )
@@ -267,6 +267,7 @@ def test_a_reference_is_set_listed_allowed_and_removed_by_command(
     assert json.loads(capsys.readouterr().out) == [
         {
             "name": "ci",
+            "kind": "bearer",
             "store": "env:CI_TOKEN",
             "binding": {
                 "kind": "bearer",
@@ -276,6 +277,8 @@ def test_a_reference_is_set_listed_allowed_and_removed_by_command(
                 "profiles": [["billing", "keys"]],
             },
             "problem": None,
+            "expires": None,
+            "last_use": None,
         }
     ]
     assert run("list") == 0

@@ -1,0 +1,36 @@
+"""`mcp-proxy credential rotate`: the new secret comes from a prompt, stdin or a reference."""
+
+import argparse
+import sys
+from typing import Any
+
+from mcp_proxy.app import credential_rotate
+from mcp_proxy.cli import render
+from mcp_proxy.cli.secret_input import read_secret
+from mcp_proxy.core.keychain_words import rewrite_words
+
+
+def add_command(actions: Any) -> None:
+    """Registers it under `credential`."""
+    parser = actions.add_parser("rotate", help="replace the secret, keep what it may be used for")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="REF",
+        help='env:VAR, or cmd:["PROGRAM","WORD"] of a password manager, from now on',
+    )
+    parser.set_defaults(run=run_rotate)
+
+
+def run_rotate(options: argparse.Namespace) -> int:
+    """`credential rotate`."""
+    kind = credential_rotate.kind_of(options.name, options.source)
+    secret = None if options.source else read_secret(options.name, kind)
+    where = credential_rotate.rotate(options.name, secret, options.source)
+    render.say(f"{options.name} has its new secret, from {where}; it may be used as before.")
+    render.say("Running profiles take it at their next request.")
+    words = rewrite_words(sys.platform)
+    if where == "keychain" and words:
+        render.say(words)
+    return 0
