@@ -7,6 +7,7 @@ its family and counts as an alarm. All of it is in memory, and `issued` lists ev
 import base64
 import hashlib
 import hmac
+import math
 import secrets
 import threading
 import time
@@ -425,7 +426,7 @@ class Ledger:
         value = self.fresh("access")
         ends_s = time.monotonic() + self.knobs.access_s
         self.access[value] = Access(client, scopes, audience, ends_s, name)
-        life = {"expires_in": int(self.knobs.access_s)} if self.knobs.says_expiry else {}
+        life = {"expires_in": math.ceil(self.knobs.access_s)} if self.knobs.says_expiry else {}
         return {"access_token": value, "token_type": "Bearer", **life}
 
     def revoke(self, row: ClientRow, token: str) -> None:

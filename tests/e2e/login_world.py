@@ -44,6 +44,11 @@ class World:
         """`login guarded WORDS`."""
         return self.run("login", login_stage.PROFILE, *words, code=code)
 
+    def outlive(self) -> None:
+        """Waits until every access token has ended; those given from now on last."""
+        time.sleep(self.server.knobs.access_s + 0.2)
+        self.server.knobs.access_s = 3600
+
     def status(self) -> dict[str, Any]:
         """The one row of `status guarded --json`."""
         done = self.stage.complete("status", login_stage.PROFILE, "--json")
@@ -145,6 +150,7 @@ def open_world(folder: str, *, vault: bool = True, **env: str) -> Iterator[World
     stage = Stage(folder, {**kept, **env}, None, None, {}, Gate())  # type: ignore[arg-type]
     with AuthorizationServer() as server:
         world = World(stage, login_stage.make_home(folder), server)
+        server.knobs.access_s = 2
         if vault:
             world.run("vault", "init", "--from", f"env:{PASSPHRASE}")
         world.install()

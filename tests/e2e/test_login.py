@@ -5,7 +5,6 @@ import re
 import shlex
 import signal
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 
@@ -32,12 +31,12 @@ def assert_whole_life(world: World) -> None:
         assert "mcp-proxy login guarded" in sidecar.call()
         world.login()
         assert '"ada"' in sidecar.call()  # without a restart
-        ledger.expire()
+        world.outlive()
         assert '"ada"' in sidecar.call()
     with world.sidecar() as sidecar:
         assert '"ada"' in sidecar.call()
-    counted = ledger.counts["authorize"], ledger.counts["refresh_token"], ledger.alarms
-    assert counted == (1, 1, 0)
+    assert ledger.counts["refresh_token"] >= 1
+    assert (ledger.counts["authorize"], ledger.alarms) == (1, 0)
     assert world.status()["state"] == "ready"
     world.run("logout", "guarded")
     assert ledger.counts["revoked refresh"] == 1
@@ -58,10 +57,8 @@ def test_a_login_with_the_systems_keychain_from_its_making_to_its_end(
 
 
 def test_a_restart_with_an_expired_token_refreshes_silently(world: World) -> None:
-    world.server.knobs.access_s = 0.2
     world.login()
-    time.sleep(0.3)
-    world.server.knobs.access_s = 3600
+    world.outlive()
     for _ in range(2):
         with world.sidecar() as sidecar:
             assert '"ada"' in sidecar.call()
@@ -106,9 +103,8 @@ def test_a_machine_logs_in_by_its_own_secret(world: World, method: str) -> None:
     text = "canary:client/secret"
     world.run("credential", "set", "guarded", *words, "--method", method, text=text)
     world.login()
+    world.outlive()
     with world.sidecar() as sidecar:
-        assert '"ada"' in sidecar.call()
-        world.server.ledger.expire()
         assert '"ada"' in sidecar.call()
     counts = world.server.ledger.counts
     assert (counts["authorize"], counts["client_credentials"]) == (0, 2)
@@ -125,9 +121,9 @@ def test_scopes_that_do_not_suffice_are_told_with_the_command_that_asks_for_them
     with world.sidecar() as sidecar:
         said = sidecar.call()
         assert "MCPX-C06" in said
-        command = re.search(r"mcp-proxy (login guarded[^\n`]*)", said)
+        command = re.search(r"mcp-proxy (login guarded[^\n`(]*)", said)
         assert command is not None, said
-        world.run(*shlex.split(command[1].rstrip(".")))
+        world.run(*shlex.split(command[1].rstrip(". ")))
         assert '"ada"' in sidecar.call()
         world.server.resource.still_refuses = True
         said = sidecar.call()
@@ -142,12 +138,14 @@ def test_a_grant_that_ended_is_one_state_for_all_until_the_next_login(world: Wor
     with world.sidecar() as first, world.sidecar() as second:
         assert '"ada"' in first.call()
         assert '"ada"' in second.call()
+        world.outlive()
         world.server.ledger.end_grants()
+        before = len(world.server.heard("/token"))
         for sidecar in (first, second, first):
             said = sidecar.call()
             assert "MCPX-C05" in said
             assert "mcp-proxy login guarded" in said
-        assert len(world.server.heard("/token")) == 2  # the code, and one refresh for all
+        assert len(world.server.heard("/token")) == before + 1  # one refresh for all
         assert world.status()["state"] != "ready"
         world.login()
         assert '"ada"' in first.call()
@@ -158,7 +156,7 @@ def test_a_grant_that_ended_is_one_state_for_all_until_the_next_login(world: Wor
 def test_one_login_at_a_time(world: World) -> None:
     with world.started("login", "guarded", "--no-browser") as login:
         login.wait_for("/authorize?")
-        assert "another" in world.login("--no-browser", code=None)
+        assert "Another login" in world.login("--no-browser", code=None)
         assert world.server.ledger.counts["authorize"] == 0
         login.process.send_signal(signal.SIGINT)
         assert login.end() != 0
@@ -202,7 +200,7 @@ def test_a_sidecar_keeps_its_login_while_the_server_is_out_of_order(world: World
     world.login()
     with world.sidecar() as sidecar:
         assert '"ada"' in sidecar.call()
-        world.server.ledger.expire()
+        world.outlive()
         world.server.faults.queued = {"/token": [(503, {}, b"")] * 20}
         assert "MCPX-C08" in sidecar.call()
         world.server.faults.queued.clear()
@@ -210,13 +208,13 @@ def test_a_sidecar_keeps_its_login_while_the_server_is_out_of_order(world: World
     assert world.server.ledger.counts["authorize"] == 1
 
 
-def test_a_registered_client_logs_in_again_as_the_same_one(world: World) -> None:
+def test_each_login_registers_a_client_where_there_is_no_other_way(world: World) -> None:
     world.install(client_id="")
     world.server.faults.metadata = {"client_id_metadata_document_supported": None}
     world.login()
     world.login()
     counts = world.server.ledger.counts
-    assert (counts["register"], counts["authorize"]) == (1, 2)
+    assert (counts["register"], counts["authorize"]) == (2, 2)
     row = next(seen for seen in world.server.seen if seen.path == "/register")
     assert b'"application_type":"native"' in row.body.replace(b": ", b":")
 

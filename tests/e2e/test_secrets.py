@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from e2e.client import text_of
-from e2e.login_world import PASSPHRASE, World, open_world, until
+from e2e.login_world import PASSPHRASE, World, open_world
 from e2e.stage import Stage
 from e2e.traces import Traces, assert_no_trace
 
@@ -146,9 +146,11 @@ def test_s8_what_a_login_gives_and_takes_leaves_no_trace(spied: tuple[World, Tra
     say(world, traces, "login", "guarded")
     with world.sidecar() as sidecar:
         assert "[credential removed]" in sidecar.call()
-        world.server.ledger.expire()
+        world.outlive()
+        world.server.knobs.access_s = 2
         assert "[credential removed]" in sidecar.call()
         traces.add_process(sidecar.client.process.pid)
+        world.outlive()
         world.server.ledger.end_grants()
         assert "MCPX-C05" in sidecar.call()
         sidecar.client.end()
@@ -174,7 +176,7 @@ def test_s8_what_a_server_says_of_a_refused_secret_is_not_shown(
     said = b'{"error": "invalid_grant", "error_description": "unknown: %s"}'
     say(world, traces, "login", "guarded")
     refresh = next(value for kind, value in world.server.ledger.issued if kind == "refresh")
-    world.server.ledger.expire()
+    world.outlive()
     kind = {"Content-Type": "application/json"}
     world.server.faults.answers = {"/token": (400, kind, said % refresh.encode())}
     say(world, traces, "call", "guarded", "whoami", "{}", code=4)
@@ -193,7 +195,8 @@ def test_s8_a_clients_own_secret_leaves_no_trace(spied: tuple[World, Traces]) ->
     say(world, traces, "credential", "set", "guarded", *place, *method, text=secret)
     use_it(world, traces)
     heard = world.server.heard("/token")
-    assert [seen.form["grant_type"] for seen in heard] == ["client_credentials"] * 2
+    assert [seen.form["grant_type"] for seen in heard] == ["client_credentials"] * len(heard)
+    assert len(heard) >= 2
     judge(world, traces, ("client secret", secret))
 
 
@@ -210,7 +213,7 @@ def test_s8_a_clients_private_key_leaves_no_trace(spied: tuple[World, Traces]) -
     assertions = [
         ("assertion", seen.form["client_assertion"]) for seen in world.server.heard("/token")
     ]
-    assert len(assertions) == 2
+    assert len(assertions) >= 2
     lines = [("private key", line) for line in private.splitlines()[1:-1]]
     judge(world, traces, *lines, *assertions)
 
@@ -221,8 +224,8 @@ def use_it(world: World, traces: Traces) -> None:
     say(world, traces, "login", "guarded")
     with world.sidecar() as sidecar:
         assert "[credential removed]" in sidecar.call()
-        world.server.ledger.expire()
-        assert until(lambda: "[credential removed]" in sidecar.call())
+        world.outlive()
+        assert "[credential removed]" in sidecar.call()
         traces.add_process(sidecar.client.process.pid)
         sidecar.client.end()
         traces.add("the sidecar", sidecar.client.stdout + sidecar.client.stderr)

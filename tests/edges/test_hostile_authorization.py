@@ -18,6 +18,8 @@ import pytest
 from authorization_server import AuthorizationServer
 from login_stage import BROWSER, Desk, open_desk, set_browser
 
+from mcp_proxy.core import login_state
+
 OAUTH_PATH = "/.well-known/oauth-authorization-server"
 RESOURCE_PATH = "/.well-known/oauth-protected-resource/mcp"
 EVIL_WORDS = "visit-evil.example-at-once"
@@ -396,12 +398,18 @@ def test_a_registration_for_other_redirects_or_another_way_is_not_used(desk: Des
 # -- after the login
 
 
-def test_s8_a_refresh_follows_no_redirect(desk: Desk, thief: AuthorizationServer) -> None:
+def test_s8_a_refresh_follows_no_redirect(
+    desk: Desk, thief: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login_state, "_YOUNG_S", 0.0)  # a new token's refusal means its end too
     desk.login()
     desk.server.ledger.expire()
     away = {"Location": thief.issuer + "/token"}
     desk.server.faults.answers = {"/token": (307, away, b"")}
     desk.call(code=4)
+    assert [seen.form["grant_type"] for seen in desk.server.heard("/token")][1:] == [
+        "refresh_token"
+    ]
     assert thief.seen == []
 
 
