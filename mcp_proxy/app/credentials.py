@@ -4,39 +4,37 @@ import re
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
-from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.app.certificate_files import check_pair
 from mcp_proxy.app.credential_fit import fitting_profiles
+from mcp_proxy.app.keychain_store import credential_store
 from mcp_proxy.core.binding import (
     CLIENT,
     CLIENT_METHODS,
     CREDENTIAL_NAME,
     Binding,
-    check_method,
     make_binding,
     make_client_binding,
     make_command_binding,
 )
 from mcp_proxy.core.command import UPSTREAM_NAME, Place
-from mcp_proxy.core.credential_item import Item
+from mcp_proxy.core.credential_item import Item, make_item
 from mcp_proxy.core.profile import NAME_PATTERN
-from mcp_proxy.core.secret import Secret, check_secret
+from mcp_proxy.core.secret import Secret
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.credential_use import (
     Grounds,
     describe_command_use,
-    describe_use,
     trusted_command,
 )
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import load_profile, read_records, root_of
 from mcp_proxy.edges.reference_command import fix_source
-from mcp_proxy.edges.settings import Settings, read_settings
+from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.edges.settings_credentials import make_reference, parse_source
 from mcp_proxy.edges.uses import forget_use
-from mcp_proxy.errors import CredentialError, ProfileError, UsageError
+from mcp_proxy.errors import CredentialError, UsageError
 
 
 class Wish(NamedTuple):
@@ -173,13 +171,12 @@ def _check_secret(wish: Wish, secret: str | None, binding: Binding) -> Secret | 
     if wish.source is not None:
         return None
     try:
-        checked = check_secret(binding.kind, secret or "")
-        check_method(binding, checked)
+        item = make_item(binding, secret or "")
     except ValueError as error:
         raise UsageError("MCPX-W01", str(error), _command(wish)) from None
     if binding.kind == "mtls":
-        check_pair(checked)
-    return checked
+        check_pair(item.secret)
+    return item.secret
 
 
 def _command(wish: Wish) -> str:

@@ -4,10 +4,12 @@ import argparse
 from typing import Any
 
 from mcp_proxy.app import credentials
+from mcp_proxy.app.certificate_files import is_locked, pair_text, read_pair
 from mcp_proxy.app.credentials import Wish
 from mcp_proxy.cli import credential_list, credential_rotate, render
 from mcp_proxy.cli.secret_input import read_secret
-from mcp_proxy.core.binding import KINDS, Binding
+from mcp_proxy.core.binding import CLIENT, CLIENT_METHODS, KINDS, Binding
+from mcp_proxy.errors import UsageError
 
 
 def add_commands(subparsers: Any) -> None:
@@ -46,6 +48,12 @@ def _add_set(actions: Any) -> None:
         metavar="PROFILE/UPSTREAM",
         help="the local server that gets it in its environment, once its command is trusted",
     )
+    place.add_argument(
+        "--issuer",
+        default="",
+        metavar="URL",
+        help="the authorization server that gets it, for --kind client",
+    )
     parser.add_argument("--path", default="", metavar="PREFIX", help="only below this path")
     parser.add_argument(
         "--profile",
@@ -54,8 +62,15 @@ def _add_set(actions: Any) -> None:
         metavar="PROFILE",
         help="who may use it; without it, the installed profiles that name it for this origin",
     )
-    parser.add_argument("--kind", choices=KINDS, default="bearer", help="default: bearer")
-    parser.add_argument("--header", metavar="NAME", help="the header, for --kind header")
+    parser.add_argument(
+        "--kind", choices=(*KINDS, CLIENT), default="bearer", help="default: bearer"
+    )
+    named = parser.add_mutually_exclusive_group()
+    named.add_argument("--header", metavar="NAME", help="the header, for --kind header")
+    named.add_argument(
+        "--parameter", metavar="NAME", help="the query's parameter, for --kind query"
+    )
+    _add_client(parser)
     parser.add_argument(
         "--from",
         dest="source",
@@ -65,6 +80,20 @@ def _add_set(actions: Any) -> None:
     parser.set_defaults(run=run_set)
 
 
+def _add_client(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--client-id", default="", metavar="ID", help="our id there, for --kind client"
+    )
+    parser.add_argument(
+        "--method",
+        choices=CLIENT_METHODS,
+        default="",
+        help="how the client proves itself; default: client_secret_basic",
+    )
+    parser.add_argument("--certificate", metavar="FILE", help="PEM, for --kind mtls")
+    parser.add_argument("--key", metavar="FILE", help="its private key in PEM, for --kind mtls")
+
+
 def run_set(options: argparse.Namespace) -> int:
     """`credential set`."""
     wish = Wish(
@@ -72,16 +101,19 @@ def run_set(options: argparse.Namespace) -> int:
         options.origin,
         options.path,
         options.kind,
-        options.header,
+        _named_place(options),
         options.profile,
         options.source,
         options.command,
+        options.issuer,
+        options.client_id,
+        options.method,
     )
     credentials.check_wish(wish)
-    secret = None if wish.source else read_secret(wish.name, wish.kind)
+    secret = None if wish.source else _secret(wish, options)
     binding = credentials.set_credential(wish, secret)
     place = wish.source or "the keychain"
-    target = ", ".join(origin.text for origin in binding.origins)
+    target = binding.issuer or ", ".join(origin.text for origin in binding.origins)
     if wish.command:
         target = f"the variable {binding.header} of {wish.command}'s command as it is trusted now"
     render.say(f"{wish.name} is in {place}, for {target} only.")
@@ -89,6 +121,27 @@ def run_set(options: argparse.Namespace) -> int:
         render.say("The client that starts mcp-proxy must have that variable in its environment.")
     _say_profiles(wish.name, binding)
     return 0
+
+
+def _named_place(options: argparse.Namespace) -> str | None:
+    if (options.parameter is not None and options.kind != "query") or (
+        options.header is not None and options.kind == "query"
+    ):
+        why = "--header goes with --kind header, and --parameter with --kind query."
+        raise UsageError("MCPX-W01", why, "mcp-proxy credential set --help")
+    place: str | None = options.header or options.parameter
+    return place
+
+
+def _secret(wish: Wish, options: argparse.Namespace) -> str:
+    if options.certificate is None and options.key is None:
+        return read_secret(wish.name, wish.kind)
+    if wish.kind != "mtls" or options.certificate is None or options.key is None:
+        why = "--certificate and --key go together, with --kind mtls."
+        raise UsageError("MCPX-W01", why, "mcp-proxy credential set --help")
+    certificate, key = read_pair(options.certificate, options.key)
+    passphrase = read_secret(wish.name, "passphrase") if is_locked(key) else ""
+    return pair_text(certificate, key, passphrase)
 
 
 def run_allow(options: argparse.Namespace) -> int:

@@ -6,11 +6,20 @@ import sys
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.errors import UsageError
 
+_TYPED = {
+    "basic": "user:password",
+    "sigv4": "ID:SECRET or ID:SECRET:SESSION",
+    "passphrase": "passphrase of the key",
+}
+
 
 def read_secret(name: str, kind: str) -> str:
     """The secret of the credential `name`. Raises UsageError W01 none, too large, or no text."""
     if sys.stdin.isatty():
-        what = "user:password" if kind == "basic" else "secret"
+        if kind == "mtls":
+            why = "A certificate is not typed in: name its files, or give PEM on stdin."
+            raise UsageError("MCPX-W01", why, "repeat with --certificate FILE --key FILE")
+        what = _TYPED.get(kind, "secret")
         try:
             return getpass.getpass(f"{what} for {name} (not shown): ")
         except EOFError:

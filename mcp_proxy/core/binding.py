@@ -21,7 +21,8 @@ KINDS = ("bearer", "basic", "header", "query", "mtls", "sigv4")
 ENV = "env"
 CLIENT = "client"
 OAUTH = "oauth"
-CLIENT_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
+SIGNED = "private_key_jwt"
+CLIENT_METHODS = ("client_secret_basic", "client_secret_post", SIGNED)
 CREDENTIAL_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from mcp_proxy.core import strict_json
-from mcp_proxy.core.binding import Binding, parse_binding, plain_binding
-from mcp_proxy.core.secret import Secret, check_secret
+from mcp_proxy.core.binding import CLIENT, SIGNED, Binding, parse_binding, plain_binding
+from mcp_proxy.core.secret import Secret, check_secret, is_private_key
 
 
 class Item(NamedTuple):
@@ -26,5 +26,13 @@ def parse_item(text: str) -> Item:
     if not isinstance(row, dict) or row.pop("v", None) != 1 or "secret" not in row:
         raise ValueError("It is not version 1 of a credential.")
     secret = row.pop("secret")
-    binding = parse_binding(row)
-    return Item(binding, check_secret(binding.kind, secret if isinstance(secret, str) else ""))
+    return make_item(parse_binding(row), secret if isinstance(secret, str) else "")
+
+
+def make_item(binding: Binding, text: str) -> Item:
+    """A secret that is fit for its binding. Raises ValueError, which never quotes the text."""
+    secret = check_secret(binding.kind, text)
+    if binding.kind == CLIENT and (binding.method == SIGNED) != is_private_key(text):
+        wanted = "a private key in PEM" if binding.method == SIGNED else "a secret, not a key"
+        raise ValueError(f"The method {binding.method} needs {wanted}.")
+    return Item(binding, secret)
