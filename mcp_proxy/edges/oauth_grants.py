@@ -26,57 +26,50 @@ from mcp_proxy.errors import CredentialError
 
 
 class Step(NamedTuple):
-    """One request, or one that spends nothing after another such.
-
-    `spends` is the token that the server may replace by this, None for none of that kind. After the
-    last step the access token is another one.
-    """
+    """`spends` is the token that the server may replace by this, None for none of that kind."""
 
     spends: Secret | None
     take: Callable[[OAuthHttp], Awaitable[TokenSet]]
-    is_last: bool = True
 
 
-def next_step(tokens: TokenSet, client_secret: Secret | None, now_s: float) -> Step:
-    """What comes next on the way to another access token; `now_s` since the epoch.
+def identity_step(tokens: TokenSet, now_s: float) -> Step | None:
+    """The first step of the grant id_jag where the ID token has ended; None where it has not.
+
+    It leaves the access token as it is; `now_s` is since the epoch.
+    """
+    identity = tokens.identity
+    if tokens.grant != "id_jag" or identity is None or is_fresh(identity, now_s):
+        return None
+    return Step(identity.refresh, partial(_identified, tokens, identity, now_s))
+
+
+def access_step(tokens: TokenSet, client_secret: Secret | None, now_s: float) -> Step:
+    """The last step, which gives another access token.
 
     `client_secret` is the client's own where `tokens` hold none: its secret, or its private key.
 
     Raises:
         CredentialError: C05 there is nothing to renew it with.
     """
+    asked = partial(_asked, tokens, client_secret, now_s)
     if tokens.grant == "client_credentials":
-        form = client_form(tokens.asked, tokens.resource)
-        return Step(None, partial(_asked, tokens, client_secret, now_s, form))
-    if tokens.grant == "id_jag":
-        return _identity_step(tokens, client_secret, now_s)
+        return Step(None, partial(asked, client_form(tokens.asked, tokens.resource)))
+    if tokens.grant == "id_jag" and tokens.identity is not None:
+        return Step(None, partial(_asserted, tokens, tokens.identity, client_secret, now_s))
     if tokens.refresh is None:
         why = f"The login at {tokens.server.issuer} has ended: nothing was given to renew it with."
         raise CredentialError("MCPX-C05", why)
-    form = refresh_form(tokens.refresh, tokens.resource)
-    take = partial(_asked, tokens, client_secret, now_s, form)
-    return Step(tokens.refresh, take)
+    return Step(tokens.refresh, partial(asked, refresh_form(tokens.refresh, tokens.resource)))
 
 
 async def renew(
     tokens: TokenSet, http: OAuthHttp, client_secret: Secret | None, now_s: float
 ) -> TokenSet:
-    """All steps at once, for a login that nobody shares yet. Raises CredentialError."""
-    while not (step := next_step(tokens, client_secret, now_s)).is_last:
-        tokens = await step.take(http)
-    return await step.take(http)
-
-
-def _identity_step(tokens: TokenSet, client_secret: Secret | None, now_s: float) -> Step:
-    identity = tokens.identity
-    if identity is None:
-        why = f"The login at {tokens.server.issuer} holds no login at an identity provider."
-        raise CredentialError("MCPX-C05", why)
-    if not is_fresh(identity, now_s):
-        take = partial(_identified, tokens, identity, now_s)
-        return Step(identity.refresh, take, is_last=False)
-    asserted = partial(_asserted, tokens, identity, client_secret, now_s)
-    return Step(None, asserted)
+    """Both steps at once, for a login that nobody shares yet. Raises CredentialError."""
+    first = identity_step(tokens, now_s)
+    if first is not None:
+        tokens = await first.take(http)
+    return await access_step(tokens, client_secret, now_s).take(http)
 
 
 async def _identified(

@@ -25,7 +25,7 @@ from mcp_proxy.core.token_set import TokenSet
 from mcp_proxy.edges.credential_use import Grounds, describe_use
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.network import Network
-from mcp_proxy.edges.oauth_grants import Step, next_step
+from mcp_proxy.edges.oauth_grants import Step, access_step, identity_step
 from mcp_proxy.edges.oauth_http import OAuthHttp, Unanswered
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import bump_generation
@@ -134,16 +134,17 @@ class Renewals:
         if tokens.sent:
             why = f"A renewal of {auth.credential} was sent, and nobody knows what came of it."
             self._end(auth, tokens, why)
-        secret = self._client_secret(auth, tokens)
-        is_last = False
-        while not is_last:
-            step = self._next_step(auth, tokens, secret)
-            tokens, is_last = self._take(auth, tokens, step), step.is_last
+        first = identity_step(tokens, self._now_s())
+        if first is not None:
+            tokens = self._take(auth, tokens, first)
             self._store.write(auth.credential, tokens)
+        last = self._access_step(auth, tokens)
+        self._store.write(auth.credential, self._take(auth, tokens, last))
 
-    def _next_step(self, auth: OAuth, tokens: TokenSet, secret: Secret | None) -> Step:
+    def _access_step(self, auth: OAuth, tokens: TokenSet) -> Step:
+        secret = self._client_secret(auth, tokens)
         try:
-            return next_step(tokens, secret, self._now_s())
+            return access_step(tokens, secret, self._now_s())
         except CredentialError as error:
             if error.id != "MCPX-C05":
                 raise
