@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import ssl
 from collections.abc import Iterator, Mapping
 
@@ -85,7 +86,7 @@ def _bypass_options(entries: tuple[str, ...]) -> str:
 def _unused_ca(environment: Mapping[str, str]) -> Iterator[Check]:
     name = next((name for name in _CA_VARIABLES if environment.get(name)), None)
     if name is not None:
-        mend = f'mcp-proxy network set --ca-file "${name}"'
+        mend = f"mcp-proxy network set --ca-file {shlex.quote(environment[name])}"
         yield Check("environment's CA file", True, f"{name} names one, which is not used", mend)
 
 

@@ -28,12 +28,8 @@ class _Answer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._data += data
-        if self.head.done():
-            return
-        if self._data.endswith(b"\r\n\r\n") or len(self._data) > _HEAD_BYTES:
-            self.head.set_result(self._data)
-        elif b"\r\n\r\n" in self._data:
-            # A refusal has a body; after a success the proxy is silent until we speak.
+        is_whole = b"\r\n\r\n" in self._data or len(self._data) > _HEAD_BYTES
+        if is_whole and not self.head.done():
             self.head.set_result(self._data)
 
     def eof_received(self) -> None:
@@ -103,6 +99,7 @@ def _judge(head: bytes, proxy: Proxy, host: str, port: int) -> None:
         why = f"The proxy {named} does not let connections through to {host}:{port} ({status})."
         mend = f"ask whoever runs the proxy, or mcp-proxy network set --no-proxy {host}"
         raise UpstreamError("MCPX-U01", why, mend)
+    # After a success there is silence until we speak, be it that the proxy speaks for the host.
     if not head.endswith(b"\r\n\r\n"):
         why = f"The proxy {named} speaks in the place of {host}."
         raise UpstreamError("MCPX-U01", why, "mcp-proxy network show")

@@ -125,8 +125,8 @@ def test_a_systems_auto_configuration_is_seen(home: Home, monkeypatch: pytest.Mo
 
 
 def test_an_environments_ca_file_is_shown_with_the_command_that_records_it(home: Home):
-    check = found(home, {"NODE_EXTRA_CA_CERTS": "/etc/corp/ca.pem"})[1]
-    assert check.next == 'mcp-proxy network set --ca-file "$NODE_EXTRA_CA_CERTS"'
+    check = found(home, {"NODE_EXTRA_CA_CERTS": "/etc/corp/a ca.pem"})[1]
+    assert check.next == "mcp-proxy network set --ca-file '/etc/corp/a ca.pem'"
 
 
 def test_a_ca_file_that_has_gone_is_bad(home: Home, company: Authority):
