@@ -78,11 +78,12 @@ def login(wish: LoginWish, say: Say) -> Done:
     try:
         # Not the credential's own lock: its refresh goes on while a person looks for a password.
         with store.lock(f"{name}.login", wait=False):
+            store.open()
             kept = _kept(store, name)
             http = OAuthHttp(network, known_hosts(place), localhost=settings.localhost)
             tokens = _run(_Login(home, wish, place, settings, store, kept, http, say))
     except Held:
-        why = f"Another login for {name} is under way."
+        why = f"A login for {name} is under way in another process."
         raise UsageError("MCPX-W01", why, "end that one, or wait five minutes") from None
     return Done(name, tokens, tuple(s for s in tokens.asked if s not in tokens.scopes))
 

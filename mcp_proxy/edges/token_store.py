@@ -27,6 +27,10 @@ class TokenStore:
             if name.startswith(_PREFIX)
         }
 
+    def open(self) -> None:
+        """Ask for the key now, so that a login made next surely can be kept. Raises as `read`."""
+        self._vault.open()
+
     def read(self, name: str) -> TokenSet | None:
         """The login of a credential, or None; blocks.
 

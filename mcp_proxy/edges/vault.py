@@ -34,6 +34,14 @@ class Vault:
         file = read_vault(self._home)
         return {} if file is None else {name: item.about for name, item in file.entries.items()}
 
+    def open(self) -> None:
+        """Ask for the key now, so that what comes later surely can be sealed. Raises as `read`."""
+        file = read_vault(self._home)
+        if file is None:
+            self._key()
+        else:
+            self._fitting(file)
+
     def read(self, name: str) -> bytes | None:
         """An entry's data, or None where there is none.
 

@@ -95,6 +95,14 @@ def test_without_a_log_there_is_no_login(desk: Desk) -> None:
     assert desk.pages() == []
 
 
+def test_nobody_is_sent_to_a_browser_for_a_login_that_could_not_be_kept(desk: Desk) -> None:
+    desk.keychain.locked = True
+    done = desk.login(code=4)
+    assert "MCPX-C02" in done.text
+    assert desk.pages() == []
+    assert desk.server.seen == []
+
+
 def test_a_login_tells_running_processes(desk: Desk) -> None:
     before = read_generation(desk.home)
     desk.login()
