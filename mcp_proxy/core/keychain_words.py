@@ -32,6 +32,8 @@ _WINDOWS = {
         "mcp-proxy credential set NAME --from env:VAR, or mcp-proxy vault init",
     ),
 }
+# The library's own error, and the system's where the bus that a variable names is not there.
+_NO_SERVICE = ("SecretServiceNotAvailableException", "FileNotFoundError", "ConnectionRefusedError")
 
 
 class Surroundings(NamedTuple):
@@ -40,6 +42,12 @@ class Surroundings(NamedTuple):
     platform: str
     environ: Mapping[str, str]
     kernel: str = ""
+
+
+def keychain_name(platform: str) -> str:
+    """What people call the keychain of a platform."""
+    names = {"darwin": "the macOS keychain", "win32": "the Windows credential store"}
+    return names.get(platform, "the Secret Service keychain")
 
 
 def refusal_words(kind: str, code: int | None, place: Surroundings) -> tuple[str, str] | None:
@@ -51,12 +59,10 @@ def refusal_words(kind: str, code: int | None, place: Surroundings) -> tuple[str
         return _sentence(*_MAC[code])
     if place.platform == "win32" and code in _WINDOWS:
         return _sentence(*_WINDOWS[code])
-    if place.platform in ("darwin", "win32"):
-        return None
-    if kind == "SecretServiceNotAvailableException":
-        return _no_service(place)
     if kind in ("KeyringLocked", "LockedException"):
         return locked_words(place)
+    if kind in _NO_SERVICE and place.platform not in ("darwin", "win32"):
+        return _no_service(place)
     return None
 
 
@@ -64,11 +70,11 @@ def locked_words(place: Surroundings) -> tuple[str, str]:
     """A keychain that is there and locked."""
     if "SSH_CONNECTION" in place.environ:
         return _sentence(
-            f"Locked: {_name(place)}; a session over SSH does not unlock it",
+            f"Locked: {keychain_name(place.platform)}; a session over SSH does not unlock it",
             f"unlock it at the desktop, or {_BY_REFERENCE}",
         )
     return _sentence(
-        f"Locked: {_name(place)}; nobody could be asked to unlock it",
+        f"Locked: {keychain_name(place.platform)}; nobody could be asked to unlock it",
         "unlock it, or log in to the desktop, and try again",
     )
 
@@ -76,8 +82,8 @@ def locked_words(place: Surroundings) -> tuple[str, str]:
 def hung_words(place: Surroundings, deadline_s: float) -> tuple[str, str]:
     """A keychain that did not answer in time."""
     return _sentence(
-        f"There was no answer from {_name(place)} within {deadline_s:g} s; it may be waiting for "
-        "a prompt to unlock it",
+        f"There was no answer from {keychain_name(place.platform)} within {deadline_s:g} s; it may "
+        "be waiting for a prompt to unlock it",
         "mcp-proxy doctor",
     )
 
@@ -105,11 +111,6 @@ def _no_service(place: Surroundings) -> tuple[str, str]:
         "There is no session bus (DBUS_SESSION_BUS_ADDRESS), so no Secret Service keychain",
         _BY_REFERENCE,
     )
-
-
-def _name(place: Surroundings) -> str:
-    names = {"darwin": "the macOS keychain", "win32": "the Windows credential store"}
-    return names.get(place.platform, "the Secret Service keychain")
 
 
 def _sentence(why: str, mend: str) -> tuple[str, str]:

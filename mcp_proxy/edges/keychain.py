@@ -5,6 +5,8 @@ put any code in its place. Each call runs in a daemon thread with a deadline, be
 wait for ever on a prompt that nobody sees.
 """
 
+import contextlib
+import os
 import re
 import sys
 import threading
@@ -13,6 +15,7 @@ from typing import Any
 
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
+from mcp_proxy.core.keychain_words import Surroundings, hung_words, keychain_name, refusal_words
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.errors import CredentialError
 
@@ -28,8 +31,13 @@ _HOME_ID = re.compile(r"[0-9a-f]{32}")
 # CRED_MAX_CREDENTIAL_BLOB_SIZE is 5 * 512 bytes of UTF-16.
 WINDOWS_ITEM_CHARACTERS = 1_280
 
-_KEYCHAIN_NAMES = {"darwin": "the macOS keychain", "win32": "the Windows credential store"}
-KEYCHAIN_NAME = _KEYCHAIN_NAMES.get(sys.platform, "the Secret Service keychain")
+KEYCHAIN_NAME = keychain_name(sys.platform)
+
+# Linux says there whether it is Windows's own (WSL).
+_KERNEL_RELEASE = "/proc/sys/kernel/osrelease"
+
+# errSecItemNotFound: the one failure of a deletion that is none.
+_MAC_NOT_FOUND = -25300
 
 
 class SystemKeychain:
@@ -63,7 +71,7 @@ class SystemKeychain:
                 "MCPX-C02",
                 f"The keychain holds at most {self._max_characters} characters in one item; the "
                 f"secret and its binding take {length}.",
-                "mcp-proxy credential set NAME --origin URL --from env:VAR",
+                "mcp-proxy credential set NAME --from env:VAR, or mcp-proxy vault init",
             )
         self._call(lambda: self._backend.set_password(self._service, name, value))
 
@@ -92,16 +100,12 @@ class SystemKeychain:
         if not done.wait(self._deadline_s):
             raise self._hung()
         value, error = outcome[0]
-        if error is not None and not isinstance(error, PasswordDeleteError):
+        if error is not None and not _is_absence(error):
             raise _unavailable(error) from None
         return value
 
     def _hung(self) -> CredentialError:
-        return CredentialError(
-            "MCPX-C02",
-            f"There was no answer from {KEYCHAIN_NAME} within {self._deadline_s:g} s; it may be "
-            "waiting for a prompt to unlock it.",
-        )
+        return CredentialError("MCPX-C02", *hung_words(_surroundings(), self._deadline_s))
 
 
 def open_keychain(home_id: str) -> SystemKeychain:
@@ -120,12 +124,32 @@ def open_keychain(home_id: str) -> SystemKeychain:
     return SystemKeychain(backend, f"mcp-proxy:{home_id}", max_characters=bound)
 
 
+def _is_absence(error: Exception) -> bool:
+    """Whether a deletion found nothing to delete."""
+    return isinstance(error, PasswordDeleteError) and _code(error) in (None, _MAC_NOT_FOUND)
+
+
 def _unavailable(error: Exception) -> CredentialError:
     # Only the kind of the error: a backend's text may quote what it was given.
-    kind = type(error).__name__
-    if isinstance(error, KeyringLocked):
-        return CredentialError(
-            "MCPX-C02",
-            f"Locked: {KEYCHAIN_NAME}; unlock it, or log in to the desktop, and try again.",
-        )
+    kind = "KeyringLocked" if isinstance(error, KeyringLocked) else type(error).__name__
+    words = refusal_words(kind, _code(error), _surroundings())
+    if words is not None:
+        return CredentialError("MCPX-C02", *words)
     return CredentialError("MCPX-C02", f"Not available: {KEYCHAIN_NAME} ({kind}).")
+
+
+def _code(error: BaseException | None) -> int | None:
+    """The system's number for an error, which keyring keeps in what it was raised from."""
+    while error is not None:
+        for value in (getattr(error, "winerror", None), *error.args[:1]):
+            if isinstance(value, int):
+                return value
+        error = error.__cause__
+    return None
+
+
+def _surroundings() -> Surroundings:
+    kernel = ""
+    with contextlib.suppress(OSError), open(_KERNEL_RELEASE, "rb") as release:
+        kernel = release.read(256).decode(errors="replace")
+    return Surroundings(sys.platform, os.environ, kernel)

@@ -1,5 +1,6 @@
 """The keychain: which backend it is, what it costs to hang, and a real Secret Service."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
+from mcp_proxy.edges import keychain as edges_keychain
 from mcp_proxy.edges.credentials import Keychain
 from mcp_proxy.edges.keychain import SystemKeychain, open_keychain
 from mcp_proxy.errors import CredentialError
@@ -188,9 +190,181 @@ def test_without_a_bus_the_error_says_so_at_once() -> None:
         "except CredentialError as error: print(error, error.next)\n"
     )
     assert done.stdout == (
-        "Not available: the Secret Service keychain (SecretServiceNotAvailableException). "
-        "(MCPX-C02) mcp-proxy doctor\n"
+        "There is no session bus (DBUS_SESSION_BUS_ADDRESS), so no Secret Service keychain. "
+        "(MCPX-C02) mcp-proxy vault init, or mcp-proxy credential set NAME --from env:VAR\n"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="D-Bus is Linux's")
+def test_a_bus_that_is_not_there_any_more_is_told_apart() -> None:
+    done = run_python(
+        "from mcp_proxy.edges.keychain import open_keychain\n"
+        "from mcp_proxy.errors import CredentialError\n"
+        f"try: open_keychain('{HOME_ID}').get('credential:a')\n"
+        "except CredentialError as error: print(error)\n",
+        DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent/bus",
+    )
+    assert done.stdout == ("No Secret Service keychain answers on the session bus. (MCPX-C02)\n"), (
+        done.stdout
+    )
+
+
+class MacApi:
+    """What the macOS backend calls of the Security framework; `status` fails each call."""
+
+    class Error(Exception):
+        """As keyring's own: a status and words."""
+
+    class NotFound(Error):
+        """errSecItemNotFound."""
+
+    class KeychainDenied(Error):
+        """errSecUserCanceled."""
+
+    def __init__(self, status: int | None = None) -> None:
+        self.items: dict[tuple[str, str], str] = {}
+        self.status = status
+        self.keychains: list[object] = []
+
+    def find_generic_password(self, keychain: object, service: str, username: str) -> str:
+        self._enter(keychain)
+        if (service, username) not in self.items:
+            raise self.NotFound(-25300, "Item not found")
+        return self.items[service, username]
+
+    def set_generic_password(
+        self, keychain: object, service: str, username: str, value: str
+    ) -> None:
+        self._enter(keychain)
+        self.items[service, username] = value
+
+    def delete_generic_password(self, keychain: object, service: str, username: str) -> None:
+        self._enter(keychain)
+        if self.items.pop((service, username), None) is None:
+            raise self.NotFound(-25300, "Item not found")
+
+    def _enter(self, keychain: object) -> None:
+        self.keychains.append(keychain)
+        if self.status == -128:
+            raise self.KeychainDenied(self.status, CANARY)
+        if self.status is not None:
+            raise self.Error(self.status, CANARY)
+
+
+def mac_keychain(monkeypatch: pytest.MonkeyPatch, api: MacApi) -> SystemKeychain:
+    backends = importlib.import_module("keyring.backends.macOS")
+    monkeypatch.setattr(backends, "api", api, raising=False)
+    monkeypatch.setattr(edges_keychain, "_Backend", backends.Keyring)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    return open_keychain(HOME_ID)
+
+
+def test_the_macos_backend_keeps_replaces_and_deletes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYCHAIN_PATH", "/elsewhere")
+    api = MacApi()
+    keychain = mac_keychain(monkeypatch, api)
+    assert keychain.get("credential:a") is None
+    keychain.set("credential:a", "1")
+    keychain.set("credential:a", "2")
+    assert keychain.get("credential:a") == "2"
+    keychain.delete("credential:a")
+    keychain.delete("credential:a")
+    assert (api.items, set(api.keychains)) == ({}, {None})
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (-25308, "would have to ask"),
+        (-25244, "does not know this program"),
+        (-128, "Somebody declined"),
+        (-50, "Not available: the"),
+    ],
+)
+def test_a_macos_failure_is_told_by_its_number_and_never_quoted(
+    monkeypatch: pytest.MonkeyPatch, status: int, words: str
+) -> None:
+    keychain = mac_keychain(monkeypatch, MacApi(status))
+    for act in (
+        lambda: keychain.get("credential:a"),
+        lambda: keychain.set("credential:a", CANARY),
+    ):
+        with pytest.raises(CredentialError, match=words) as caught:
+            act()
+        assert CANARY not in str(caught.value) + caught.value.next
+
+
+class WindowsCredentials:
+    """What the Windows backend calls of win32cred; `code` fails each call."""
+
+    CRED_TYPE_GENERIC = 1
+    CRED_PERSIST_ENTERPRISE = 3
+
+    class error(Exception):  # noqa: N801  # pywintypes's own name
+        """As pywintypes's."""
+
+        def __init__(self, code: int) -> None:
+            super().__init__(code, "CredRead", CANARY)
+            self.winerror, self.funcname = code, "CredRead"
+
+    def __init__(self, code: int | None = None) -> None:
+        self.items: dict[str, dict[str, object]] = {}
+        self.code = code
+
+    def CredRead(self, Type: int, TargetName: str) -> dict[str, object]:  # noqa: N802, N803
+        self._enter()
+        if TargetName not in self.items:
+            raise self.error(1168)
+        return self.items[TargetName]
+
+    def CredWrite(self, credential: dict[str, object], flags: int) -> None:  # noqa: N802
+        self._enter()
+        kept = {**credential, "CredentialBlob": str(credential["CredentialBlob"]).encode("utf-16")}
+        self.items[str(credential["TargetName"])] = kept
+
+    def CredDelete(self, Type: int, TargetName: str) -> None:  # noqa: N802, N803
+        self._enter()
+        del self.items[TargetName]
+
+    def _enter(self) -> None:
+        if self.code is not None:
+            raise self.error(self.code)
+
+
+def windows_keychain(
+    monkeypatch: pytest.MonkeyPatch, credentials: WindowsCredentials
+) -> SystemKeychain:
+    backends = importlib.import_module("keyring.backends.Windows")
+    monkeypatch.setattr(backends, "win32cred", credentials, raising=False)
+    monkeypatch.setattr(backends, "pywintypes", credentials, raising=False)
+    monkeypatch.setattr(edges_keychain, "_Backend", backends.WinVaultKeyring)
+    monkeypatch.setattr(sys, "platform", "win32")
+    return open_keychain(HOME_ID)
+
+
+def test_the_windows_backend_keeps_replaces_and_deletes(monkeypatch: pytest.MonkeyPatch) -> None:
+    keychain = windows_keychain(monkeypatch, WindowsCredentials())
+    assert keychain.get("credential:a") is None
+    keychain.set("credential:a", "1")
+    keychain.set("credential:a", "2")
+    assert keychain.get("credential:a") == "2"
+    keychain.delete("credential:a")
+    keychain.delete("credential:a")
+    with pytest.raises(CredentialError, match="at most 1280 characters"):
+        keychain.set("credential:a", "x" * 1_281)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(1312, "logged on over a network"), (1783, "at most 1280 characters"), (5, "Not available")],
+)
+def test_a_windows_failure_is_told_by_its_number_and_never_quoted(
+    monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    keychain = windows_keychain(monkeypatch, WindowsCredentials(code))
+    with pytest.raises(CredentialError, match=words) as caught:
+        keychain.get("credential:a")
+    assert CANARY not in str(caught.value) + caught.value.next
 
 
 @pytest.fixture
@@ -234,7 +408,7 @@ def test_a_locked_real_keychain_says_so() -> None:
         "secretstorage.get_default_collection(bus).lock()\n"
         "bus.close()\n"
         "try: keychain.get('credential:a')\n"
-        "except CredentialError as error: print(error)\n"
+        "except CredentialError as error: print(error, error.next)\n"
     )
     done = subprocess.run(
         [str(ROOT / "scripts/with-keychain"), sys.executable, "-c", code],
@@ -244,8 +418,8 @@ def test_a_locked_real_keychain_says_so() -> None:
         check=False,
     )
     assert done.stdout == (
-        "Locked: the Secret Service keychain; unlock it, or log in to the desktop, and try again. "
-        "(MCPX-C02)\n"
+        "Locked: the Secret Service keychain; nobody could be asked to unlock it. (MCPX-C02) "
+        "unlock it, or log in to the desktop, and try again\n"
     )
 
 
