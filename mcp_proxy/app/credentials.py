@@ -6,7 +6,7 @@ from typing import NamedTuple
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.certificate_files import check_pair
 from mcp_proxy.app.credential_fit import fitting_profiles
-from mcp_proxy.app.keychain_store import credential_store
+from mcp_proxy.app.keychain_store import credential_store, token_store
 from mcp_proxy.core.binding import (
     CLIENT,
     CLIENT_METHODS,
@@ -29,10 +29,11 @@ from mcp_proxy.edges.credential_use import (
 )
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.places import Home, ensure_home, find_home
-from mcp_proxy.edges.profile_store import load_profile, read_records, root_of
+from mcp_proxy.edges.profile_store import bump_generation, load_profile, read_records, root_of
 from mcp_proxy.edges.reference_command import fix_source
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.edges.settings_credentials import make_reference, parse_source
+from mcp_proxy.edges.token_store import TokenStore
 from mcp_proxy.edges.uses import forget_use
 from mcp_proxy.errors import CredentialError, UsageError
 
@@ -108,25 +109,51 @@ def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None
     return binding
 
 
-def allow_credential(name: str, profile: str, store: CredentialStore | None = None) -> Binding:
-    """Lets one more profile use the credential; the binding as it is then.
+def allow_credential(
+    name: str,
+    profile: str,
+    store: CredentialStore | None = None,
+    logins: TokenStore | None = None,
+) -> Binding:
+    """Lets one more profile use the credential, and the login of that name; the binding then.
 
     Raises:
         UsageError: a name is not right.
-        CredentialError: C01 no such credential, C02 the keychain does not answer.
+        CredentialError: C01 no such credential, C02 no answer from the keychain, C09 nor the vault.
     """
     _check_name(name)
     if not re.fullmatch(NAME_PATTERN, profile):
         raise UsageError("MCPX-W01", "That is no profile's name.", "mcp-proxy profile list")
     home = find_home()
     store = credential_store(home) if store is None else store
-    _require(store, name)
+    logins = token_store(home) if logins is None else logins
+    grounds = Grounds(profile, root_text(root_of(home, profile)))
+    has_login = name in logins.names()
+    if not has_login:
+        _require(store, name)
     admin_log.record(home, "credential allow", credential=name, profile=profile)
-    return store.allow(name, Grounds(profile, root_text(root_of(home, profile))))
+    binding = _allow_login(home, logins, name, grounds) if has_login else None
+    if binding is None or name in store.references():
+        return store.allow(name, grounds)
+    return binding
 
 
-def remove_credential(name: str, store: CredentialStore | None = None) -> None:
-    """Removes the credential and its keychain item.
+def _allow_login(home: Home, logins: TokenStore, name: str, grounds: Grounds) -> Binding | None:
+    with logins.lock(name):
+        tokens = logins.read(name)
+        if tokens is None:
+            return None
+        pairs = dict.fromkeys((*tokens.binding.profiles, (grounds.profile, grounds.root)))
+        binding = tokens.binding._replace(profiles=tuple(pairs))
+        logins.write(name, tokens._replace(binding=binding))
+    bump_generation(home)
+    return binding
+
+
+def remove_credential(
+    name: str, store: CredentialStore | None = None, logins: TokenStore | None = None
+) -> None:
+    """Removes the credential and its keychain item; a login is ended by `logout`.
 
     Raises:
         CredentialError: C01 no such credential, C02 the keychain does not answer.
@@ -134,6 +161,10 @@ def remove_credential(name: str, store: CredentialStore | None = None) -> None:
     _check_name(name)
     home = find_home()
     store = credential_store(home) if store is None else store
+    logins = token_store(home) if logins is None else logins
+    if name not in store.references() and name in logins.names():
+        why = f"{name} is a login, which its server has to hear the end of."
+        raise CredentialError("MCPX-C01", why, "mcp-proxy logout PROFILE")
     _require(store, name)
     admin_log.record(home, "credential remove", credential=name)
     store.remove(name)
