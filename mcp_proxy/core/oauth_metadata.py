@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.oauth_scopes import Scopes, is_scope
 from mcp_proxy.core.oauth_url import parse_identifier, parse_place, well_known
-from mcp_proxy.core.origin import is_within
+from mcp_proxy.core.origin import Origin, is_within
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import CredentialError
 
@@ -50,6 +50,14 @@ class Metadata(NamedTuple):
 def unreliable(why: str) -> CredentialError:
     """The error for what cannot be relied on; `why` is a whole clean sentence."""
     return CredentialError("MCPX-C07", why)
+
+
+def check_issuer(issuer: str, *, localhost: bool = False) -> Origin:
+    """Its origin. Raises CredentialError C07, it is no https URL (RFC 8414, 2)."""
+    try:
+        return parse_identifier(issuer, localhost=localhost).origin
+    except ValueError as error:
+        raise unreliable(f"The issuer {_shown(issuer)} cannot be used. {error}") from None
 
 
 def canonical_resource(upstream_url: str) -> str:
@@ -149,13 +157,17 @@ def pinned_server(
 def _endpoints(
     doc: Mapping[str, Any], issuer: str, pinned: Mapping[str, str], *, localhost: bool
 ) -> dict[str, str]:
+    own = check_issuer(issuer, localhost=localhost)
     found: dict[str, str] = {}
     elsewhere: list[str] = []
     for name in ENDPOINTS:
         url = pinned.get(name, doc.get(f"{name}_endpoint", ""))
         found[name] = _checked(name, url, issuer, localhost=localhost)
-        if url and name not in pinned and not _is_at(found[name], issuer):
-            elsewhere.append(f"{name} at {parse_place(url, localhost=True).origin.text}")
+        if not found[name] or name in pinned:
+            continue
+        origin = parse_place(found[name], localhost=localhost).origin
+        if origin != own:
+            elsewhere.append(f"{name} at {origin.text}")
     if elsewhere:
         text = f"The authorization server {_shown(issuer)} names endpoints on other hosts"
         advice = "the profile has to name them under `endpoints` if that is right"
@@ -197,17 +209,6 @@ def _speaks_for(named: str, upstream_url: str) -> bool:
     upstream = parse_identifier(upstream_url, localhost=True)
     paths = (upstream.target.removesuffix("/"), resource.target.removesuffix("/"))
     return resource.origin == upstream.origin and is_within(*paths)
-
-
-def _is_at(url: str, issuer: str) -> bool:
-    return parse_place(url, localhost=True).origin == _issuer_origin(issuer)
-
-
-def _issuer_origin(issuer: str) -> object:
-    try:
-        return parse_identifier(issuer, localhost=True).origin
-    except ValueError as error:
-        raise unreliable(f"The issuer {_shown(issuer)} cannot be used. {error}") from None
 
 
 def _scopes(doc: Mapping[str, Any]) -> Scopes | None:

@@ -12,6 +12,7 @@ from mcp_proxy.core.oauth_metadata import (
     Metadata,
     Resource,
     canonical_resource,
+    check_issuer,
     parse_resource,
     parse_server,
     pinned_server,
@@ -20,7 +21,6 @@ from mcp_proxy.core.oauth_metadata import (
     unreliable,
 )
 from mcp_proxy.core.oauth_scopes import Scopes, choose
-from mcp_proxy.core.oauth_url import parse_identifier
 from mcp_proxy.core.profile import OAuth, UpstreamSpec
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.oauth_http import Fetched, OAuthHttp, Unanswered
@@ -53,7 +53,7 @@ async def discover(spec: UpstreamSpec, oauth: OAuth, http: OAuthHttp) -> Found:
         resource = await _resource(spec, oauth, http, demand)
     else:
         demand, resource = None, Resource("", (oauth.issuer,), None)
-    metadata = await find_server(_issuer(resource, oauth, http), oauth, http)
+    metadata = await find_server(_issuer(resource, oauth), oauth, http)
     with_refresh = oauth.grant == "authorization_code"
     scopes = choose(
         None if demand is None else demand.scope,
@@ -70,6 +70,7 @@ async def find_server(issuer: str, oauth: OAuth, http: OAuthHttp) -> Metadata:
     Raises:
         CredentialError: as `discover`.
     """
+    check_issuer(issuer, localhost=http.localhost)
     pinned, needs_code = dict(oauth.endpoints), oauth.grant == "authorization_code"
     known = pinned_server(issuer, pinned, needs_code=needs_code, localhost=http.localhost)
     if known is not None:
@@ -118,7 +119,7 @@ async def _resource(
     return Resource(canonical_resource(spec.url), (oauth.issuer,), None)
 
 
-def _issuer(resource: Resource, oauth: OAuth, http: OAuthHttp) -> str:
+def _issuer(resource: Resource, oauth: OAuth) -> str:
     """The profile's issuer, which the resource has to rely on too; else the first it relies on."""
     if not resource.servers:
         raise unreliable("The upstream's metadata name no authorization server.")
@@ -127,12 +128,7 @@ def _issuer(resource: Resource, oauth: OAuth, http: OAuthHttp) -> str:
     if oauth.issuer and oauth.issuer.removesuffix("/") not in listed:
         text = f"The upstream relies on {_shown(resource.servers[0])}"
         raise unreliable(f"{text}, but its profile names {_shown(oauth.issuer)}.")
-    issuer = oauth.issuer or resource.servers[0]
-    try:
-        parse_identifier(issuer, localhost=http.localhost)
-    except ValueError as error:
-        raise unreliable(f"The issuer {_shown(issuer)} cannot be used. {error}") from None
-    return issuer
+    return oauth.issuer or resource.servers[0]
 
 
 def _shown(text: str) -> str:

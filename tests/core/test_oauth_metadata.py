@@ -200,11 +200,32 @@ def test_plain_http_goes_to_this_machine_alone() -> None:
         parse_server(doc, issuer, {})
 
 
+def test_an_upstream_on_localhost_is_one_where_the_settings_admit_it() -> None:
+    url = "http://localhost:9000/mcp"
+    assert canonical_resource(url) == url
+    assert resource_urls(url)[0] == (
+        "http://localhost:9000/.well-known/oauth-protected-resource/mcp"
+    )
+    assert len(server_urls(url)) == 3
+    assert parse_resource({"resource": url}, url).resource == url
+
+
+@pytest.mark.parametrize("issuer", ["", "login.example", "http://localhost", "https://a.example?x"])
+def test_s8_an_issuer_is_an_https_url(issuer: str) -> None:
+    with pytest.raises(CredentialError, match="cannot be used"):
+        parse_server({**SERVER, "issuer": issuer}, issuer, {})
+    with pytest.raises(CredentialError, match="cannot be used"):
+        pinned_server(issuer, {"token": "https://b.example/t"}, needs_code=False)
+
+
 def test_the_profiles_endpoints_stand_for_metadata_where_they_suffice_for_the_grant() -> None:
     pinned = {"authorization": "https://a.example/a", "token": "https://b.example/t"}
     found = pinned_server(ISSUER, pinned)
     assert found is not None
-    assert (found.authorization, found.token, found.iss_sent) == (*pinned.values(), False)
+    assert (found.authorization, found.token) == tuple(pinned.values())
+    assert (found.iss_sent, found.client_metadata) == (False, False)
+    with pytest.raises(CredentialError, match="localhost is not allowed"):
+        pinned_server(ISSUER, {**pinned, "token": "http://localhost/t"})
     token = {"token": "https://b.example/t"}
     assert pinned_server(ISSUER, token) is None
     assert pinned_server(ISSUER, token, needs_code=False) is not None

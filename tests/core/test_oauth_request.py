@@ -87,9 +87,12 @@ def test_offline_access_asks_for_the_consent_that_it_needs() -> None:
 
 
 @pytest.mark.parametrize("name", ["redirect_uri", "state", "resource", "request_uri", "%73cope"])
-def test_s8_an_endpoint_that_sets_a_parameter_of_ours_is_refused(name: str) -> None:
+@pytest.mark.parametrize("value", ["x", ""])
+def test_s8_an_endpoint_that_sets_a_parameter_of_ours_is_refused(name: str, value: str) -> None:
     with pytest.raises(CredentialError, match="which is ours to set"):
-        authorization_url(f"https://a.example/?{name}=x", ATTEMPT._replace(scopes=(), resource=""))
+        authorization_url(
+            f"https://a.example/?{name}={value}", ATTEMPT._replace(scopes=(), resource="")
+        )
 
 
 def test_every_request_for_tokens_names_the_resource() -> None:

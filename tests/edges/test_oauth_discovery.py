@@ -163,6 +163,13 @@ def test_a_rest_api_is_not_asked_and_no_resource_is_named_to_its_issuer() -> Non
         assert asked(server) == ["GET /.well-known/oauth-authorization-server"]
 
 
+@pytest.mark.parametrize("issuer", ["", "login.example", "http://login.example"])
+def test_s8_a_profiles_issuer_that_is_no_https_url_is_not_asked(issuer: str) -> None:
+    with AuthorizationServer() as server:
+        assert "cannot be used" in refused(server, GRANT._replace(issuer=issuer), "rest")
+        assert server.seen == []
+
+
 def test_the_profiles_endpoints_stand_for_metadata() -> None:
     with AuthorizationServer() as server:
         pinned = (("authorization", f"{server.issuer}/a"), ("token", "https://t.example/token"))
