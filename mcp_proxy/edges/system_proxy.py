@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 
+from mcp_proxy.edges.browser import environment
+
 if sys.platform == "win32":
     import winreg
 
@@ -47,7 +49,11 @@ def _answer(command: tuple[str, ...]) -> str:
         return ""
     try:
         found = subprocess.run(  # noqa: PLW1510 - a failure has an answer too: none
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_DEADLINE_S
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env=environment(os.environ),  # ours may hold a secret that a reference names
+            timeout=_DEADLINE_S,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
