@@ -254,6 +254,12 @@ RULES: dict[str, Rule] = {
         "a text or a constant names a host or an address of an internal network",
         "take it out: the model may pass it on",
     ),
+    "L704": Rule(
+        "warning",
+        "credential-in-address",
+        "a credential goes into the address, which servers and proxies on the way write down",
+        "take another way to authorize; kind query is for an API that has none",
+    ),
     # the profile as a whole
     "L801": Rule(
         "warning",

@@ -1,4 +1,4 @@
-"""Lint rules L701 to L703: secrets and internal hosts in what everybody reads."""
+"""Lint rules L701 to L704: secrets and internal hosts in what everybody reads."""
 
 import json
 import re
@@ -48,6 +48,7 @@ _RANDOM_BITS = 3.6
 
 def find(subject: Subject) -> Iterator[Hit]:
     """Secrets and internal hosts; what they are is told, never their text."""
+    yield from _addresses(subject)
     told = set()
     for place, text, is_fixed in _all(subject):
         for rule, words in _judge(text, is_fixed=is_fixed):
@@ -56,6 +57,13 @@ def find(subject: Subject) -> Iterator[Hit]:
             if (rule, place) not in told and not is_local:
                 told.add((rule, place))
                 yield Hit(rule, place, f"{'.'.join(map(str, place))}: {words}")
+
+
+def _addresses(subject: Subject) -> Iterator[Hit]:
+    for name, spec in subject.contents.header.upstreams.items():
+        if spec.auth is not None and spec.auth.kind == "query":
+            text = f"{name}: the credential goes into the address, as {spec.auth.name}"
+            yield Hit("L704", ("upstreams", name, "auth"), text)
 
 
 def _all(subject: Subject) -> Iterator[tuple[Path, str, bool]]:

@@ -27,7 +27,7 @@ from workshop.lint_samples import (
 from workshop.source_samples import API, HEAD, read_text, write_files
 
 from mcp_proxy.core.contents import Contents, parse_contents
-from mcp_proxy.core.profile import ResultRules, UpstreamSpec
+from mcp_proxy.core.profile import Auth, ResultRules, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.workshop.build import build_payload
 from mcp_proxy.workshop.lint import Finding, at_least, lint
@@ -57,6 +57,7 @@ def texts(**schema: Any) -> dict[str, Any]:
 
 
 # Each rule with profiles in which it holds, and with such as come near and are right.
+GUARDED = UpstreamSpec("rest", "https://api.example.com", None, 1, ())
 CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
     "L101": ([with_row(drop="description"), with_description("  ")], [with_description("Find.")]),
     "L102": (
@@ -371,6 +372,10 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
             with_tool(constants={"tenant": "123e4567-e89b-12d3-a456-426614174000"}),
             with_description("Find q7Zt3Vx9Lm2Kc8Rf5Wn1Bd6Y."),
         ],
+    ),
+    "L704": (
+        [with_header(upstreams={"api": GUARDED._replace(auth=Auth("query", "shop", "key"))})],
+        [with_header(upstreams={"api": GUARDED._replace(auth=Auth("header", "shop", "X-Key"))})],
     ),
     "L703": (
         [
