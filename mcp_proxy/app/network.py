@@ -1,12 +1,12 @@
 """This machine's way to upstreams, by the local settings of a home."""
 
 from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.core import strict_json
 from mcp_proxy.core.authorization import Certificate
 from mcp_proxy.core.binding_use import set_words
 from mcp_proxy.core.origin import Origin
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.edges.network import Network
+from mcp_proxy.edges.placement import certificate_of
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import CredentialError
@@ -35,12 +35,5 @@ class _Keys:
         for name in names:
             item = store.resolve_origin(name, "mtls", origin)
             if item is not None:
-                return _certificate(item.secret)
+                return certificate_of(item.secret)
         return None
-
-
-def _certificate(secret: Secret) -> Certificate:
-    row = strict_json.loads(secret.reveal().encode())
-    passphrase = row.get("passphrase")
-    key = Secret(row["key"])
-    return Certificate(row["certificate"], key, Secret(passphrase) if passphrase else None)

@@ -29,7 +29,7 @@ def place(item: Item, spec: UpstreamSpec) -> Authorization:
         if not spec.url.startswith("https://"):
             why = "A client's certificate is shown over https only."
             raise CredentialError("MCPX-C04", why, "tell the publisher")
-        return shown(item.secret)
+        return _shown(item.secret)
     if kind == "query":
         return Authorization(query=(item.binding.header, item.secret.reveal()))
     if kind in {"bearer", "basic", "header"}:
@@ -37,21 +37,20 @@ def place(item: Item, spec: UpstreamSpec) -> Authorization:
     raise CredentialError("MCPX-C04", f"A credential of kind {kind} goes into no request.")
 
 
-def shown(secret: Secret) -> Authorization:
-    """The certificate that an item of kind mtls holds."""
-    certificate = certificate_of(secret)
-    passphrase = certificate.passphrase
-    secrets = () if passphrase is None else (passphrase.reveal(),)
-    return Authorization(certificate=certificate, secrets=secrets)
-
-
 def certificate_of(secret: Secret) -> Certificate:
-    """The same by its parts."""
+    """The certificate that a secret of kind mtls holds."""
     row = strict_json.loads(secret.reveal().encode())
     passphrase = row.get("passphrase")
     return Certificate(
         row["certificate"], Secret(row["key"]), None if passphrase is None else Secret(passphrase)
     )
+
+
+def _shown(secret: Secret) -> Authorization:
+    certificate = certificate_of(secret)
+    passphrase = certificate.passphrase
+    secrets = () if passphrase is None else (passphrase.reveal(),)
+    return Authorization(certificate=certificate, secrets=secrets)
 
 
 def _signed(secret: Secret, auth: Aws) -> Authorization:
