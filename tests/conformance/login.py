@@ -30,7 +30,7 @@ REFUSED = frozenset(
         "metadata-issuer-mismatch",
     )
 )
-_LOGIN = re.compile(r"mcp-proxy (login [^\n]*)")
+_LOGIN = re.compile(r"mcp-proxy (login [^\n`]*?)\.?(?:`|\n|$| \(MCPX-)")
 _SECRETS = ("client_secret", "private_key_pem", "idp_id_token")
 _METHODS = {"client_secret": "client_secret_basic", "private_key_pem": "private_key_jwt"}
 
@@ -99,5 +99,4 @@ def named_login(text: str) -> list[str] | None:
     found = _LOGIN.search(text)
     if found is None:
         return None
-    words = re.sub(r"\s*\(MCPX-\w+\)\s*$|\.$", "", found[1])
-    return [COMMAND, *shlex.split(words)]
+    return [COMMAND, *shlex.split(found[1])]

@@ -59,7 +59,8 @@ def test_an_expected_failure_that_passes_is_stale() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("A login is required. Run: mcp-proxy login a b (MCPX-C05)", ["login", "a", "b"]),
+        ("A login is required. Run: mcp-proxy login a b. (MCPX-C05)", ["login", "a", "b"]),
+        ("A login is required, run `mcp-proxy login a`. (MCPX-C05)", ["login", "a"]),
         ('Run: mcp-proxy login a --scope "x y".', ["login", "a", "--scope", "x y"]),
         ("mcp-proxy doctor", None),
     ],
