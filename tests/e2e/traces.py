@@ -74,5 +74,7 @@ def assert_no_trace(
     rows = secrets.items() if isinstance(secrets, dict) else secrets
     wanted = [(name, form) for name, secret in rows for form in forms(secret)]
     assert wanted
-    leaks = {(name, place) for place, data in places for name, form in wanted if form in data}
-    assert leaks == set()
+    leaks = {
+        f"{name} in {place}" for place, data in places for name, form in wanted if form in data
+    }
+    assert not leaks, "\n".join(sorted(leaks))
