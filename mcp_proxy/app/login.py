@@ -83,7 +83,7 @@ def login(wish: LoginWish, say: Say) -> Done:
             http = OAuthHttp(network, known_hosts(place), localhost=settings.localhost)
             tokens = _run(_Login(home, wish, place, settings, store, kept, http, say))
     except Held:
-        why = f"A login for {name} is under way in another process."
+        why = f"Another login for {name} is under way."
         raise UsageError("MCPX-W01", why, "end that one, or wait five minutes") from None
     return Done(name, tokens, tuple(s for s in tokens.asked if s not in tokens.scopes))
 
