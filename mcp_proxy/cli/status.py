@@ -36,7 +36,8 @@ def run_status(options: argparse.Namespace) -> int:
         ]
         render.table("", columns, map(_cells, rows), "No upstream here needs a credential.")
         for row in filter(_is_lacking, rows):
-            render.say(f"{row.profile} {row.upstream}: {row.why}")
+            place = f"{row.profile} {row.upstream}".strip()
+            render.say(f"{place}: {row.why}")
             render.say(f"next:  {row.next}")
     return _LACKING if any(map(_is_lacking, rows)) else 0
 

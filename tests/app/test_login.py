@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -234,6 +235,24 @@ def open_by_hand(desk: Desk) -> None:
         if pages := list(folder.glob("mcp-proxy-login-*.html")):
             subprocess.run([sys.executable, BROWSER, str(pages[0])], check=True, timeout=30)
             return
+
+
+def test_a_server_that_insists_on_a_port_gets_the_one_of_the_settings(desk: Desk) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log_file = desk.folder + "/browser.log"
+    set_browser(desk.home, sys.executable, BROWSER, "--log", log_file, port=port)
+    desk.login()
+    assert f"redirect_uri=http%3A%2F%2F127.0.0.1%3A{port}%2Fcallback" in str(desk.pages())
+
+
+def test_a_profile_that_cannot_be_used_has_its_line_of_status(desk: Desk) -> None:
+    homes.distrust(desk.home)
+    done = desk.run("status")
+    assert done.code == 4
+    assert "profile not usable" in done.out
+    assert "guarded: " in done.err
 
 
 def test_a_device_and_a_printed_address_exclude_each_other(desk: Desk) -> None:
