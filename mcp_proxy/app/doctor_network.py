@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from mcp_proxy.app.check import Check
 from mcp_proxy.app.network import network_of
 from mcp_proxy.core.origin import parse_url
-from mcp_proxy.core.proxy import find_proxy, parse_bypass
+from mcp_proxy.core.proxy import FROM_ENVIRONMENT, find_proxy, parse_bypass
 from mcp_proxy.edges.ca_file import read_ca_file
 from mcp_proxy.edges.network import Network, make_context
 from mcp_proxy.edges.peer_certificate import Peer, look_at
@@ -37,6 +37,8 @@ def check_network(home: Home, environment: Mapping[str, str] = os.environ) -> It
     yield Check(_WHAT, True, _summary(settings))
     if not settings.proxy:
         yield from _unused_proxy(environment)
+    elif settings.proxy == FROM_ENVIRONMENT:
+        yield _environment_proxy(environment)
     if not settings.ca_file:
         yield from _unused_ca(environment)
 
@@ -49,6 +51,19 @@ def _summary(settings: NetworkSettings) -> str:
         f"{key} {' '.join(row) if isinstance(row, list) else row}" for key, row in rows.items()
     )
     return "; ".join(parts)
+
+
+def _environment_proxy(environment: Mapping[str, str]) -> Check:
+    """What `from_environment` comes to in this process; a client may start another with less."""
+    what = "environment's proxy"
+    try:
+        found = find_proxy(environment)
+    except ValueError as error:
+        return Check(what, False, str(error), _NAME_A_PROXY)
+    if found.proxy is None:
+        return Check(what, True, "none is named here, so upstreams are reached directly")
+    named = f"{found.variable} names {found.proxy.origin.text}"
+    return Check(what, True, f"{named} here; the client's environment has to as well")
 
 
 def _unused_proxy(environment: Mapping[str, str]) -> Iterator[Check]:

@@ -119,6 +119,17 @@ def test_a_proxy_that_cannot_be_used_is_told_with_what_to_give_instead(
     assert CANARY not in str(check)
 
 
+def test_where_the_environment_is_to_be_used_what_it_names_here_is_told(home: Home):
+    change({"proxy": "from_environment"})
+    used = found(home, {"HTTPS_PROXY": f"http://jo:{CANARY}@proxy.corp:3128"})[1]
+    assert used.ok
+    assert "HTTPS_PROXY names http://proxy.corp:3128" in used.found
+    assert CANARY not in str(used)
+    assert "none is named" in found(home, {})[1].found
+    refused = found(home, {"HTTPS_PROXY": "http://wpad.corp/wpad.dat"})[1]
+    assert (refused.ok, refused.next) == (False, "mcp-proxy network set --proxy http://HOST:PORT")
+
+
 def test_a_systems_auto_configuration_is_seen(home: Home, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(doctor_network, "has_pac", lambda: True)
     assert "auto-configuration" in found(home, {})[1].found
