@@ -31,7 +31,10 @@ def gateway_lines(spec: UpstreamSpec, file: str) -> list[str]:
     """A gateway whose listing is `file`."""
     lines = ["kind: mcp", f"url: {quoted(spec.url)}", f"listing: {quoted(file)}"]
     if spec.auth is not None:
-        lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {plain(spec.auth.credential)}}}")
+        credential = plain(spec.auth.credential)
+        lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {credential}}}")
+        lines.append("# instead of a token, by mcp-proxy login, where the gateway has OAuth:")
+        lines.append(f"# auth: {{kind: oauth, credential: {credential}}}")
     return [*lines, _features_line()]
 
 

@@ -268,6 +268,7 @@ def test_new_from_a_guarded_gateway_uses_the_profiles_credential(
 
     text = beside(Guarded(whole, PAGES), work)
     assert "auth: {kind: bearer, credential: shop}" in text
+    assert "    # auth: {kind: oauth, credential: shop}\n" in text
     assert "canary" not in text
 
 

@@ -1,5 +1,6 @@
 """How an upstream is authorized, from its block in a source to the payload that a start reads."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,27 @@ def refusal(folder: Path, auth: str) -> str:
 )
 def test_every_kind_survives_into_the_payload(tmp_path: Path, auth: str, made: object) -> None:
     assert built(tmp_path, auth) == made
+
+
+def test_the_form_in_the_payload_is_fixed(tmp_path: Path) -> None:
+    head = HEAD.replace("kind: mcp,", "kind: mcp, auth: {kind: oauth, credential: c},")
+    auth = json.loads(build(tmp_path, STAR, head).payload.split(b"\n")[0])["upstreams"]["gateway"]
+    assert auth["auth"] == {
+        "client_id": "",
+        "client_metadata": "",
+        "credential": "c",
+        "endpoints": [],
+        "grant": "authorization_code",
+        "identity": None,
+        "issuer": "",
+        "kind": "oauth",
+        "scopes": [],
+    }
+    head = HEAD.replace(
+        "kind: mcp,", "kind: mcp, auth: {kind: sigv4, credential: c, region: eu, service: s3},"
+    )
+    auth = json.loads(build(tmp_path, STAR, head).payload.split(b"\n")[0])["upstreams"]["gateway"]
+    assert auth["auth"] == {"credential": "c", "kind": "sigv4", "region": "eu", "service": "s3"}
 
 
 OAUTH = "kind: oauth, credential: c, "
