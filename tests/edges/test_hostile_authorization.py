@@ -18,8 +18,6 @@ import pytest
 from authorization_server import AuthorizationServer
 from login_stage import BROWSER, Desk, open_desk, set_browser
 
-from mcp_proxy.core import login_state
-
 OAUTH_PATH = "/.well-known/oauth-authorization-server"
 RESOURCE_PATH = "/.well-known/oauth-protected-resource/mcp"
 EVIL_WORDS = "visit-evil.example-at-once"
@@ -398,10 +396,7 @@ def test_a_registration_for_other_redirects_or_another_way_is_not_used(desk: Des
 # -- after the login
 
 
-def test_s8_a_refresh_follows_no_redirect(
-    desk: Desk, thief: AuthorizationServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(login_state, "_YOUNG_S", 0.0)  # a new token's refusal means its end too
+def test_s8_a_refresh_follows_no_redirect(desk: Desk, thief: AuthorizationServer) -> None:
     desk.login()
     desk.server.ledger.expire()
     away = {"Location": thief.issuer + "/token"}
