@@ -65,7 +65,7 @@ def rest_tool() -> Tool:
 
 def install(home: Home, url: str, kind: str, auth: Any, *, version: int = 1) -> None:
     """The profile `guarded` with the tool `whoami` of one upstream `api`."""
-    spec = UpstreamSpec(kind, url, auth, 5_000, ())
+    spec = UpstreamSpec(kind, url, auth, 20_000, ())
     tools = [mcp_tool() if kind == "mcp" else rest_tool()]
     homes.install(home, name=PROFILE, version=version, tools=tools, upstreams={"api": spec})
 
