@@ -19,9 +19,10 @@ from mcp_proxy.core.binding_use import ClientUse
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import Origin
-from mcp_proxy.core.profile import Auth, UpstreamSpec
+from mcp_proxy.core.profile import Auth, Aws, UpstreamSpec
 from mcp_proxy.core.request import RestRequest
 from mcp_proxy.core.secret import Secret, check_secret
+from mcp_proxy.edges import clock
 from mcp_proxy.edges.credential_use import Grounds
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.placement import place
@@ -173,6 +174,33 @@ def test_s9_a_login_bound_to_plain_http_reaches_no_upstream_there(store: Credent
     wanted = spec(Auth("basic", "proxy", "Authorization"), "http://proxy.corp.example:3128")
     with pytest.raises(CredentialError, match="not https"):
         store.resolve(wanted, Grounds("billing", "keys"))
+
+
+def test_aws_keys_are_read_again_when_they_have_expired(
+    home: Home, store: CredentialStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(name: str, expires: str) -> None:
+        row = {"Version": 1, "AccessKeyId": name, "SecretAccessKey": "x", "Expiration": expires}
+        store.put("aws", item("sigv4", json.dumps(row)))
+
+    async def check() -> None:
+        authorizer = static_authorizer(home, store)
+        named = spec(Aws("sigv4", "aws", "eu-central-1", "s3"))
+        monkeypatch.setattr(clock, "now_s", lambda: 1_000.0)
+        put("AKIAFIRST", "1970-01-01T01:00:00Z")
+        first = await authorizer.authorization(named)
+        put("AKIASECOND", "1970-01-01T02:00:00Z")
+        assert await authorizer.authorization(named) == first
+        monkeypatch.setattr(clock, "now_s", lambda: 3_600.0)
+        second = await authorizer.authorization(named)
+        assert second != first
+        assert second is not None
+        assert second.expires_s == 7_200
+        monkeypatch.setattr(clock, "now_s", lambda: 7_200.0)
+        with pytest.raises(CredentialError, match="have expired"):
+            await authorizer.authorization(named)
+
+    asyncio.run(asyncio.wait_for(check(), 10))
 
 
 def test_botocore_is_loaded_by_the_first_credential_that_signs() -> None:
