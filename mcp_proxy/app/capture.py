@@ -11,6 +11,7 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.secret import Secret
+from mcp_proxy.edges.authorizer import ProfileAuthorizer
 from mcp_proxy.edges.executables import find_executable
 from mcp_proxy.edges.files import write_given
 from mcp_proxy.edges.launch import Launch
@@ -38,6 +39,13 @@ class Start(NamedTuple):
     executable: str
     variable: str
     is_set: bool
+
+
+class _Asked(NamedTuple):
+    """A server that is to list what it has, and what authorizes that."""
+
+    server: McpUpstream
+    authorizer: ProfileAuthorizer | None = None
 
 
 # Whether the person at the terminal wants this very command started.
@@ -85,7 +93,7 @@ def _spec(source: Source, name: str, upstream: ListedSource) -> UpstreamSpec:
         source.refuse(path, f"{'.'.join(map(str, path))}: {wrong}")
 
 
-def _remote(spec: UpstreamSpec, profile: str) -> McpUpstream:
+def _remote(spec: UpstreamSpec, profile: str) -> _Asked:
     home = find_home()
     try:
         parse_url(spec.url, localhost=read_settings(home).localhost)
@@ -95,12 +103,10 @@ def _remote(spec: UpstreamSpec, profile: str) -> McpUpstream:
         why = f"{spec.url} cannot be asked from here. {error}"
         raise SourceError("MCPX-B01", why, mend) from None
     authorizer = profile_authorizer(home, profile, root_of(home, profile))
-    return http_upstream(spec, authorizer, LIMITS, network_of(home))
+    return _Asked(http_upstream(spec, authorizer, LIMITS, network_of(home)), authorizer)
 
 
-def _local(
-    source: Source, name: str, spec: UpstreamSpec, may_start: MayStart | None
-) -> McpUpstream:
+def _local(source: Source, name: str, spec: UpstreamSpec, may_start: MayStart | None) -> _Asked:
     next_step = f"mcp-proxy profile build {source.file}"
     if may_start is None:
         why = f"{name} has no captured listing here, and capturing it starts a program."
@@ -119,12 +125,12 @@ def _local(
         secret = Secret(os.environ[variable]) if start.is_set else None
         return Launch(executable, spec.command, spec.environment, variable, secret)
 
-    return stdio_upstream(spec, launch, LIMITS)
+    return _Asked(stdio_upstream(spec, launch, LIMITS))
 
 
-def _captured(server: McpUpstream, spec: UpstreamSpec, profile: str, file: str) -> bytes:
+def _captured(asked: _Asked, spec: UpstreamSpec, profile: str, file: str) -> bytes:
     try:
-        data = dump_listing(asyncio.run(_list(server, spec.deadline_ms / 1000)))
+        data = dump_listing(asyncio.run(_list(asked, spec.deadline_ms / 1000)))
     except CredentialError as error:
         if error.id != "MCPX-C01" or "credential set" not in error.next:
             raise
@@ -134,8 +140,10 @@ def _captured(server: McpUpstream, spec: UpstreamSpec, profile: str, file: str) 
     return data
 
 
-async def _list(server: McpUpstream, deadline_s: float) -> dict[str, Any]:
+async def _list(asked: _Asked, deadline_s: float) -> dict[str, Any]:
     try:
-        return await server.listing(deadline_s)
+        return await asked.server.listing(deadline_s)
     finally:
-        await server.close()
+        await asked.server.close()
+        if asked.authorizer is not None:
+            await asked.authorizer.close()
