@@ -6,7 +6,7 @@ from typing import NamedTuple
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.certificate_files import check_pair
 from mcp_proxy.app.credential_fit import fitting_profiles
-from mcp_proxy.app.keychain_store import credential_store, token_store
+from mcp_proxy.app.keychain_store import credential_store, store_name, token_store
 from mcp_proxy.core.binding import (
     CLIENT,
     CLIENT_METHODS,
@@ -107,6 +107,11 @@ def set_credential(wish: Wish, secret: str | None, store: CredentialStore | None
             mend = f"{_command(wish)} --from env:VAR, or mcp-proxy doctor"
             raise CredentialError(error.id, error.why, mend) from None
     return binding
+
+
+def place_of(wish: Wish) -> str:
+    """Where the secret is then, in words. Raises HomeError."""
+    return wish.source or f"the {store_name(find_home())}"
 
 
 def allow_credential(
@@ -248,7 +253,7 @@ def _record(home: Home, command: str, wish: Wish, binding: Binding) -> None:
         command,
         credential=wish.name,
         kind=binding.kind,
-        store=wish.source or "keychain",
+        store=wish.source or store_name(home),
         origins=" ".join(origin.text for origin in binding.origins),
         digest=binding.command,
         issuer=binding.issuer,

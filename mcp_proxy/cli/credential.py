@@ -6,9 +6,11 @@ from typing import Any
 from mcp_proxy.app import credentials
 from mcp_proxy.app.certificate_files import is_locked, pair_text, read_pair
 from mcp_proxy.app.credentials import Wish
+from mcp_proxy.app.keychain_store import store_name
 from mcp_proxy.cli import credential_list, credential_rotate, render
 from mcp_proxy.cli.secret_input import read_secret
 from mcp_proxy.core.binding import CLIENT, CLIENT_METHODS, KINDS, Binding
+from mcp_proxy.edges.places import find_home
 from mcp_proxy.errors import UsageError
 
 
@@ -35,25 +37,7 @@ def _add_set(actions: Any) -> None:
         "set", help="store a secret, asked for without echo or read from stdin"
     )
     parser.add_argument("name", metavar="NAME", help="the name that profiles give it")
-    place = parser.add_mutually_exclusive_group(required=True)
-    place.add_argument(
-        "--origin",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="where it may be sent, such as https://api.example.com; may be repeated",
-    )
-    place.add_argument(
-        "--command",
-        metavar="PROFILE/UPSTREAM",
-        help="the local server that gets it in its environment, once its command is trusted",
-    )
-    place.add_argument(
-        "--issuer",
-        default="",
-        metavar="URL",
-        help="the authorization server that gets it, for --kind client",
-    )
+    _add_place(parser)
     parser.add_argument("--path", default="", metavar="PREFIX", help="only below this path")
     parser.add_argument(
         "--profile",
@@ -74,10 +58,32 @@ def _add_set(actions: Any) -> None:
     parser.add_argument(
         "--from",
         dest="source",
-        metavar="env:VAR",
-        help="take it from this variable at each start instead of the keychain",
+        metavar="env:VAR|cmd:[...]",
+        help="take it from this variable, or from this command's output, instead of storing it",
     )
     parser.set_defaults(run=run_set)
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="where it may be sent, such as https://api.example.com; may be repeated",
+    )
+    place.add_argument(
+        "--command",
+        metavar="PROFILE/UPSTREAM",
+        help="the local server that gets it in its environment, once its command is trusted",
+    )
+    place.add_argument(
+        "--issuer",
+        default="",
+        metavar="URL",
+        help="the authorization server that gets it, for --kind client",
+    )
 
 
 def _add_client(parser: argparse.ArgumentParser) -> None:
@@ -110,14 +116,14 @@ def run_set(options: argparse.Namespace) -> int:
         options.method,
     )
     credentials.check_wish(wish)
-    secret = None if wish.source else _secret(wish, options)
+    secret = _secret(wish, options)
     binding = credentials.set_credential(wish, secret)
-    place = wish.source or "the keychain"
+    place = wish.source or f"the {store_name(find_home())}"
     target = binding.issuer or ", ".join(origin.text for origin in binding.origins)
     if wish.command:
         target = f"the variable {binding.header} of {wish.command}'s command as it is trusted now"
     render.say(f"{wish.name} is in {place}, for {target} only.")
-    if wish.source:
+    if wish.source and wish.source.startswith("env:"):
         render.say("The client that starts mcp-proxy must have that variable in its environment.")
     _say_profiles(wish.name, binding)
     return 0
@@ -133,13 +139,15 @@ def _named_place(options: argparse.Namespace) -> str | None:
     return place
 
 
-def _secret(wish: Wish, options: argparse.Namespace) -> str:
-    if options.certificate is None and options.key is None:
-        return read_secret(wish.name, wish.kind)
-    if wish.kind != "mtls" or options.certificate is None or options.key is None:
-        why = "--certificate and --key go together, with --kind mtls."
+def _secret(wish: Wish, options: argparse.Namespace) -> str | None:
+    """None where a reference gives it."""
+    files = options.certificate, options.key
+    if files == (None, None):
+        return None if wish.source else read_secret(wish.name, wish.kind)
+    if wish.kind != "mtls" or wish.source or None in files:
+        why = "--certificate and --key go together, with --kind mtls and without --from."
         raise UsageError("MCPX-W01", why, "mcp-proxy credential set --help")
-    certificate, key = read_pair(options.certificate, options.key)
+    certificate, key = read_pair(*files)
     passphrase = read_secret(wish.name, "passphrase") if is_locked(key) else ""
     return pair_text(certificate, key, passphrase)
 
