@@ -250,6 +250,13 @@ def test_s23_a_key_that_others_can_read_is_refused(
     "words",
     [
         ["--origin", ORIGIN, "--certificate", "x"],
+        [
+            *("--origin", ORIGIN, "--kind", "mtls", "--from", "env:X"),
+            "--certificate",
+            "x",
+            "--key",
+            "x",
+        ],
         ["--origin", ORIGIN, "--kind", "mtls", "--key", "x"],
         ["--origin", ORIGIN, "--kind", "header", "--parameter", "x"],
         ["--origin", ORIGIN, "--kind", "query", "--header", "x"],
