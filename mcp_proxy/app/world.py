@@ -162,17 +162,21 @@ def _build_upstream(
 
 
 def prepare(home: Home, profile: Profile) -> None:
-    """Load now what this profile will need: its local servers' edge, the keychain's library."""
+    """Load now what this profile will need: its local servers' edge, the keychain or vault."""
     begin_proof(profile)
     specs = profile.header.upstreams.values()
     if any(spec.kind == "stdio" for spec in specs):
         warmup.load(warmup.LOCAL_SERVERS)
-    if any(spec.auth is not None and spec.auth.kind == "oauth" for spec in specs):
+    logs_in = any(spec.auth is not None and spec.auth.kind == "oauth" for spec in specs)
+    if logs_in:
         warmup.load(warmup.LOGINS)
     names = [spec.auth.credential for spec in specs if spec.auth]
     with contextlib.suppress(McpProxyError):  # the first call will tell
-        references = read_settings(home).credentials
-        if any(name in references and references[name] is None for name in names):
+        settings = read_settings(home)
+        is_stored = any(settings.credentials.get(name, name) is None for name in names)
+        if logs_in or (is_stored and settings.vault is not None):
+            warmup.load(warmup.VAULT_KEY)
+        if settings.vault is None and (logs_in or is_stored):
             warmup.load(warmup.KEYCHAIN)
 
 
