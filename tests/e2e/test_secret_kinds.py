@@ -181,7 +181,11 @@ def test_s7_secrets_of_every_kind_are_in_their_requests_and_nowhere_else(company
     company.say("call", PROFILE, "query_away", "{}", code=None)
     assert_sent(company)
     keys = [(f"key line {n}", line) for n, line in enumerate(lines)]
-    assert_no_trace(company.traces.places(), [*SECRETS.items(), *keys])
+    places = company.traces.places()
+    assert_no_trace(places, [*SECRETS.items(), *keys])
+    # The client's key lay in a file for a moment, and not as it is.
+    assert any(b"BEGIN ENCRYPTED PRIVATE KEY" in data for _, data in places)
+    assert not any(b"BEGIN PRIVATE KEY" in data for _, data in places)
     for row in company.traces.children():
         assert not {PASSPHRASE, "OUR_TOKEN"} & row["env"].keys(), row["argv"]
 
