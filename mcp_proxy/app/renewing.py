@@ -7,7 +7,6 @@ What reads a repository's metadata, or compares two versions, is loaded only whe
 from typing import Any, NamedTuple
 
 from mcp_proxy.app import admin_log, tuf_extra, warmup
-from mcp_proxy.app.network import network_of
 from mcp_proxy.core.contents import parse_contents
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.envelope import parse_envelope
@@ -38,6 +37,7 @@ from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import ProfileError
 
 CHANGES = "mcp_proxy.core.changes"
+NETWORK = "mcp_proxy.app.network"
 
 
 class Newer(NamedTuple):
@@ -81,7 +81,8 @@ def find_repository(home: Home, name: str, repository: str) -> Repository:
 def open_repository(home: Home, repository: Repository, *, wait: bool) -> Any:
     """As `edges.profile_repository` has it, by this machine's settings. Raises also P30."""
     edge = tuf_extra.load(tuf_extra.PROFILE_REPOSITORY)
-    localhost, network = read_settings(home).localhost, network_of(home)
+    # An offline proof, which a first call waits for, needs none of it.
+    localhost, network = read_settings(home).localhost, warmup.load(NETWORK).network_of(home)
     return edge.open_repository(home, repository, localhost=localhost, wait=wait, network=network)
 
 
