@@ -1,5 +1,6 @@
 """A client's certificate and its key from files, and whether the two belong together."""
 
+import os
 import ssl
 
 from mcp_proxy.core import strict_json
@@ -43,7 +44,7 @@ def check_pair(secret: Secret) -> None:
 
 
 def _read(path: str, *, secret: bool) -> str:
-    data = read_file(path, LIMITS.certificate_chars, secret=secret)
+    data = read_file(os.path.abspath(path), LIMITS.certificate_chars, secret=secret)
     if data is None:
         raise UsageError("MCPX-W01", f"There is no file {path}.", _MEND)
     try:

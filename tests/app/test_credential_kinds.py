@@ -196,6 +196,18 @@ def test_a_certificate_is_taken_from_its_files(
     assert "PRIVATE" not in "".join(capsys.readouterr())
 
 
+@pytest.mark.usefixtures("home")
+def test_a_certificate_s_files_may_lie_in_the_present_folder(
+    store: CredentialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = Pair()
+    write(tmp_path, "both.pem", pair.certificate + pair.key)
+    monkeypatch.chdir(tmp_path)
+    files = ["--certificate", "both.pem", "--key", "both.pem"]
+    assert main(["credential", "set", "corp", "--kind", "mtls", "--origin", ORIGIN, *files]) == 0
+    assert store.read_item("corp").binding.kind == "mtls"
+
+
 def test_an_encrypted_key_wants_its_passphrase(
     home: Home, store: CredentialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
