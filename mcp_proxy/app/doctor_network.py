@@ -92,7 +92,7 @@ def _bypass_options(entries: tuple[str, ...]) -> str:
     options = []
     for entry in entries:
         try:
-            options.append(f" --no-proxy {parse_bypass(entry)}")
+            options.append(f" --no-proxy {shlex.quote(parse_bypass(entry))}")
         except ValueError:
             continue
     return "".join(options)

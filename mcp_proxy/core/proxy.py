@@ -101,8 +101,12 @@ def needs_proxy(host: str, port: int, no_proxy: Iterable[str]) -> bool:
     return not any(_matches(entry, host, port) for entry in no_proxy)
 
 
-def is_below(host: str, entry: str) -> bool:
-    """Whether the host is the one that the entry names, or below it."""
+def is_named(host: str, entries: Iterable[str]) -> bool:
+    """Whether an entry is that very host, or a .suffix of it."""
+    return any(host == entry or (entry[:1] == "." and host.endswith(entry)) for entry in entries)
+
+
+def _is_below(host: str, entry: str) -> bool:
     suffix = entry.removeprefix("*").removeprefix(".")
     return host == suffix or host.endswith(f".{suffix}")
 
@@ -118,7 +122,7 @@ def _matches(entry: str, host: str, port: int) -> bool:
     if wanted not in (None, port):
         return False
     named = parse_address(name.strip("[]"))
-    return named == address if named is not None else address is None and is_below(host, name)
+    return named == address if named is not None else address is None and _is_below(host, name)
 
 
 def _split_port(entry: str) -> tuple[str, int | None]:
@@ -141,6 +145,8 @@ def _parse_variable(text: str) -> Proxy:
     if not mark:
         scheme, rest = "http", text
     login, at, place = rest.rpartition("@")
+    if re.search("[/?#]", login):
+        raise ValueError("Its name or password holds a /, ? or #; write it as %2F, %3F or %23.")
     origin = parse_proxy(f"{scheme}://{place}")
     if not at:
         return Proxy(origin)

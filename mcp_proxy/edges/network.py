@@ -18,7 +18,7 @@ from mcp_proxy.core.proxy import (
     FROM_ENVIRONMENT,
     Proxy,
     find_proxy,
-    is_below,
+    is_named,
     needs_proxy,
     parse_proxy,
 )
@@ -108,9 +108,9 @@ class Network:
 
     def admission(self, host: str, private: tuple[str, ...]) -> Admits | None:
         """What judges the host's addresses; None where every one will do."""
-        if self._known is None or host in self._known:
+        if self._known is None or host in self._known or is_named(host, private):
             return None
-        return None if any(is_below(host, entry) for entry in private) else is_public
+        return is_public
 
     def plan(self, host: str, port: int, certificate: Certificate | None, *, tls: bool) -> Plan:
         """What connections to that origin need; blocks.

@@ -100,7 +100,7 @@ def _judge(head: bytes, proxy: Proxy, host: str, port: int) -> None:
         mend = f"ask whoever runs the proxy, or mcp-proxy network set --no-proxy {host}"
         raise UpstreamError("MCPX-U01", why, mend)
     # After a success there is silence until we speak, be it that the proxy speaks for the host.
-    if not head.endswith(b"\r\n\r\n"):
+    if head.partition(b"\r\n\r\n")[1:] != (b"\r\n\r\n", b""):
         why = f"The proxy {named} speaks in the place of {host}."
         raise UpstreamError("MCPX-U01", why, "mcp-proxy network show")
 

@@ -141,7 +141,9 @@ def _end_late(child: "subprocess.Popen[bytes]", late: threading.Event) -> None:
 
 def _kill(child: "subprocess.Popen[bytes]") -> None:
     """With its whole group: what it started ends with it (on Windows, it alone)."""
-    if child.poll() is not None:
+    # Not by `poll`: until it is waited for its number is its own, also where it has ended already
+    # and something that it left behind holds the pipe.
+    if child.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if sys.platform == "win32":

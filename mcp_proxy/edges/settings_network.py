@@ -3,8 +3,10 @@
 import os
 from typing import Any, NamedTuple
 
+from mcp_proxy.core.addresses import parse_address
 from mcp_proxy.core.binding import CREDENTIAL_NAME
 from mcp_proxy.core.proxy import FROM_ENVIRONMENT, parse_bypass, parse_proxy
+from mcp_proxy.core.text import is_visible_line
 
 _TEXTS = ("ca_file", "proxy", "proxy_credential")
 _LISTS = ("no_proxy", "certificates", "private")
@@ -17,7 +19,8 @@ class NetworkSettings(NamedTuple):
     `ca_file` is an absolute path, read beside the system's own CAs. `proxy` is a URL or
     FROM_ENVIRONMENT, `proxy_credential` names what it wants, `no_proxy` who is reached without.
     `certificates` names credentials of kind mtls that are shown to the origins they are bound to.
-    `private` holds hosts that metadata may name although their addresses are not public.
+    `private` holds hosts that metadata may name although their addresses are not public; one that
+    begins with a dot stands for all below it.
     """
 
     localhost: bool = False
@@ -48,8 +51,9 @@ def parse_network(rows: dict[str, Any]) -> NetworkSettings:
 
 def check_network(network: NetworkSettings) -> NetworkSettings:
     """The same in its plain form. Raises ValueError with a sentence that names the key."""
-    if network.ca_file and not os.path.isabs(network.ca_file):
-        raise ValueError("[network] ca_file is an absolute path.")
+    path = network.ca_file
+    if path and not (os.path.isabs(path) and is_visible_line(path)):
+        raise ValueError("[network] ca_file is an absolute path, every character to be seen.")
     for key in ("proxy_credential", "certificates"):
         value = getattr(network, key)
         names = value if isinstance(value, tuple) else (value,) if value else ()
@@ -92,6 +96,6 @@ def _parse_entries(key: str, entries: tuple[str, ...]) -> tuple[str, ...]:
 
 def _parse_hosts(entries: tuple[str, ...]) -> tuple[str, ...]:
     hosts = _parse_entries("private", entries)
-    if any("*" in host or "/" in host for host in hosts):
-        raise ValueError("[network] private holds hosts or .suffixes, each named.")
-    return hosts
+    if any(set(host) & set("*/[:") and parse_address(host) is None for host in hosts):
+        raise ValueError("[network] private holds hosts or .suffixes, each named, without a port.")
+    return tuple(str(parse_address(host) or host) for host in hosts)

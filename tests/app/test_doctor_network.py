@@ -87,10 +87,11 @@ def test_what_is_set_is_told(home: Home, company: Authority):
 
 
 def test_an_environments_proxy_is_shown_with_the_command_that_records_it(home: Home):
-    environment = {"HTTPS_PROXY": "http://proxy.corp:3128", "NO_PROXY": ".corp, bad/entry ,x.y"}
-    check = found(home, environment)[1]
+    entries = ".corp, bad/entry ,x.y,*.z"
+    check = found(home, {"HTTPS_PROXY": "http://proxy.corp:3128", "NO_PROXY": entries})[1]
     assert check.next == (
-        "mcp-proxy network set --proxy http://proxy.corp:3128 --no-proxy .corp --no-proxy x.y"
+        "mcp-proxy network set --proxy http://proxy.corp:3128 "
+        "--no-proxy .corp --no-proxy x.y --no-proxy '*.z'"
     )
     assert check.ok
     assert "is not used" in check.found

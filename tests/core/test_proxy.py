@@ -92,6 +92,8 @@ def test_the_variables_are_read_as_curl_reads_them(
         {"HTTPS_PROXY": "http://jo:canary@proxy.corp/wpad.dat"},
         {"HTTPS_PROXY": "http://jo:can%0Aary@proxy.corp"},
         {"HTTPS_PROXY": "http://jo:canary@@"},
+        {"HTTPS_PROXY": "http://jo:can/ary@proxy.corp"},
+        {"HTTPS_PROXY": "http://jo@proxy.corp?canary@evil.example"},
         {"auto_proxy": "http://jo:canary@corp/x"},
     ],
 )

@@ -364,6 +364,12 @@ def test_a_host_that_is_known_or_set_as_private_may_be_anywhere(
     run(main())
 
 
+@pytest.mark.parametrize("private", ["example", "x.exampl", "a.x.example", ".x.example"])
+def test_s9_a_private_host_is_that_host_alone(private: str):
+    guarded = DIRECT.guarded(frozenset())
+    assert guarded.admission("x.example", (private,)) is not None
+
+
 def test_a_guarded_network_forgets_with_the_one_that_it_is_of():
     network = Network(NetworkSettings)
     guarded = network.guarded(frozenset())

@@ -166,6 +166,13 @@ def test_407_without_basic_names_what_the_proxy_wants_instead(company: Authority
     assert "cntlm" in error.next
 
 
+@pytest.mark.parametrize("early", [b"\x16\x03\x03", b"x\r\n\r\n"])
+def test_a_proxy_that_speaks_before_it_was_spoken_to_is_refused(early: bytes, company: Authority):
+    error = refusing(ESTABLISHED + early, company)
+    assert isinstance(error, UpstreamError)
+    assert f"speaks in the place of {HOST}" in error.why
+
+
 def test_403_says_that_the_proxy_does_not_let_through(company: Authority):
     error = refusing(b"HTTP/1.1 403 Forbidden by \x1b[31mpolicy\r\n\r\n<html>secret", company)
     assert isinstance(error, UpstreamError)

@@ -74,6 +74,15 @@ def test_a_command_that_hangs_ends_at_the_deadline_with_what_it_started(
     assert not mark.exists()
 
 
+def test_what_outlives_the_command_and_holds_its_output_ends_at_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference_command, "LIMITS", LIMITS._replace(reference_deadline_ms=300))
+    began = time.monotonic()
+    assert "did not end" in refused(program(tmp_path, f"sleep 30 &\necho {CANARY}")).why
+    assert time.monotonic() - began < 10
+
+
 def test_its_stdin_is_empty_and_its_group_its_own(tmp_path: Path) -> None:
     assert refused(program(tmp_path, "cat")).why.endswith("printed nothing.")
     group = read_source(program(tmp_path, "ps -o pgid= -p $$"), WHAT)

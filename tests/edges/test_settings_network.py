@@ -44,6 +44,10 @@ def test_a_proxy_is_kept_in_one_form():
     assert parse_network({"proxy": "from_environment"}).proxy == "from_environment"
 
 
+def test_a_private_address_is_kept_in_the_form_that_a_url_has():
+    assert parse_network({"private": ["FD00:0::1"]}).private == ("fd00::1",)
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
@@ -63,6 +67,10 @@ def test_a_proxy_is_kept_in_one_form():
         ({"no_proxy": ["x"] * 257}, "no_proxy is a list"),
         ({"private": ["*"]}, "private holds hosts"),
         ({"private": ["10.0.0.0/8"]}, "private holds hosts"),
+        ({"private": ["idp.corp:8443"]}, "private holds hosts"),
+        ({"private": ["[fd00::1]"]}, "private holds hosts"),
+        ({"ca_file": "/etc/c\x7fa.pem"}, "ca_file is an absolute path"),
+        ({"ca_file": "/etc/c\udc80a.pem"}, "ca_file is an absolute path"),
     ],
 )
 def test_what_is_not_right_names_its_key_and_quotes_no_secret(rows: dict[str, Any], words: str):
