@@ -19,7 +19,7 @@ from mcp_proxy.app.authorizing import profile_authorizer
 from mcp_proxy.app.check import Check
 from mcp_proxy.app.client_entry import launch_command
 from mcp_proxy.app.doctor_network import check_certificate, check_network
-from mcp_proxy.app.keychain_store import credential_store
+from mcp_proxy.app.keychain_store import credential_store, vault_key
 from mcp_proxy.app.missing import missing_commands, missing_credentials, unset_variables
 from mcp_proxy.app.network import network_of
 from mcp_proxy.app.repository_check import check_repository, check_standing
@@ -35,6 +35,7 @@ from mcp_proxy.edges.admin_policy import POLICY_PATH, read_policy
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import Home, default_folders, find_home
 from mcp_proxy.edges.profile_store import read_trust
+from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.edges.upstream_mcp import http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
 from mcp_proxy.edges.upstream_stdio import stdio_upstream
@@ -55,7 +56,7 @@ def examine() -> Iterator[Check]:
         return
     yield Check("home", True, home.config if home.id else f"{home.config} (not made yet)")
     yield _check_places()
-    yield _check_keychain(home)
+    yield _check_secrets(home)
     yield from check_network(home)
     if not home.id:
         yield Check("key", False, "No key is trusted yet.", _ADD_KEY)
@@ -91,6 +92,17 @@ def _check_places() -> Check:
     return Check("places", True, "the default home is where this system keeps such files")
 
 
+def _check_secrets(home: Home) -> Check:
+    """The vault where the settings have one, which then stands in for the keychain."""
+    try:
+        if read_settings(home).vault is None:
+            return _check_keychain(home)
+        vault_key(home)
+    except McpProxyError as error:
+        return _bad("secrets", error)
+    return Check("vault", True, "its passphrase opens it; no keychain is needed")
+
+
 def _check_keychain(home: Home) -> Check:
     """A probe item written, read and removed, under a home id that exists only here."""
     began = time.perf_counter()
@@ -102,7 +114,7 @@ def _check_keychain(home: Home) -> Check:
     except McpProxyError as error:
         if _only_references(home):
             return Check("keychain", True, f"{error.why} No credential here needs it.")
-        mend = "unlock or install a keychain, or give secrets as --from env:VAR and --key env:VAR"
+        mend = "unlock or install a keychain, or mcp-proxy vault init; or give each as env:VAR"
         return Check("keychain", False, error.why, mend)
     took = round((time.perf_counter() - began) * 1000)
     if not same:

@@ -160,4 +160,5 @@ def unset_variables(home: Home, profile: Profile) -> list[str]:
     references = credential_store(home).references()
     names = [spec.auth.credential for spec in profile.header.upstreams.values() if spec.auth]
     used = [reference for name in names if (reference := references.get(name)) is not None]
-    return [item.variable for item in dict.fromkeys(used) if not os.environ.get(item.variable)]
+    variables = dict.fromkeys(item.variable for item in used if not item.argv)
+    return [variable for variable in variables if not os.environ.get(variable)]

@@ -229,6 +229,12 @@ def test_the_variables_that_this_environment_lacks_are_named(
     assert unset_variables(home, profile) == []
 
 
+def test_a_command_in_a_variable_s_place_lacks_no_variable(home: Home) -> None:
+    install(home, "billing", ORIGIN, auth())
+    set_credential(WISH._replace(source='cmd:["true"]'), None)
+    assert unset_variables(home, load_profile(home, "billing", 1.0)) == []
+
+
 def test_allow_and_remove_name_what_is_not_there(store: CredentialStore) -> None:
     with pytest.raises(CredentialError, match="no credential"):
         allow_credential("billing-api", "billing", store)

@@ -11,6 +11,7 @@ import pytest
 from edges.fakes_keychain import MemoryKeychain
 
 from mcp_proxy.app import asking, keychain_store, vault
+from mcp_proxy.app.doctor import examine
 from mcp_proxy.app.keychain_store import credential_store, home_keychain, token_store
 from mcp_proxy.cli import vault as cli
 from mcp_proxy.core import passphrase as under
@@ -28,6 +29,7 @@ from mcp_proxy.errors import AuditError, CredentialError, UsageError
 
 WORDS, OTHER = "canary-correct-horse", "canary-battery-staple"
 ORIGIN = "https://api.example.com"
+SECRETS = ("keychain", "vault", "secrets")
 BINDING = make_binding("bearer", None, [ORIGIN], "", [])
 TOKENS = TokenSet(
     "authorization_code",
@@ -219,6 +221,18 @@ def test_the_commands_say_what_they_did(home: Home, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a session without a terminal")
+def test_doctor_opens_the_vault_where_there_is_one_and_asks_no_keychain(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.init("env:WORDS", nobody)
+    assert {row.what: row.ok for row in examine() if row.what in SECRETS} == {"vault": True}
+    fresh()
+    monkeypatch.setenv("WORDS", OTHER)
+    (found,) = [row for row in examine() if row.what in SECRETS]
+    assert not found.ok
+    assert "MCPX-C09" in found.found
+
+
 def test_without_a_terminal_nothing_is_read_from_stdin(home: Home) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mcp_proxy", "vault", "init"],
