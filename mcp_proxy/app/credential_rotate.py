@@ -1,9 +1,11 @@
 """`credential rotate`: another secret under the same binding, in one step, logged first."""
 
 from mcp_proxy.app import admin_log
+from mcp_proxy.app.certificate_files import check_pair
 from mcp_proxy.app.keychain_store import credential_store, store_name
-from mcp_proxy.core.binding import CREDENTIAL_NAME
-from mcp_proxy.core.secret import Secret, check_secret
+from mcp_proxy.core.binding import CREDENTIAL_NAME, Binding
+from mcp_proxy.core.credential_item import make_item
+from mcp_proxy.core.secret import Secret
 from mcp_proxy.edges.credentials import CredentialStore
 from mcp_proxy.edges.places import find_home
 from mcp_proxy.edges.reference_command import fix_source
@@ -11,8 +13,8 @@ from mcp_proxy.edges.settings_credentials import Source, parse_source
 from mcp_proxy.errors import CredentialError, UsageError
 
 
-def kind_of(name: str, source: str | None, store: CredentialStore | None = None) -> str:
-    """The kind of the credential that is to be rotated, before any secret is read.
+def binding_of(name: str, source: str | None, store: CredentialStore | None = None) -> Binding:
+    """What the credential that is to be rotated may be used for, before any secret is read.
 
     Raises:
         UsageError: W01 it comes from a reference, which no secret on stdin replaces.
@@ -26,12 +28,12 @@ def kind_of(name: str, source: str | None, store: CredentialStore | None = None)
         raise CredentialError("MCPX-C01", why, "mcp-proxy credential list")
     reference = references[name]
     if reference is None:
-        return store.read_item(name).binding.kind
+        return store.read_item(name).binding
     if source is None:
         text = reference.source.text
         why = f"{name} comes from {text}: put the new secret there, or name another reference."
         raise UsageError("MCPX-W01", why, f"mcp-proxy credential rotate {name} --from env:VAR")
-    return reference.binding.kind
+    return reference.binding
 
 
 def rotate(
@@ -48,19 +50,22 @@ def rotate(
     """
     home = find_home()
     store = credential_store(home) if store is None else store
-    kind = kind_of(name, source, store)
-    made = _made(name, kind, secret, source)
+    binding = binding_of(name, source, store)
+    made = _made(name, binding, secret, source)
     where = made.text if isinstance(made, Source) else store_name(home)
-    admin_log.record(home, "credential rotate", credential=name, kind=kind, store=where)
+    admin_log.record(home, "credential rotate", credential=name, kind=binding.kind, store=where)
     store.rotate(name, made)
     return where
 
 
-def _made(name: str, kind: str, secret: str | None, source: str | None) -> Secret | Source:
+def _made(name: str, binding: Binding, secret: str | None, source: str | None) -> Secret | Source:
     try:
         if source is not None:
             return fix_source(parse_source(source))
-        return check_secret(kind, secret or "")
+        item = make_item(binding, secret or "")
     except ValueError as error:
         mend = f"mcp-proxy credential rotate {name}"
         raise UsageError("MCPX-W01", str(error), mend) from None
+    if binding.kind == "mtls":
+        check_pair(item.secret)
+    return item.secret

@@ -27,14 +27,15 @@ _NOT_REVOKED = "unsupported_token_type"
 class Ended(NamedTuple):
     """A login that is deleted. `revoked`: its server was told and agreed.
 
-    `has_endpoint` is False where the server has no way to be told.
+    `has_endpoint` is False where the server has no way to be told. `others` are the other profiles
+    whose login it was.
     """
 
     credential: str
     issuer: str
     revoked: bool
     has_endpoint: bool
-    profiles: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 class _Batch(NamedTuple):
@@ -53,7 +54,7 @@ def logout(profile_name: str, upstream: str | None, *, local: bool) -> Ended:
         UsageError: W01 nobody is logged in there.
         UpstreamError: U01 the server is out of reach or out of order, and nothing was deleted.
         CredentialError: C08 the server refused, and nothing was deleted; C01, C02, C09.
-        ProfileError, HomeError, AuditError: A01, and nothing was changed.
+        ProfileError, SourceError, HomeError, AuditError: A01, and nothing was changed.
     """
     home = find_home()
     place = find_place(home, profile_name, upstream)
@@ -62,20 +63,27 @@ def logout(profile_name: str, upstream: str | None, *, local: bool) -> Ended:
         about = store.names().get(name)
         if about is None:
             why = f"Nobody is logged in with {name}."
-            raise UsageError("MCPX-W01", why, f"mcp-proxy status {profile_name}")
+            mend = f"status {profile_name}" if not place.source else "credential list"
+            raise UsageError("MCPX-W01", why, f"mcp-proxy {mend}")
         # What cannot be read any more can still be deleted.
         tokens = None if local else store.read(name)
         issuer = about.get("issuer", "")
         admin_log.record(
-            home, "logout", profile=profile_name, credential=name, issuer=issuer, local=local
+            home,
+            "logout",
+            profile=place.grounds.profile,
+            credential=name,
+            issuer=issuer,
+            local=local,
         )
         batches = [] if tokens is None else _batches(home, place, tokens)
         if batches:
             _revoke(home, batches, f"mcp-proxy logout {profile_name} {place.upstream} --local")
         store.remove(name)
     bump_generation(home)
-    profiles = () if tokens is None else tuple(p for p, _ in tokens.binding.profiles)
-    return Ended(name, issuer, bool(batches), local or bool(batches), profiles)
+    pairs = () if tokens is None else tokens.binding.profiles
+    others = tuple(profile for profile, _ in pairs if profile != place.grounds.profile)
+    return Ended(name, issuer, bool(batches), local or bool(batches), others)
 
 
 def _batches(home: Home, place: LoginPlace, tokens: TokenSet) -> list[_Batch]:
@@ -96,7 +104,8 @@ def _batches(home: Home, place: LoginPlace, tokens: TokenSet) -> list[_Batch]:
 def _client_secret(home: Home, place: LoginPlace, tokens: TokenSet) -> Secret | None:
     if tokens.client.method == "none" or tokens.client.secret is not None:
         return tokens.client.secret
-    use = ClientUse(place.auth.credential, *place.grounds, tokens.server.issuer, tokens.client.id)
+    name, client = place.auth.credential, tokens.client
+    use = ClientUse(name, *place.grounds, tokens.server.issuer, client.id, method=client.method)
     return credential_store(home).resolve_client(use).secret
 
 

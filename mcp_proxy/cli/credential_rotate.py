@@ -25,8 +25,8 @@ def add_command(actions: Any) -> None:
 
 def run_rotate(options: argparse.Namespace) -> int:
     """`credential rotate`."""
-    kind = credential_rotate.kind_of(options.name, options.source)
-    secret = None if options.source else read_secret(options.name, kind)
+    binding = credential_rotate.binding_of(options.name, options.source)
+    secret = None if options.source else read_secret(options.name, binding.kind)
     where = credential_rotate.rotate(options.name, secret, options.source)
     render.say(f"{options.name} has its new secret, from {where}; it may be used as before.")
     render.say("Running profiles take it at their next request.")

@@ -17,8 +17,9 @@ def read_secret(name: str, kind: str) -> str:
     """The secret of the credential `name`. Raises UsageError W01 none, too large, or no text."""
     if sys.stdin.isatty():
         if kind == "mtls":
-            why = "A certificate is not typed in: name its files, or give PEM on stdin."
-            raise UsageError("MCPX-W01", why, "repeat with --certificate FILE --key FILE")
+            why = "A certificate is not typed in: it and its key are files of credential set."
+            mend = "repeat with --certificate FILE --key FILE, or with both as PEM on stdin"
+            raise UsageError("MCPX-W01", why, mend)
         what = _TYPED.get(kind, "secret")
         try:
             return getpass.getpass(f"{what} for {name} (not shown): ")

@@ -32,13 +32,17 @@ class CommandUse(NamedTuple):
 
 
 class ClientUse(NamedTuple):
-    """As `Use`, for a client's own secret: it goes to the endpoints of `issuer` alone."""
+    """As `Use`, for a client's own secret: it goes to the endpoints of `issuer` alone.
+
+    `method` is how it would go there, "" where the binding decides: a key is never sent itself.
+    """
 
     credential: str
     profile: str
     root: str
     issuer: str
     client: str
+    method: str = ""
 
 
 def check_use(binding: Binding, use: Use) -> None:
@@ -86,7 +90,7 @@ def check_client_use(binding: Binding, use: ClientUse) -> None:
     """Whether a client's own secret may go to that issuer for that client.
 
     Raises:
-        CredentialError: C03 another profile or trust root, C04 another kind, issuer or client.
+        CredentialError: C03 another profile or trust root, C04 another kind, issuer, client or way.
     """
     name, why = use.credential, None
     if binding.kind != CLIENT:
@@ -97,6 +101,10 @@ def check_client_use(binding: Binding, use: ClientUse) -> None:
         why = f"{name} is bound to the client {binding.client}, not to {use.client}"
     if why is not None:
         raise CredentialError("MCPX-C04", f"The credential {why}.", set_client_words(use))
+    if use.method not in ("", binding.method):
+        why = f"{name} is used by {binding.method} now, and the login was made by {use.method}"
+        login = f"mcp-proxy login {use.profile}"
+        raise CredentialError("MCPX-C04", f"The credential {why}.", login)
     if (use.profile, use.root) not in binding.profiles:
         raise _not_allowed(binding, use)
 

@@ -19,10 +19,10 @@ from mcp_proxy.core.binding_use import (
     set_words,
 )
 from mcp_proxy.core.command import Place
-from mcp_proxy.core.credential_item import Item, dump_item, parse_item
+from mcp_proxy.core.credential_item import Item, dump_item, make_item, parse_item
 from mcp_proxy.core.origin import Origin
 from mcp_proxy.core.profile import UpstreamSpec
-from mcp_proxy.core.secret import Secret, check_secret
+from mcp_proxy.core.secret import Secret
 from mcp_proxy.edges.credential_use import (
     Grounds,
     describe_command_use,
@@ -197,14 +197,14 @@ class CredentialStore:
             CredentialError: C01 missing, empty or damaged, C02, C04 of another kind.
             HomeError: the settings cannot be read.
         """
-        binding = self.binding(name)
         mend = set_words(name, origin.text, kind, "")
-        if binding is not None and binding.kind != kind:
-            why = f"The credential {name} is of kind {binding.kind}, not {kind}."
+        held = self._held(read_settings(self._home), name, mend)
+        if held.binding.kind != kind:
+            why = f"The credential {name} is of kind {held.binding.kind}, not {kind}."
             raise CredentialError("MCPX-C04", why, mend)
-        if binding is not None and (binding.path or origin not in binding.origins):
+        if held.binding.path or origin not in held.binding.origins:
             return None
-        return self._read(read_settings(self._home), name, lambda _binding: None, mend)
+        return _opened(name, held)
 
     def binding(self, name: str) -> Binding | None:
         """What the credential may be used for; None where none of that name is set; blocks.
@@ -214,10 +214,7 @@ class CredentialStore:
             HomeError: the settings cannot be read.
         """
         settings = read_settings(self._home)
-        if name not in settings.credentials:
-            return None
-        reference = settings.credentials[name]
-        return (self.read_item(name) if reference is None else reference).binding
+        return self._held(settings, name, "").binding if name in settings.credentials else None
 
     def resolve_launch(self, spec: UpstreamSpec, upstream: str, grounds: Grounds) -> Launch:
         """What the local server `upstream` may be started with, its secret included; blocks.
@@ -246,15 +243,14 @@ class CredentialStore:
         self, settings: Settings, name: str, check: Callable[[Binding], None], mend: str
     ) -> Item:
         """The secret of that name, after `check` of its binding."""
+        held = self._held(settings, name, mend)
+        check(held.binding)
+        return _opened(name, held)
+
+    def _held(self, settings: Settings, name: str, mend: str) -> Item | Reference:
         if name not in settings.credentials:
             raise CredentialError("MCPX-C01", f"The credential {name} is not set here.", mend)
-        reference = settings.credentials[name]
-        if reference is None:
-            item = self.read_item(name)
-            check(item.binding)
-            return item
-        check(reference.binding)
-        return Item(reference.binding, _read_reference(name, reference))
+        return settings.credentials[name] or self.read_item(name)
 
     def _keychain(self) -> Keychain:
         if self._opened is None:
@@ -286,11 +282,14 @@ def _with_profile(binding: Binding, grounds: Grounds) -> Binding:
     return binding._replace(profiles=tuple(pairs))
 
 
-def _read_reference(name: str, reference: Reference) -> Secret:
+def _opened(name: str, held: Item | Reference) -> Item:
+    """The secret itself, which a reference has elsewhere."""
+    if isinstance(held, Item):
+        return held
     what = f"The credential {name}"
-    value = read_source(reference.source, what)
+    value = read_source(held.source, what)
     try:
-        return check_secret(reference.binding.kind, value)
+        return make_item(held.binding, value)
     except ValueError as error:
-        why = f"{what} comes from {reference.source.text}. {error}"
+        why = f"{what} comes from {held.source.text}. {error}"
         raise CredentialError("MCPX-C01", why, "mcp-proxy credential list") from None

@@ -184,11 +184,11 @@ class Renewals:
         if tokens.client.method == "none" or tokens.client.secret is not None:
             return None
         grounds = self._grounds
+        client = tokens.client
         use = ClientUse(
-            auth.credential, grounds.profile, grounds.root, tokens.server.issuer, tokens.client.id
+            auth.credential, *grounds, tokens.server.issuer, client.id, method=client.method
         )
-        item = self._credentials.resolve_client(use)
-        return None if item is None else item.secret
+        return self._credentials.resolve_client(use).secret
 
     def _lose(self, auth: OAuth, tokens: TokenSet) -> NoReturn:
         why = f"A renewal of {auth.credential} was sent, and no usable answer came."

@@ -22,6 +22,7 @@ from edges.fakes_keychain import MemoryKeychain
 
 from mcp_proxy.app import credentials
 from mcp_proxy.app.credential_fit import fitting_profiles
+from mcp_proxy.app.credential_rotate import rotate
 from mcp_proxy.app.credentials import Wish, allow_credential, remove_credential, set_credential
 from mcp_proxy.cli.main import main
 from mcp_proxy.core.binding import Binding, make_client_binding
@@ -316,3 +317,29 @@ def test_a_login_is_ended_by_logout(home: Home, store: CredentialStore, logins: 
     assert caught.value.next == "mcp-proxy logout PROFILE"
     with pytest.raises(CredentialError, match="There is no credential none"):
         remove_credential("none", store, logins)
+
+
+@pytest.mark.parametrize(
+    ("wish", "secret", "other", "why"),
+    [
+        (CLIENT_WISH, CANARY, Pair().key, "needs a secret, not a key"),
+        (CLIENT_WISH._replace(method="private_key_jwt"), Pair().key, CANARY, "needs a private key"),
+        (WISH._replace(kind="mtls"), (Pair(), None), (Pair(), Pair()), "do not belong together"),
+    ],
+)
+def test_a_rotation_to_what_would_not_work_is_refused_and_changes_nothing(
+    home: Home, store: CredentialStore, wish: Wish, secret: Any, other: Any, why: str
+) -> None:
+    set_credential(wish, _together(secret), store)
+    before = store.read_item("billing-api")
+    with pytest.raises(UsageError, match=why) as caught:
+        rotate("billing-api", _together(other), None, store)
+    assert CANARY not in str(caught.value)
+    assert store.read_item("billing-api") == before
+
+
+def _together(made: Any) -> str:
+    if isinstance(made, str):
+        return made
+    certificate, key = made
+    return str(certificate.certificate + (key or certificate).key)

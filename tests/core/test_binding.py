@@ -151,6 +151,7 @@ CLIENT_REFUSED = {
     "issuer": (CLIENT_USE._replace(issuer="https://evil.example"), "MCPX-C04", "the issuer"),
     "slash": (CLIENT_USE._replace(issuer=f"{ISSUER}/"), "MCPX-C04", "the issuer"),
     "client": (CLIENT_USE._replace(client="other"), "MCPX-C04", "the client our-id"),
+    "method": (CLIENT_USE._replace(method="private_key_jwt"), "MCPX-C04", "the login was made by"),
     "profile": (CLIENT_USE._replace(profile="other"), "MCPX-C03", "not allowed to the profile"),
     "root": (CLIENT_USE._replace(root="repository x"), "MCPX-C03", "another trust root"),
 }
@@ -163,6 +164,7 @@ def test_s8_a_clients_secret_is_bound_to_its_issuer_and_client(
     use: ClientUse, error_id: str, why: str
 ) -> None:
     check_client_use(CLIENT, CLIENT_USE)
+    check_client_use(CLIENT, CLIENT_USE._replace(method="client_secret_basic"))
     with pytest.raises(CredentialError) as caught:
         check_client_use(CLIENT, use)
     assert caught.value.id == error_id

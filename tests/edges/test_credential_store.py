@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from edges.fakes_keychain import MemoryKeychain
 
-from mcp_proxy.core.binding import make_binding
+from mcp_proxy.core.binding import make_binding, make_client_binding
+from mcp_proxy.core.binding_use import ClientUse
 from mcp_proxy.core.credential_item import Item
 from mcp_proxy.core.profile import Auth, UpstreamSpec
 from mcp_proxy.core.secret import Secret
@@ -237,3 +238,19 @@ def test_s23_the_settings_are_for_their_owner_alone(home: Home, store: Credentia
     store.put("billing-api", ITEM)
     if os.name == "posix":
         assert os.stat(settings_path(home)).st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("method", "key"), [("client_secret_post", True), ("private_key_jwt", False)]
+)
+def test_s8_a_references_key_is_never_sent_as_a_secret_nor_a_secret_taken_for_a_key(
+    store: CredentialStore, monkeypatch: pytest.MonkeyPatch, method: str, key: bool
+) -> None:
+    issuer = "https://login.example.com"
+    binding = make_client_binding(issuer, "us", method, [("billing", "keys")])
+    store.put_reference("billing-api", Reference("CLIENT", binding))
+    pem = f"-----BEGIN PRIVATE KEY-----\n{CANARY.replace('-', '')}\n-----END PRIVATE KEY-----\n"
+    monkeypatch.setenv("CLIENT", pem if key else CANARY)
+    with pytest.raises(CredentialError, match=f"The method {method} needs") as caught:
+        store.resolve_client(ClientUse("billing-api", *GROUNDS, issuer, "us"))
+    assert CANARY not in str(caught.value)
