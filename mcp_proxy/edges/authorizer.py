@@ -79,7 +79,7 @@ class ProfileAuthorizer:
         return found
 
     async def renewed(self, spec: UpstreamSpec, used: Authorization) -> Authorization | None:
-        """Read once more after a 401, once until `forget`; None where what was `used` still stands.
+        """Read once more after a 401 to each secret; None where what was `used` still stands.
 
         Raises:
             CredentialError: as `authorization`.
@@ -93,7 +93,11 @@ class ProfileAuthorizer:
             self._read_again.add(spec)
             del self._held[spec]
         other = await self.authorization(spec)
-        return None if other == used else other
+        if other == used:
+            return None
+        # A reference may give one that ends again, such as a token of an hour.
+        self._read_again.discard(spec)
+        return other
 
     async def launch(self, upstream: str, spec: UpstreamSpec) -> Launch:
         """What a stdio upstream may be started with now, its secret included.

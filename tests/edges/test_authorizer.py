@@ -143,6 +143,20 @@ def test_after_a_401_the_keychain_is_read_once_more_and_gives_what_is_new(
     run(check)
 
 
+def test_each_secret_that_ends_is_followed_by_the_next(
+    authorizer: ProfileAuthorizer, store: CredentialStore
+) -> None:
+    async def check() -> None:
+        used = await authorizer.authorization(SPEC)
+        for token in ("second", "third", "fourth"):
+            assert used is not None
+            put(store, "bearer", None, token)
+            used = await authorizer.renewed(SPEC, used)
+            assert used == bearer(token)
+
+    run(check)
+
+
 def test_a_401_to_what_is_stored_reads_the_keychain_once_more_and_then_no_more(
     authorizer: ProfileAuthorizer, keychain: MemoryKeychain
 ) -> None:
