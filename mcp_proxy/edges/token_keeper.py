@@ -22,14 +22,24 @@ _CLOSE_S = 10.0
 _REFUSALS_A_MINUTE = 3
 _PAUSE_FIRST_S = 2.0
 _PAUSE_MAX_S = 60.0
+# What is over, locked or another's asks no server, so that the next call may look at once.
+_UNPAUSED = frozenset({"MCPX-C02", "MCPX-C03", "MCPX-C04", "MCPX-C05", "MCPX-C09"})
 
 
 class Pause(NamedTuple):
-    """After a renewal that failed and may succeed later: none before `until_s`, then `wait_s`."""
+    """After a renewal that failed and may succeed later: none for `wait_s` from `since_s` on."""
 
-    until_s: float
+    since_s: float
     wait_s: float
     error: McpProxyError
+
+    def holds(self, now_s: float) -> bool:
+        """Whether it goes on; it does not outlive a clock that is set back."""
+        return self.since_s <= now_s < self.since_s + self.wait_s
+
+    def again(self) -> McpProxyError:
+        """Its error, without the traces of those that it was raised to before."""
+        return self.error.with_traceback(None)
 
 
 class TokenKeeper:
@@ -59,9 +69,9 @@ class TokenKeeper:
         if now_s < held.renewal_s:
             return held.authorization
         pause = self._pauses.get(spec)
-        if pause is not None and now_s < pause.until_s:
+        if pause is not None and pause.holds(now_s):
             if now_s >= held.end_s:
-                raise pause.error
+                raise pause.again()
         elif now_s < held.end_s:
             self._flight(spec, held, is_refused=False)
         else:
@@ -77,8 +87,8 @@ class TokenKeeper:
         held = self._held.get(spec) or await self._read(spec)
         if held.authorization == used:
             pause = self._pauses.get(spec)
-            if pause is not None and self._now_s() < pause.until_s:
-                raise pause.error
+            if pause is not None and pause.holds(self._now_s()):
+                raise pause.again()
             if spec not in self._flights and not self._may_renew(spec):
                 return None
             held = await self._landed(spec, self._flight(spec, held, is_refused=True))
@@ -139,7 +149,7 @@ class TokenKeeper:
         if error is None:
             self._held[spec] = flight.result()
             self._pauses.pop(spec, None)
-        elif isinstance(error, McpProxyError) and error.id == "MCPX-C08":
+        elif isinstance(error, McpProxyError) and error.id not in _UNPAUSED:
             self._pause(spec, error)
         else:
             self._held.pop(spec, None)
@@ -147,7 +157,7 @@ class TokenKeeper:
     def _pause(self, spec: UpstreamSpec, error: McpProxyError) -> None:
         last = self._pauses.get(spec)
         wait_s = _PAUSE_FIRST_S if last is None else min(2 * last.wait_s, _PAUSE_MAX_S)
-        self._pauses[spec] = Pause(self._now_s() + wait_s, wait_s, error)
+        self._pauses[spec] = Pause(self._now_s(), wait_s, error)
 
     async def _landed(self, spec: UpstreamSpec, flight: asyncio.Future[Held]) -> Held:
         try:

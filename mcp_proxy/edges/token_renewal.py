@@ -159,7 +159,7 @@ class Renewals:
             if refused.is_invalid_grant:
                 why = f"{tokens.server.issuer} no longer takes the login of {auth.credential}."
                 self._end(auth, tokens, why)
-            if refused.status == 200 and mark.is_set:
+            if refused.status // 100 == 2 and mark.is_set:
                 self._lose(auth, tokens)
             mark.clear()
             raise self._postponed(refused, is_passing=refused.status in _PASSING) from None

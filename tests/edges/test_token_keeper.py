@@ -19,7 +19,8 @@ from mcp_proxy.edges.files import Held as LockHeld
 from mcp_proxy.edges.places import init_home
 from mcp_proxy.edges.profile_store import read_generation
 from mcp_proxy.edges.token_keeper import TokenKeeper
-from mcp_proxy.errors import CredentialError
+from mcp_proxy.edges.token_renewal import Renewals
+from mcp_proxy.errors import CredentialError, HomeError
 
 
 @pytest.fixture
@@ -293,11 +294,64 @@ def test_a_server_in_trouble_costs_no_login_and_is_left_alone_for_a_while(
     assert (login.refreshes, login.server.ledger.alarms) == (1, 0)
 
 
-def test_s8_an_answer_that_cannot_be_used_ends_in_a_login(login: KeptLogin) -> None:
+def test_a_server_s_trouble_does_not_last_longer_where_the_clock_is_set_back(
+    login: KeptLogin,
+) -> None:
+    login.server.faults.queued[login.server.path + "/token"] = [(503, {}, b"{}")]
+
+    async def work() -> None:
+        keeper = login.keeper()
+        used = await keeper.authorization(login.spec)
+        login.end()
+        with pytest.raises(CredentialError, match="could not be renewed"):
+            await keeper.authorization(login.spec)
+        login.clock.ahead_s -= 86_400
+        assert await keeper.renewed(login.spec, used) is not None
+
+    run(work)
+    assert login.refreshes == 1
+
+
+def test_a_renewal_that_cannot_be_marked_is_not_begun_by_each_call(
+    login: KeptLogin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise HomeError("MCPX-H03", "The disk is full.")
+
+    begun = []
+    asked = Renewals.renew
+
+    def counted(*given: Any, **named: Any) -> Any:
+        begun.append(given)
+        return asked(*given, **named)
+
+    monkeypatch.setattr(Renewals, "renew", counted)
+
+    async def work() -> None:
+        keeper = login.keeper()
+        login.end()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(login.store), "write", full)
+            for _ in range(5):
+                with pytest.raises(CredentialError, match="The disk is full"):
+                    await keeper.authorization(login.spec)
+        assert len(begun) == 1
+        login.clock.ahead_s += 3
+        await keeper.authorization(login.spec)
+
+    run(work)
+    assert (login.refreshes, login.server.ledger.alarms) == (1, 0)
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_s8_an_answer_that_cannot_be_used_ends_in_a_login(login: KeptLogin, status: int) -> None:
     path = login.server.path + "/token"
-    login.server.faults.queued[path] = [(200, {"Content-Type": "application/json"}, b"[]")]
+    body = b"" if status == 204 else b"[]"
+    login.server.faults.queued[path] = [(status, {"Content-Type": "application/json"}, body)]
     login.end()
     assert refused(login).id == "MCPX-C05"
+    assert refused(login).id == "MCPX-C05"
+    assert len(login.server.heard("/token")) == 1
     assert refused(login).id == "MCPX-C05"
     assert len(login.server.seen) == 1
 
