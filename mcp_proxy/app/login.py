@@ -22,7 +22,14 @@ from mcp_proxy.app.login_machine import (
     identity_login,
     identity_server,
 )
-from mcp_proxy.app.login_place import LoginPlace, bind, find_place, is_same, login_command
+from mcp_proxy.app.login_place import (
+    LoginPlace,
+    bind,
+    find_place,
+    is_same,
+    is_source,
+    login_command,
+)
 from mcp_proxy.app.login_tokens import Asking, granted_to, ungranted
 from mcp_proxy.app.login_way import LoginWish, Way, check_wish, choose_way, known_hosts
 from mcp_proxy.app.network import network_of
@@ -34,7 +41,7 @@ from mcp_proxy.edges.oauth_discovery import Found, discover
 from mcp_proxy.edges.oauth_http import OAuthHttp
 from mcp_proxy.edges.oauth_registration import Wish as ClientWish
 from mcp_proxy.edges.oauth_registration import find_client
-from mcp_proxy.edges.places import Home, find_home
+from mcp_proxy.edges.places import Home, ensure_home, find_home
 from mcp_proxy.edges.profile_store import bump_generation
 from mcp_proxy.edges.settings import Settings, read_settings
 from mcp_proxy.edges.token_store import TokenStore
@@ -68,9 +75,10 @@ def login(wish: LoginWish, say: Say) -> Done:
     Raises:
         UsageError: W01 the wish does not fit, or another login of this credential is under way.
         CredentialError: C01 to C04 what it needs is lacking or another's; C07, C08 the server.
-        ProfileError, HomeError, AuditError: A01, and nothing was changed.
+        ProfileError, SourceError, HomeError, AuditError: A01, and nothing was changed.
     """
-    home = find_home()
+    # A publisher's first command on a machine may be this one.
+    home = ensure_home() if is_source(wish.profile) else find_home()
     place = find_place(home, wish.profile, wish.upstream)
     check_wish(wish, place)
     settings, store, name = read_settings(home), token_store(home), place.auth.credential

@@ -1,7 +1,8 @@
-"""Where a login belongs: the upstream of an installed profile that names it, and its binding."""
+"""Where a login belongs: the upstream of a profile that names it, and the login's binding."""
 
 from typing import NamedTuple
 
+from mcp_proxy.app import warmup
 from mcp_proxy.core.binding import OAUTH, Binding
 from mcp_proxy.core.profile import OAuth, Profile, UpstreamSpec
 from mcp_proxy.core.token_set import TokenSet
@@ -14,12 +15,21 @@ from mcp_proxy.errors import CredentialError, UsageError
 
 
 class LoginPlace(NamedTuple):
-    """One upstream that is logged in to, on behalf of a verified profile."""
+    """One upstream that is logged in to, on behalf of a verified profile.
+
+    `source` is the file, where it is a publisher's own source that says so, else "".
+    """
 
     grounds: Grounds
     upstream: str
     spec: UpstreamSpec
     auth: OAuth
+    source: str = ""
+
+
+def is_source(profile_name: str) -> bool:
+    """Whether what stands for a profile is its source's file, as no profile's name ends."""
+    return profile_name.endswith((".yaml", ".yml"))
 
 
 def login_places(profile: Profile) -> list[LoginPlace]:
@@ -35,18 +45,27 @@ def login_places(profile: Profile) -> list[LoginPlace]:
 def find_place(home: Home, profile_name: str, upstream: str | None) -> LoginPlace:
     """The upstream asked for; without its name, the first of those that share the one login.
 
+    A source's file in place of a name is the publisher's, who captures a listing by that login.
+
     Raises:
         UsageError: W01 none, or more than one login to choose from.
         ProfileError: the profile is not installed or not trusted.
+        SourceError: the source cannot be used.
     """
-    places = login_places(load_profile(home, profile_name, clock.now_s()))
+    if is_source(profile_name):
+        places: list[LoginPlace] = warmup.load(warmup.SOURCE_LOGINS).source_places(
+            home, profile_name
+        )
+    else:
+        places = login_places(load_profile(home, profile_name, clock.now_s()))
     if upstream is not None:
         places = [place for place in places if place.upstream == upstream]
     if not places:
         at = f"its upstream {upstream!r}" if upstream is not None else "no upstream"
         verb = "is not logged in to" if upstream is not None else "is logged in to"
         why = f"Of the profile {profile_name} {at} {verb} by OAuth."
-        raise UsageError("MCPX-W01", why, f"mcp-proxy profile show {profile_name}")
+        verb = "lint" if is_source(profile_name) else "show"
+        raise UsageError("MCPX-W01", why, f"mcp-proxy profile {verb} {profile_name}")
     if len({place.auth.credential for place in places}) > 1:
         names = ", ".join(place.upstream for place in places)
         why = f"The profile {profile_name} has more than one login: {names}."
@@ -57,7 +76,7 @@ def find_place(home: Home, profile_name: str, upstream: str | None) -> LoginPlac
 
 def login_command(place: LoginPlace) -> str:
     """The command that logs in there."""
-    return f"mcp-proxy login {place.grounds.profile} {place.upstream}"
+    return f"mcp-proxy login {place.source or place.grounds.profile} {place.upstream}"
 
 
 def bind(place: LoginPlace, kept: TokenSet | None, made: TokenSet, *, localhost: bool) -> Binding:

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from mcp_proxy.app.login import Done, login
+from mcp_proxy.app.login_place import is_source
 from mcp_proxy.app.login_way import LoginWish
 from mcp_proxy.cli import render
 
@@ -12,7 +13,11 @@ from mcp_proxy.cli import render
 def add_commands(subparsers: Any) -> None:
     """Registers `login`."""
     parser = subparsers.add_parser("login", help="log in to an upstream that wants OAuth")
-    parser.add_argument("profile", metavar="PROFILE")
+    parser.add_argument(
+        "profile",
+        metavar="PROFILE",
+        help="installed; or SOURCE.yaml, to capture a gateway's listing for a profile you make",
+    )
     parser.add_argument(
         "upstream", metavar="UPSTREAM", nargs="?", help="where the profile has more than one login"
     )
@@ -51,7 +56,14 @@ def run_login(options: argparse.Namespace) -> int:
         options.no_browser,
         options.id_token_from,
     )
+    if is_source(wish.profile):
+        render.say(f"{wish.profile} is a source: this login is for capturing its listings.")
     _say_done(login(wish, render.say))
+    if is_source(wish.profile):
+        render.say(
+            "A profile that is installed from it here, with the same trust root, uses it too."
+        )
+        render.say(f"Next: mcp-proxy profile build {wish.profile}")
     return 0
 
 

@@ -10,7 +10,9 @@ from mcp_proxy.cli import render
 def add_commands(subparsers: Any) -> None:
     """Registers `logout`."""
     parser = subparsers.add_parser("logout", help="revoke a login at its server, then delete it")
-    parser.add_argument("profile", metavar="PROFILE")
+    parser.add_argument(
+        "profile", metavar="PROFILE", help="installed; or SOURCE.yaml, a publisher's own"
+    )
     parser.add_argument(
         "upstream", metavar="UPSTREAM", nargs="?", help="where the profile has more than one login"
     )
@@ -24,9 +26,8 @@ def run_logout(options: argparse.Namespace) -> int:
     """`logout`."""
     ended = logout(options.profile, options.upstream, local=options.local)
     render.say(_sentence(ended))
-    others = [profile for profile in ended.profiles if profile != options.profile]
-    if others:
-        render.say(f"The login was also that of {', '.join(others)}.")
+    if ended.others:
+        render.say(f"The login was also that of {', '.join(ended.others)}.")
     return 0
 
 
