@@ -20,6 +20,22 @@ PUBLISHING = "app/test_publishing.py"
 UPDATES = "app/test_updates.py"
 POLICY = "edges/test_admin_policy.py"
 IMPORT = "cli/test_profile_import.py"
+KEEPER = "edges/test_token_keeper.py"
+STORMS = "edges/test_token_storms.py"
+HOSTILE = "edges/test_hostile_authorization.py"
+LOGIN = "app/test_login.py"
+LOGGED_IN = "e2e/test_login.py"
+NETWORK = "edges/test_network.py"
+TUNNEL = "edges/test_proxy_tunnel.py"
+VAULT = "edges/test_vault.py"
+COMMANDS = "edges/test_reference_command.py"
+IDENTITY = "e2e/test_login_identity.py"
+DISCOVERY = "edges/test_oauth_discovery.py"
+METADATA = "core/test_oauth_metadata.py"
+REGISTRATION = "edges/test_oauth_registration.py"
+CALLBACK = "edges/test_callback_page.py"
+BROWSER = "edges/test_browser.py"
+KINDS = "app/test_credential_kinds.py"
 PROMISES = (
     Promise(
         "start-from-clone",
@@ -870,6 +886,517 @@ PROMISES = (
         (
             "conformance/test_conformance.py::test_the_official_suite_says_what_is_expected",
             "conformance/test_conformance.py::test_each_expected_failure_has_its_reason",
+        ),
+    ),
+    Promise(
+        "credential-kinds",
+        "A profile names a credential and how it is sent, never its value",
+        (
+            f"{KINDS}::test_each_kind_is_stored_with_its_binding",
+            "workshop/test_auth_source.py::test_every_kind_survives_into_the_payload",
+            "e2e/test_secret_kinds.py::test_s7_secrets_of_every_kind_are_in_their_requests_and_nowhere_else",
+        ),
+    ),
+    Promise(
+        "credential-bound",
+        "What does not fit is refused before anything is sent",
+        (
+            "edges/test_credential_store.py::test_s7_a_profile_cannot_take_a_secret_elsewhere",
+            "edges/test_credential_store.py::test_s7_another_profile_may_not_use_it_until_it_is_allowed",
+            "edges/test_credential_store.py::test_s2_s7_the_same_name_from_another_root_may_not_use_it",
+        ),
+    ),
+    Promise(
+        "not-in-argv",
+        "it never stands in argv",
+        (
+            "app/test_credentials.py::test_argv_has_no_place_for_a_secret",
+            "app/test_credentials.py::test_the_prompt_does_not_echo",
+        ),
+    ),
+    Promise(
+        "query-keys",
+        "Here it is in no log, error or preview",
+        (
+            "edges/test_placement.py::test_an_echo_of_a_query_key_is_masked_in_every_answer_and_redirect",
+            "cli/test_request_view.py::test_a_key_in_the_query_stands_masked_at_its_end",
+            "e2e/test_secret_kinds.py::test_s7_secrets_of_every_kind_are_in_their_requests_and_nowhere_else",
+            "e2e/test_secret_kinds.py::test_s7_a_secret_that_is_refused_is_not_shown",
+        ),
+    ),
+    Promise(
+        "certificate-item",
+        "certificate, key and the key's passphrase are one item",
+        (
+            f"{KINDS}::test_a_certificate_is_taken_from_its_files",
+            f"{KINDS}::test_an_encrypted_key_wants_its_passphrase",
+        ),
+    ),
+    Promise(
+        "key-on-disk",
+        "in a file for this user alone that is gone at once",
+        (
+            f"{NETWORK}::test_the_key_touches_the_disk_encrypted_for_this_user_alone_and_is_gone_at_once",
+        ),
+    ),
+    Promise(
+        "aws",
+        "**sigv4** needs the extra `aws`",
+        (
+            "edges/test_sigv4.py::test_the_published_examples_have_their_published_signatures",
+            "edges/test_sigv4.py::test_what_is_signed_is_byte_for_byte_what_the_server_hears",
+            "edges/test_placement.py::test_botocore_is_loaded_by_the_first_credential_that_signs",
+        ),
+    ),
+    Promise(
+        "aws-expired",
+        "Keys of a credential process are read again when they have expired",
+        ("edges/test_placement.py::test_aws_keys_are_read_again_when_they_have_expired",),
+    ),
+    Promise(
+        "machine-grants",
+        "| `client_credentials` | a machine |",
+        (
+            f"{LOGGED_IN}::test_a_machine_logs_in_by_its_own_secret",
+            f"{IDENTITY}::test_a_machine_logs_in_by_its_own_key",
+        ),
+    ),
+    Promise(
+        "identity-provider",
+        "a company's identity provider answers for the person",
+        (f"{IDENTITY}::test_a_companys_login_is_made_at_the_identity_provider_alone",),
+    ),
+    Promise(
+        "client-secret",
+        "It goes to that issuer alone",
+        (
+            "edges/test_placement.py::test_s8_a_clients_secret_leaves_the_store_for_its_issuer_alone",
+            "edges/test_token_grants.py::test_s8_a_client_s_secret_goes_to_its_own_issuer_alone",
+        ),
+    ),
+    Promise(
+        "assertion-keys",
+        "a key of ES256, RS256 or EdDSA",
+        (
+            "edges/test_oauth_assertion.py::test_a_key_signs_with_its_own_algorithm_and_its_public_half_proves_it",
+            "edges/test_oauth_assertion.py::test_a_key_that_servers_do_not_take_is_refused",
+        ),
+    ),
+    Promise(
+        "sealed-logins",
+        "each sealed (AES-256-GCM) for this home and name",
+        (
+            f"{VAULT}::test_s8_the_data_is_sealed_in_a_file_of_our_own",
+            f"{VAULT}::test_s8_a_seal_holds_for_its_entry_its_about_and_its_home",
+            f"{VAULT}::test_s8_every_write_has_a_fresh_nonce",
+        ),
+    ),
+    Promise(
+        "damaged-vault",
+        "is refused and never overwritten",
+        (
+            f"{VAULT}::test_s8_every_flipped_bit_of_a_seal_is_found",
+            f"{VAULT}::test_s10_a_vault_of_another_home_is_refused_and_named",
+            f"{VAULT}::test_a_file_that_cannot_be_read_is_never_replaced",
+            "app/test_vault_killed.py::test_s8_a_write_is_done_or_not",
+        ),
+    ),
+    Promise(
+        "references",
+        "**References** keep no secret here. The binding is the same",
+        (
+            "edges/test_credential_store.py::test_s7_a_reference_carries_the_same_binding",
+            "edges/test_credential_store.py::test_s7_an_empty_or_odd_variable_is_an_error",
+        ),
+    ),
+    Promise(
+        "reference-command",
+        "It starts without a shell and with an environment made for it, has 20 seconds and 64 KiB",
+        (
+            f"{COMMANDS}::test_s10_no_shell_reads_its_words",
+            f"{COMMANDS}::test_s10_it_gets_no_variable_that_is_not_for_it",
+            f"{COMMANDS}::test_a_command_that_hangs_ends_at_the_deadline_with_what_it_started",
+            f"{COMMANDS}::test_a_command_that_fails_or_prints_nothing_is_an_error_that_quotes_nothing",
+        ),
+    ),
+    Promise(
+        "reference-program",
+        "found on the PATH when you set it and never looked for again",
+        (f"{COMMANDS}::test_the_program_is_looked_for_once_and_never_again",),
+    ),
+    Promise(
+        "passphrase-vault",
+        "takes its place for the whole home, signing keys included",
+        (
+            "app/test_vault.py::test_a_vault_takes_the_place_of_the_keychain",
+            "app/test_vault.py::test_the_passphrase_is_changed_and_the_entries_stay",
+            f"{LOGGED_IN}::test_a_login_with_a_passphrase_vault_from_its_making_to_its_end",
+            "app/test_vault.py::test_doctor_opens_the_vault_where_there_is_one_and_asks_no_keychain",
+        ),
+    ),
+    Promise(
+        "no-fallback",
+        "There is no plaintext file to fall back to",
+        (
+            "app/test_credentials.py::test_without_a_keychain_the_whole_command_for_a_variable_is_named",
+            "edges/test_keychain.py::test_without_a_bus_the_error_says_so_at_once",
+            "edges/test_keychain.py::test_a_locked_real_keychain_says_so",
+            "edges/test_keychain.py::test_a_keychain_that_hangs_costs_the_deadline_and_no_more",
+        ),
+    ),
+    Promise(
+        "keychain-troubles",
+        "and `mcp-proxy doctor` says what helps",
+        (
+            "core/test_keychain_words.py::test_each_place_has_its_sentence_and_next_command",
+            "core/test_keychain_words.py::test_only_macos_asks_again_after_an_item_was_rewritten",
+            "edges/test_keychain.py::test_an_item_too_large_for_windows_is_refused_before_it_is_written",
+        ),
+    ),
+    Promise(
+        "login-ways",
+        "opens the browser; with several logins",
+        (
+            f"{LOGGED_IN}::test_a_login_with_the_systems_keychain_from_its_making_to_its_end",
+            f"{LOGGED_IN}::test_without_a_browser_the_address_is_printed",
+            f"{LOGGED_IN}::test_a_device_is_logged_in_without_a_browser_here",
+            f"{LOGIN}::test_a_profile_of_several_logins_is_asked_which",
+            "e2e/test_readme_credentials.py::test_the_readme_s_logins_run_as_they_stand",
+        ),
+    ),
+    Promise(
+        "status",
+        "exit 4 while something is lacking",
+        (f"{LOGIN}::test_status_tells_each_state_and_no_secret",),
+    ),
+    Promise(
+        "discovery",
+        "An MCP upstream is asked (its 401, RFC 9728, then RFC 8414 or OpenID Connect)",
+        (
+            f"{DISCOVERY}::test_an_mcp_upstream_is_asked_who_authorizes_for_it",
+            f"{DISCOVERY}::test_an_issuer_with_a_path_is_found_by_either_kind_of_metadata",
+            f"{DISCOVERY}::test_a_rest_api_is_not_asked_and_no_resource_is_named_to_its_issuer",
+        ),
+    ),
+    Promise(
+        "issuer-compared",
+        "Issuers are compared character by character",
+        (
+            f"{METADATA}::test_s8_another_issuer_in_the_metadata_is_refused_without_normalization",
+            f"{HOSTILE}::test_s8_metadata_of_another_issuer",
+        ),
+    ),
+    Promise(
+        "resource-and-pkce",
+        "and the server must say that it checks PKCE with S256",
+        (
+            f"{METADATA}::test_s8_a_resource_speaks_for_its_own_origin_and_the_paths_below_it",
+            f"{HOSTILE}::test_s8_a_resource_mismatch",
+            f"{HOSTILE}::test_s8_missing_pkce_support",
+        ),
+    ),
+    Promise(
+        "pinned-endpoints",
+        "host than the issuer's counts only if the signed profile names it under `endpoints`",
+        (
+            f"{HOSTILE}::test_s8_an_endpoint_on_another_host",
+            f"{HOSTILE}::test_s8_an_endpoint_on_another_host_that_the_signed_profile_pins",
+        ),
+    ),
+    Promise(
+        "endpoints-suffice",
+        "grant needs, metadata are not asked for",
+        (
+            f"{METADATA}::test_the_profiles_endpoints_stand_for_metadata_where_they_suffice_for_the_grant",
+            f"{DISCOVERY}::test_the_profiles_endpoints_stand_for_metadata",
+        ),
+    ),
+    Promise(
+        "named-addresses",
+        "Addresses that a server names must be https and public",
+        (
+            f"{HOSTILE}::test_s9_a_metadata_address_in_a_private_range",
+            f"{HOSTILE}::test_s9_an_issuer_in_a_private_range",
+            f"{METADATA}::test_s9_an_endpoint_that_is_no_https_url_is_refused",
+        ),
+    ),
+    Promise(
+        "which-client",
+        "else one that is registered now",
+        (
+            f"{REGISTRATION}::test_a_client_known_beforehand_comes_before_a_document_and_that_before_a_registration",
+            f"{REGISTRATION}::test_each_login_registers_anew_for_its_own_redirect",
+            f"{LOGGED_IN}::test_each_login_registers_a_client_where_there_is_no_other_way",
+            f"{LOGIN}::test_a_client_id_of_the_command_line_is_used",
+        ),
+    ),
+    Promise(
+        "which-scopes",
+        "A login anew asks for all that was asked for before",
+        (
+            f"{LOGIN}::test_scopes_are_asked_for_beside_those_of_before",
+            "core/test_oauth_scopes.py::test_the_profiles_scopes_come_beside_those_that_are_demanded",
+        ),
+    ),
+    Promise(
+        "step-up",
+        "error (MCPX-C06) names it and the command with `--scope`",
+        (
+            f"{LOGGED_IN}::test_scopes_that_do_not_suffice_are_told_with_the_command_that_asks_for_them",
+            "edges/test_refused_credentials.py::test_scopes_that_were_granted_are_no_reason_for_another_login",
+        ),
+    ),
+    Promise(
+        "redirect-file",
+        "no address of the login stands in a process list",
+        (
+            f"{BROWSER}::test_s22_what_starts_the_browser_sees_a_file_and_not_the_address",
+            f"{BROWSER}::test_s22_the_file_goes_whatever_happens",
+            f"{LOGIN}::test_s22_no_file_stays_behind",
+        ),
+    ),
+    Promise(
+        "pages-of-the-web",
+        "without a shell, and `$BROWSER` is not read",
+        (
+            f"{HOSTILE}::test_s22_an_authorization_url_of_another_scheme_or_host",
+            f"{HOSTILE}::test_s22_an_authorization_url_with_a_shell_in_it",
+            f"{BROWSER}::test_s22_a_page_that_is_not_of_the_web_is_opened_by_nobody",
+            f"{BROWSER}::test_no_variable_names_a_program_and_no_secret_goes_along",
+        ),
+    ),
+    Promise(
+        "callback",
+        "it takes one answer, with this login's state",
+        (
+            f"{CALLBACK}::test_s22_a_second_answer_is_refused",
+            f"{CALLBACK}::test_s22_what_is_not_the_answer_is_turned_away_and_ends_nothing",
+            f"{CALLBACK}::test_s22_it_listens_on_the_loopback_address_alone_and_no_longer_than_the_login",
+            f"{HOSTILE}::test_s22_an_answer_with_another_state_ends_nothing",
+            f"{HOSTILE}::test_s8_iss_is_missing_or_wrong",
+        ),
+    ),
+    Promise(
+        "login-settings",
+        "for a server that insists on one; else any that is free",
+        (
+            f"{LOGIN}::test_a_server_that_insists_on_a_port_gets_the_one_of_the_settings",
+            "app/test_login_way.py::test_the_browser_of_the_settings_comes_first",
+        ),
+    ),
+    Promise(
+        "id-token",
+        "or `--id-token-from env:VAR` gives its ID token",
+        (
+            f"{IDENTITY}::test_an_id_token_that_is_given_needs_no_browser_and_ends_in_a_new_login",
+            f"{IDENTITY}::test_another_providers_id_token_is_never_sent_anywhere",
+        ),
+    ),
+    Promise(
+        "fixed-at-login",
+        "tokens go only to the endpoints that were fixed at login",
+        (
+            f"{HOSTILE}::test_s8_a_refresh_follows_no_redirect",
+            f"{HOSTILE}::test_s8_a_token_goes_to_no_other_upstream",
+        ),
+    ),
+    Promise(
+        "ahead-of-its-end",
+        "while calls go on with the old one",
+        (
+            f"{KEEPER}::test_renewal_begins_a_minute_or_a_tenth_of_the_life_before_the_end",
+            f"{KEEPER}::test_ahead_of_the_end_calls_go_on_with_the_old_token_while_another_is_fetched",
+        ),
+    ),
+    Promise(
+        "silent-refresh",
+        "also after the end, at a restart for instance, and after a 401",
+        (
+            f"{LOGGED_IN}::test_a_restart_with_an_expired_token_refreshes_silently",
+            f"{KEEPER}::test_a_401_gets_another_token_and_all_who_were_refused_get_the_same",
+        ),
+    ),
+    Promise(
+        "single-refresh",
+        "Of all processes one renews, under a lock of the operating system",
+        (
+            "e2e/test_sidecar_renewal.py::test_s8_six_sidecars_started_at_once_after_the_end_make_one_refresh_and_no_login",
+            f"{STORMS}::test_s8_a_thousand_expiries_under_eight_processes_raise_no_alarm",
+        ),
+    ),
+    Promise(
+        "parallel-calls",
+        "no lock is held while a call is under way: parallel calls stay parallel",
+        (
+            f"{KEEPER}::test_a_hundred_calls_at_once_after_the_end_make_one_renewal",
+            f"{KEEPER}::test_ahead_of_the_end_calls_go_on_with_the_old_token_while_another_is_fetched",
+        ),
+    ),
+    Promise(
+        "never-sent-twice",
+        "that token is never sent a second time",
+        (
+            f"{KEEPER}::test_s8_the_mark_is_on_disk_before_the_token_leaves",
+            f"{KEEPER}::test_s8_a_lost_answer_ends_in_a_login_and_never_in_a_second_use",
+            f"{STORMS}::test_s8_killed_between_the_rotation_and_our_write_a_login_is_required_once",
+            f"{STORMS}::test_s8_killed_at_any_instant_no_token_is_sent_twice",
+        ),
+    ),
+    Promise(
+        "login-required-ends",
+        "ends that without a restart",
+        (
+            f"{KEEPER}::test_s6_a_login_ends_what_was_required_without_restart",
+            f"{LOGGED_IN}::test_a_grant_that_ended_is_one_state_for_all_until_the_next_login",
+        ),
+    ),
+    Promise(
+        "server-in-trouble",
+        "A server that is out of reach or out of order costs no login",
+        (
+            f"{LOGGED_IN}::test_a_sidecar_keeps_its_login_while_the_server_is_out_of_order",
+            f"{KEEPER}::test_s8_a_server_that_was_not_reached_leaves_no_mark",
+            f"{KEEPER}::test_a_server_in_trouble_costs_no_login_and_is_left_alone_for_a_while",
+        ),
+    ),
+    Promise(
+        "other-issuer",
+        "another issuer, client or upstream than at the login needs a new one",
+        (
+            f"{HOSTILE}::test_s8_a_profile_that_names_another_issuer_or_client_needs_another_login",
+            f"{KEEPER}::test_s8_another_resource_gets_no_token",
+        ),
+    ),
+    Promise(
+        "revoked-at-logout",
+        "**Logout** revokes the refresh token, then the access token (RFC 7009), then deletes",
+        (
+            f"{LOGIN}::test_a_logout_revokes_the_refresh_token_first_and_then_deletes",
+            f"{LOGIN}::test_nothing_is_deleted_while_the_server_is_out_of_reach",
+            f"{LOGIN}::test_nothing_is_deleted_where_the_server_refuses",
+            f"{LOGGED_IN}::test_a_server_out_of_reach_keeps_the_login_unless_asked_to_forget_it_here",
+        ),
+    ),
+    Promise(
+        "rotation",
+        "no call fails for the change as long as the API takes the old secret until then",
+        (
+            "e2e/test_rotate.py::test_a_running_profile_never_fails_while_its_secret_is_rotated",
+            "e2e/test_rotate.py::test_a_rotation_to_a_reference_keeps_what_it_may_be_used_for",
+            "app/test_vault_killed.py::test_a_rotation_leaves_the_old_secret_or_the_new_one",
+        ),
+    ),
+    Promise(
+        "rotated-there-first",
+        "a 401 has the keychain read once more",
+        (
+            "e2e/test_rotate.py::test_a_secret_that_was_rotated_at_the_server_first_is_taken_at_the_401",
+            "edges/test_authorizer.py::test_after_a_401_the_keychain_is_read_once_more_and_gives_what_is_new",
+        ),
+    ),
+    Promise(
+        "credential-list",
+        "ends, last uses; never a value",
+        (
+            "app/test_credentials.py::test_the_list_shows_bindings_and_never_a_secret",
+            "app/test_credential_list.py::test_a_login_is_listed_with_its_issuer_end_and_last_use",
+        ),
+    ),
+    Promise(
+        "credential-walk",
+        "no secret here",
+        ("e2e/test_readme_credentials.py::test_the_readme_s_places_for_secrets_run_as_they_stand",),
+    ),
+    Promise(
+        "ca-file",
+        "trusted beside the system's own CAs",
+        (
+            f"{NETWORK}::test_a_private_ca_is_trusted_where_the_settings_name_its_file",
+            f"{NETWORK}::test_the_systems_own_cas_stay_trusted_beside_the_file",
+            f"{TUNNEL}::test_a_proxy_that_inspects_tls_is_refused_until_its_ca_is_set",
+        ),
+    ),
+    Promise(
+        "proxy",
+        "it sees the host and its own login and nothing of the request",
+        (
+            f"{TUNNEL}::test_a_proxy_sees_the_host_and_its_own_login_and_nothing_of_the_request",
+            f"{TUNNEL}::test_a_proxy_that_speaks_tls_itself_is_verified_and_tunnels",
+            "app/test_network.py::test_s7_a_proxys_login_goes_to_the_proxy_that_it_is_bound_to",
+        ),
+    ),
+    Promise(
+        "no-proxy",
+        "This machine itself is never reached through it",
+        (
+            f"{TUNNEL}::test_what_no_proxy_names_and_this_machine_itself_are_reached_directly",
+            "core/test_proxy.py::test_this_machine_itself_is_never_reached_by_a_proxy",
+        ),
+    ),
+    Promise(
+        "proxy-variables",
+        "without it they are ignored",
+        (
+            f"{TUNNEL}::test_s9_the_environments_proxy_is_used_only_where_the_settings_say_so",
+            "edges/test_http_network.py::test_s9_a_proxy_named_by_the_environment_sees_nothing",
+            "edges/test_http_network.py::test_s9_a_ca_file_named_by_the_environment_is_ignored",
+        ),
+    ),
+    Promise(
+        "pac",
+        "**A PAC file** is refused",
+        (
+            "core/test_proxy.py::test_what_is_no_proxy_is_refused_in_words_that_help",
+            "cli/test_network.py::test_what_is_not_right_changes_nothing",
+            "app/test_doctor_network.py::test_a_systems_auto_configuration_is_seen",
+        ),
+    ),
+    Promise(
+        "company-certificates",
+        "Each is shown only to the origins it is bound to",
+        ("app/test_network.py::test_s7_a_companys_certificate_is_shown_to_its_own_origins_alone",),
+    ),
+    Promise(
+        "checked-address",
+        "the one that was checked is connected to",
+        (
+            f"{NETWORK}::test_s9_the_address_that_was_judged_is_the_one_connected_to",
+            f"{NETWORK}::test_s9_a_name_from_metadata_at_a_private_address_is_not_connected_to",
+        ),
+    ),
+    Promise(
+        "doctor-network",
+        "names proxies and CA files that the environment or the desktop knows of",
+        (
+            "app/test_doctor_network.py::test_an_environments_proxy_is_shown_with_the_command_that_records_it",
+            "app/test_doctor_network.py::test_an_environments_ca_file_is_shown_with_the_command_that_records_it",
+            "app/test_doctor_network.py::test_the_issuer_seen_is_told_against_the_cas_trusted_here",
+        ),
+    ),
+    Promise(
+        "network-walk",
+        "is set by these commands",
+        (
+            "e2e/test_readme_credentials.py::test_the_readme_s_network_is_set_as_it_stands",
+            "cli/test_network.py::test_s1_a_change_is_logged_before_it_is_made",
+        ),
+    ),
+    Promise(
+        "canaries",
+        "they never appear in argv, output, log, error",
+        (
+            "e2e/test_secret_kinds.py::test_s7_secrets_of_every_kind_are_in_their_requests_and_nowhere_else",
+            "e2e/test_secrets.py::test_s8_what_a_login_gives_and_takes_leaves_no_trace",
+            "e2e/test_secrets.py::test_s8_a_clients_private_key_leaves_no_trace",
+            f"{HOSTILE}::test_a_result_that_echoes_the_token_is_masked",
+        ),
+    ),
+    Promise(
+        "conformance-authorization",
+        "and the unscored ones of authorization",
+        (
+            "conformance/test_conformance.py::test_the_official_suite_says_what_is_expected",
+            "conformance/test_conformance.py::test_a_person_runs_the_login_that_an_error_names",
         ),
     ),
 )
