@@ -166,6 +166,7 @@ class HttpTransport(httpx2.AsyncBaseTransport):
     async def _connect(self, request: httpx2.Request, made: _Made) -> Connection:
         limit_s = request.extensions.get("timeout", {}).get("connect")
         try:
+            await self._route.prepare(made[0])
             async with asyncio.timeout(limit_s):
                 connection = await self._route.connect(made[0])
         except TimeoutError as error:

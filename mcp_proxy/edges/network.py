@@ -172,6 +172,14 @@ class Route:
         """What connections were made by; those of another number are not to be used again."""
         return self._network.turn
 
+    async def prepare(self, certificate: Certificate | None = None) -> None:
+        """Read what connections need: a person may be asked, for whom they have no time.
+
+        Raises:
+            HomeError, CredentialError, OSError: as `connect`.
+        """
+        await self._plan(certificate)
+
     async def connect(self, certificate: Certificate | None = None) -> Connection:
         """A new connection, which shows `certificate`, or else the one that the settings name.
 

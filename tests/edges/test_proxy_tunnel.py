@@ -4,6 +4,7 @@ import asyncio
 import base64
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from mcp_proxy.edges.attempts import Broken
 from mcp_proxy.edges.http_transport import HttpTransport
 from mcp_proxy.edges.network import Network
 from mcp_proxy.edges.refusals import unreachable
-from mcp_proxy.edges.settings_network import NetworkSettings
+from mcp_proxy.edges.settings_network import NetworkSettings, parse_network
 from mcp_proxy.errors import UpstreamError
 
 LOGIN = "jo:canary-proxy-password"
@@ -82,6 +83,27 @@ def test_a_proxy_sees_the_host_and_its_own_login_and_nothing_of_the_request(comp
     assert f"Proxy-Authorization: Basic {BASIC}" in proxy.asked[0]
     assert server.connections == 1
     assert all("proxy-authorization" not in heard.headers for heard in server.heard)
+
+
+def test_a_login_that_takes_a_person_longer_than_a_connection_may_is_waited_for(
+    company: Authority,
+):
+    class SlowKeys(Keys):
+        def proxy_login(self, _name: str, _proxy: Origin) -> Secret:
+            time.sleep(0.6)
+            return Secret(LOGIN)
+
+    async def main() -> tuple[int, bytes]:
+        async with (
+            Loopback(always(OK), company.server_context()) as server,
+            proxy_to(server.port, login=BASIC) as proxy,
+        ):
+            options = {"ca_file": company.file, "proxy": proxy.url, "proxy_credential": "corp"}
+            settings = parse_network(options)
+            network = Network(lambda: settings, SlowKeys())
+            return await ask(network, timeout={"connect": 0.5})
+
+    assert run(main()) == (200, b"ok")
 
 
 def test_a_proxy_that_speaks_tls_itself_is_verified_and_tunnels(company: Authority):
