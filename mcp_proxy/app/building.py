@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mcp_proxy.app.capture import MayStart, capture_listings, gateway_listing
+from mcp_proxy.app.capture import MayStart, capture_listings
+from mcp_proxy.app.first_listing import first_listing
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.profile import NAME_PATTERN, Auth
+from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.edges import clock
-from mcp_proxy.edges.attempts import Broken
 from mcp_proxy.edges.files import read_given, write_given
 from mcp_proxy.errors import UsageError
 from mcp_proxy.workshop.build import build_payload
@@ -17,12 +17,12 @@ from mcp_proxy.workshop.draft import New
 from mcp_proxy.workshop.lint_descriptions import unreviewed_lines
 from mcp_proxy.workshop.listing import parse_listing
 from mcp_proxy.workshop.new_source import (
+    source_before_login,
     source_from_document,
     source_from_listing,
     source_from_nothing,
 )
 from mcp_proxy.workshop.source import read_source
-from mcp_proxy.workshop.upstreams import gateway_spec
 
 
 class BuiltFile(NamedTuple):
@@ -79,6 +79,8 @@ def _unreviewed(path: str) -> Iterator[str]:
 def new_file(name: str, openapi: str | None, mcp: str | None, url: str | None) -> tuple[str, New]:
     """Writes NAME.yaml into the current folder; its path and what was written.
 
+    Of a gateway that wants a login, what a login needs is written, and no tool yet.
+
     Raises:
         UsageError: the name is none, or the file is there already.
         SourceError: the document or the listing cannot be used.
@@ -103,14 +105,9 @@ def new_file(name: str, openapi: str | None, mcp: str | None, url: str | None) -
 def _new_from_gateway(name: str, url: str) -> New:
     listing_file = f"{name}.tools.json"
     _refuse_existing(listing_file)
-    spec = gateway_spec(url, None)
-    try:
-        data = gateway_listing(spec, name, listing_file)
-    except Broken as error:
-        if error.status not in (401, 403):
-            raise
-        spec = gateway_spec(url, Auth("bearer", name, "Authorization"))
-        data = gateway_listing(spec, name, listing_file)
+    spec, data = first_listing(name, url, listing_file)
+    if data is None:
+        return source_before_login(name, spec, listing_file)
     new = source_from_listing(name, spec, listing_file, parse_listing(data, listing_file))
     write_given(listing_file, data)
     return new

@@ -20,7 +20,7 @@ from mcp_proxy.edges.profile_store import root_of
 from mcp_proxy.edges.settings import read_settings, settings_path
 from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
 from mcp_proxy.edges.upstream_stdio import stdio_upstream
-from mcp_proxy.errors import CredentialError, SourceError
+from mcp_proxy.errors import CredentialError, McpProxyError, SourceError, UpstreamError
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.listing import dump_listing, listing_path, parse_listing
 from mcp_proxy.workshop.source import Source
@@ -48,6 +48,13 @@ class _Asked(NamedTuple):
     authorizer: ProfileAuthorizer | None = None
 
 
+class _Asker(NamedTuple):
+    """Who captures: a profile that need not be installed here, and its source's file."""
+
+    profile: str
+    source: str
+
+
 # Whether the person at the terminal wants this very command started.
 MayStart = Callable[[Start], bool]
 
@@ -64,6 +71,7 @@ def capture_listings(source: Source, may_start: MayStart | None, *, refresh: boo
         UsageError: a file cannot be written.
     """
     captured = []
+    asker = _Asker(source.profile.profile, source.file)
     for name, upstream in source.profile.upstreams.items():
         if isinstance(upstream, RestSource):
             continue
@@ -74,15 +82,14 @@ def capture_listings(source: Source, may_start: MayStart | None, *, refresh: boo
                 server = _local(source, name, spec, may_start)
             else:
                 server = _remote(spec, source.profile.profile)
-            data = _captured(server, spec, source.profile.profile, upstream.listing)
-            write_given(path, data)
+            write_given(path, _captured(server, spec, upstream.listing, asker))
             captured.append(path)
     return captured
 
 
 def gateway_listing(spec: UpstreamSpec, profile: str, file: str) -> bytes:
     """A gateway's listing as the bytes of `file`, with the credential that the profile may use."""
-    return _captured(_remote(spec, profile), spec, profile, file)
+    return _captured(_remote(spec, profile), spec, file, _Asker(profile, f"{profile}.yaml"))
 
 
 def _spec(source: Source, name: str, upstream: ListedSource) -> UpstreamSpec:
@@ -128,16 +135,26 @@ def _local(source: Source, name: str, spec: UpstreamSpec, may_start: MayStart | 
     return _Asked(stdio_upstream(spec, launch, LIMITS))
 
 
-def _captured(asked: _Asked, spec: UpstreamSpec, profile: str, file: str) -> bytes:
+def _captured(asked: _Asked, spec: UpstreamSpec, file: str, asker: _Asker) -> bytes:
     try:
         data = dump_listing(asyncio.run(_list(asked, spec.deadline_ms / 1000)))
-    except CredentialError as error:
-        if error.id != "MCPX-C01" or "credential set" not in error.next:
-            raise
-        # No profile is installed yet that `credential set` could find by itself.
-        raise CredentialError(error.id, error.why, f"{error.next} --profile {profile}") from None
+    except (UpstreamError, CredentialError) as error:
+        _name_source(error, asker)
+        raise
     parse_listing(data, file)
     return data
+
+
+def _name_source(error: McpProxyError, asker: _Asker) -> None:
+    """No profile is installed yet that the commands which mend it could find by its name."""
+    if error.id == "MCPX-C01" and "credential set" in error.next:
+        error.next = f"{error.next} --profile {asker.profile}"
+    installed, source = (f"mcp-proxy login {name}" for name in asker)
+    if error.next == installed:
+        error.next = source
+    error.why = error.why.replace(f"{installed} ", f"{source} ").replace(
+        f"{installed}`", f"{source}`"
+    )
 
 
 async def _list(asked: _Asked, deadline_s: float) -> dict[str, Any]:

@@ -37,6 +37,11 @@ class Earlier(NamedTuple):
     record: Record | None
     upstream: str
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nobody has chosen anything yet: no tool, and no import that listed any."""
+        return self.record is None and not self.source.profile.tools
+
     def tools(self, candidates: list[Candidate]) -> dict[str, tuple[str, ...]]:
         """The names of the upstream's tools by operation, as candidates call it where they do."""
         found: dict[str, tuple[str, ...]] = {}

@@ -5,12 +5,11 @@ import os
 import tempfile
 from typing import NamedTuple
 
-from mcp_proxy.app.capture import MayStart, capture_listings, gateway_listing
+from mcp_proxy.app.capture import MayStart, capture_listings
+from mcp_proxy.app.first_listing import first_listing
 from mcp_proxy.app.network import network_of
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.profile import Auth
-from mcp_proxy.edges.attempts import Broken
 from mcp_proxy.edges.download import download
 from mcp_proxy.edges.files import read_given
 from mcp_proxy.edges.places import find_home
@@ -18,12 +17,11 @@ from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import UsageError
 from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.import_subject import DocumentSubject, ListingSubject, Subject
-from mcp_proxy.workshop.listing import parse_listing
+from mcp_proxy.workshop.listing import Listing, parse_listing
 from mcp_proxy.workshop.pinned_files import Pinned
 from mcp_proxy.workshop.source import Source, parse_source
 from mcp_proxy.workshop.upstream_lines import command_lines, document_lines, gateway_lines
 from mcp_proxy.workshop.upstream_source import ListedSource, McpSource, StdioSource
-from mcp_proxy.workshop.upstreams import gateway_spec
 
 _DEADLINE_S = 60.0
 
@@ -42,7 +40,8 @@ class Origin(NamedTuple):
 
 class Read(NamedTuple):
     """What was read. `file` is how the source names it; `data` are its bytes where it is to be
-    written there. `lines` are a new upstream's keys; `url` is where a document came from."""
+    written there. `lines` are a new upstream's keys; `url` is where a document came from. `waits`
+    says that nothing could be listed before somebody logs in."""
 
     subject: Subject
     title: str
@@ -51,6 +50,7 @@ class Read(NamedTuple):
     data: bytes | None
     lines: list[str]
     url: str
+    waits: bool = False
 
 
 class Wanted(NamedTuple):
@@ -97,14 +97,10 @@ def read_gateway(name: str, url: str, stem: str) -> Read:
     Raises SourceError, UsageError, UpstreamError, CredentialError.
     """
     file = f"{os.path.basename(stem)}.tools.json"
-    spec = gateway_spec(url, None)
-    try:
-        data = gateway_listing(spec, name, file)
-    except Broken as error:
-        if error.status not in (401, 403):
-            raise
-        spec = gateway_spec(url, Auth("bearer", name, "Authorization"))
-        data = gateway_listing(spec, name, file)
+    spec, data = first_listing(name, url, file)
+    if data is None:
+        subject = ListingSubject("mcp", Listing({}, {}, {}, {}, {}))
+        return Read(subject, name, file, "", None, gateway_lines(spec, file), "", waits=True)
     return _listed("mcp", name, file, data, gateway_lines(spec, file))
 
 

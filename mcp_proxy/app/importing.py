@@ -66,8 +66,8 @@ Pick = Callable[[list[Candidate], Try], list[Candidate] | None]
 
 
 class Wish(NamedTuple):
-    """What a person asked for. `pick` is asked where there is neither a source nor `select` yet,
-    or always with `picks`."""
+    """What a person asked for. `pick` is asked where nothing was chosen yet, by a source's tools or
+    `select`, or always with `picks`."""
 
     name: str
     out: str | None
@@ -79,7 +79,8 @@ class Wish(NamedTuple):
 
 class Imported(NamedTuple):
     """What an import did. `left_out` counts by mark what was selected and not asked for;
-    `refused` are the selected that no tool can be built of; `moves` is None for a first import."""
+    `refused` are the selected that no tool can be built of; `moves` is None for a first import.
+    `waits`: the source is there, and its gateway lists nothing before somebody logs in by it."""
 
     path: str
     tools: tuple[str, ...]
@@ -89,6 +90,7 @@ class Imported(NamedTuple):
     refused: Mapping[str, str]
     moves: tuple[Move, ...] | None
     notes: tuple[str, ...]
+    waits: bool = False
 
 
 def import_profile(wish: Wish, may_start: MayStart, pick: Pick | None) -> Imported | None:
@@ -129,7 +131,10 @@ class _Import:
         self._trials: dict[str, Trial] = {}
 
     def run(self, expressions: list[Expression], pick: Pick | None) -> Imported | None:
-        asks = self._wish.picks or (self._earlier is None and not expressions)
+        if self._read.waits:
+            return self._write(Selected([], {}))
+        is_blank = self._earlier is None or self._earlier.is_blank
+        asks = self._wish.picks or (is_blank and not expressions)
         if asks and pick is not None:
             picked = pick(self._free, self._trial)
             if picked is None:
@@ -162,6 +167,7 @@ class _Import:
             refused=refused,
             moves=found,
             notes=() if self._earlier is None else self._earlier.notes(self._read),
+            waits=self._read.waits,
         )
 
     def _trial(self, candidate: Candidate) -> Trial:
@@ -219,7 +225,8 @@ class _Import:
             write_given(os.path.join(folder, self._read.file), self._read.data)
         if self._earlier is None or text != self._earlier.data:
             write_given(self._path, text)
-        write_given(record_path(self._path), dump_record(record))
+        if not self._read.waits:
+            write_given(record_path(self._path), dump_record(record))
 
 
 def _read(wish: Wish, path: str, may_start: MayStart) -> Read:

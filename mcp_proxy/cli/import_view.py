@@ -19,6 +19,18 @@ def imported_lines(done: Imported) -> list[str]:
     return [*_move_lines(done), *_written_lines(done), *done.notes, *_next_lines(done)]
 
 
+def login_first_lines(path: str, name: str) -> list[str]:
+    """What to do where a gateway lists nothing before a login by the source at `path`."""
+    again = f"mcp-proxy profile import {name}"
+    if path != f"{name}.yaml":
+        again += f" -o {path}"
+    return [
+        f"The gateway wants a login before it lists anything, so {path} has no tools yet.",
+        f"First: mcp-proxy login {path}",
+        f"Then:  {again}",
+    ]
+
+
 def _written_lines(done: Imported) -> Iterator[str]:
     tokens = f" (about {done.tokens:,} tokens of the model's list)" if done.tools else ""
     yield f"Tools written out: {len(done.tools)}{tokens}; hidden: {done.hidden:,}."

@@ -63,7 +63,8 @@ def run_login(options: argparse.Namespace) -> int:
         render.say(
             "A profile that is installed from it here, with the same trust root, uses it too."
         )
-        render.say(f"Next: mcp-proxy profile build {wish.profile}")
+        render.say("Next, where the source has no tools yet: mcp-proxy profile import NAME")
+        render.say(f"Next, where it has: mcp-proxy profile build {wish.profile}")
     return 0
 
 

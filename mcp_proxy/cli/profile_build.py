@@ -5,6 +5,7 @@ from typing import Any
 
 from mcp_proxy.app.building import build_file, new_file
 from mcp_proxy.cli import render
+from mcp_proxy.cli.import_view import login_first_lines
 from mcp_proxy.cli.profile_import import add_import_command
 from mcp_proxy.cli.start_question import start_question
 
@@ -30,7 +31,10 @@ def add_build_commands(subparsers: Any) -> None:
 def run_new(options: argparse.Namespace) -> int:
     """`profile new`: prints the file's path."""
     path, new = new_file(options.name, options.openapi, options.mcp, options.url)
-    if new.tools:
+    if new.waits:
+        for line in login_first_lines(path, options.name):
+            render.say(line)
+    elif new.tools:
         render.say(f"Tools written out: {new.tools}; standing as comments: {new.commented}.")
         render.say("Read the file, check the url, then: mcp-proxy profile sign " + path)
     else:

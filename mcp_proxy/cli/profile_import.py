@@ -9,7 +9,7 @@ from mcp_proxy.app.import_origin import Origin
 from mcp_proxy.app.importing import Imported, Pick, Wish, import_profile
 from mcp_proxy.cli import render
 from mcp_proxy.cli.import_picker import can_pick, pick_in_terminal
-from mcp_proxy.cli.import_view import imported_lines
+from mcp_proxy.cli.import_view import imported_lines, login_first_lines
 from mcp_proxy.cli.start_question import start_question
 from mcp_proxy.errors import UsageError
 from mcp_proxy.workshop.risk import MARKS
@@ -74,7 +74,8 @@ def run_import(options: argparse.Namespace) -> int:
     if options.json:
         render.json_out(_plain(done))
         return 0
-    for line in imported_lines(done):
+    lines = login_first_lines(done.path, options.name) if done.waits else imported_lines(done)
+    for line in lines:
         render.say(line)
     render.data(done.path)
     return 0
@@ -118,4 +119,5 @@ def _plain(done: Imported) -> dict[str, Any]:
         "refused": dict(done.refused),
         "moves": moved,
         "notes": list(done.notes),
+        "login_first": done.waits,
     }

@@ -24,6 +24,7 @@ from mcp_proxy.core.oauth_scopes import Scopes, choose
 from mcp_proxy.core.profile import OAuth, UpstreamSpec
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.oauth_http import Fetched, OAuthHttp, Unanswered
+from mcp_proxy.errors import CredentialError
 
 _SHOWN_CHARS = 200
 _PROBE = "tools/list"
@@ -62,6 +63,20 @@ async def discover(spec: UpstreamSpec, oauth: OAuth, http: OAuthHttp) -> Found:
         metadata.scopes if with_refresh else None,
     )
     return Found(metadata, resource.resource, scopes)
+
+
+async def wants_login(spec: UpstreamSpec, http: OAuthHttp) -> bool:
+    """Whether an MCP upstream that refused a request says who authorizes; False if unreachable.
+
+    What it says is relied on by `discover` alone.
+    """
+    try:
+        demand = await _demand(spec, http)
+        if demand is not None and demand.resource_metadata:
+            return True
+        return await find_document(resource_urls(spec.url), http) is not None
+    except CredentialError:
+        return False
 
 
 async def find_server(issuer: str, oauth: OAuth, http: OAuthHttp) -> Metadata:

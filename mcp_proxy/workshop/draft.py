@@ -32,7 +32,10 @@ class Draft(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What a new source is written from; `lines` are the upstream's keys, `tail` ends the text."""
+    """What a new source is written from; `lines` are the upstream's keys, `tail` ends the text.
+
+    `next` are the commands that its head names, "" for signing it.
+    """
 
     name: str
     title: str
@@ -40,14 +43,19 @@ class Page(NamedTuple):
     drafts: list[Draft]
     chosen: list[Draft]
     tail: str = ""
+    next: str = ""
 
 
 class New(NamedTuple):
-    """A source's text, how many tools it writes out, and how many stand in comments."""
+    """A source's text, how many tools it writes out, and how many stand in comments.
+
+    `waits`: nothing could be listed yet, for somebody has to log in first.
+    """
 
     text: str
     tools: int
     commented: int
+    waits: bool = False
 
 
 def choose_drafts(drafts: list[Draft], build: Callable[[Draft], None]) -> list[Draft]:
@@ -127,7 +135,7 @@ def _head(page: Page) -> str:
     upstream = "".join(f"    {line}\n" for line in page.lines)
     return (
         f"# Made by `mcp-proxy profile new {page.name}`. What stands here is all a model may do.\n"
-        f"# Next: mcp-proxy profile sign {page.name}.yaml\n"
+        f"# Next: {page.next or f'mcp-proxy profile sign {page.name}.yaml'}\n"
         f"profile: {plain(page.name)}\n"
         "version: 1  # raise it with every release\n"
         f"title: {quoted(one_sentence(page.title, 100))}\n"

@@ -83,6 +83,13 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
     return write_page(Page(name, name, lines, drafts, chosen, tail))
 
 
+def source_before_login(name: str, spec: UpstreamSpec, file: str) -> New:
+    """The source of a gateway whose listing will be in `file` once somebody has logged in."""
+    next_ = f"mcp-proxy login {name}.yaml, then: mcp-proxy profile import {name}"
+    page = Page(name, name, gateway_lines(spec, file), [], [], next=next_)
+    return write_page(page)._replace(waits=True)
+
+
 def source_from_nothing(name: str) -> New:
     """The source's form, to be filled in by hand."""
     names = {"plain": plain(name), "credential": credential_name(name)}

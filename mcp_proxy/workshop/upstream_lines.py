@@ -1,7 +1,7 @@
 """The keys of a drafted upstream, as lines: what a document or a gateway says of itself."""
 
 from mcp_proxy.core.origin import parse_url
-from mcp_proxy.core.profile import FEATURES, UpstreamSpec
+from mcp_proxy.core.profile import FEATURES, OAuth, UpstreamSpec
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.errors import SourceError
 from mcp_proxy.workshop.document import Document
@@ -10,6 +10,8 @@ from mcp_proxy.workshop.document_login import Login
 from mcp_proxy.workshop.draft import credential_name, plain, quoted
 
 _NOTE_CHARS = 200
+_BY_LOGIN = "# instead of a token, by mcp-proxy login, where the gateway has OAuth:"
+_BY_TOKEN = "# instead of a login, by a token of yours, where the gateway takes one:"  # noqa: S105
 
 
 def document_lines(name: str, document: Document, file: str, url: str | None) -> list[str]:
@@ -33,8 +35,10 @@ def gateway_lines(spec: UpstreamSpec, file: str) -> list[str]:
     if spec.auth is not None:
         credential = plain(spec.auth.credential)
         lines.append(f"auth: {{kind: {spec.auth.kind}, credential: {credential}}}")
-        lines.append("# instead of a token, by mcp-proxy login, where the gateway has OAuth:")
-        lines.append(f"# auth: {{kind: oauth, credential: {credential}}}")
+        is_login = isinstance(spec.auth, OAuth)
+        other, words = ("bearer", _BY_TOKEN) if is_login else ("oauth", _BY_LOGIN)
+        lines.append(words)
+        lines.append(f"# auth: {{kind: {other}, credential: {credential}}}")
     return [*lines, _features_line()]
 
 
