@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 from mcp_proxy.core.limits import LIMITS
@@ -98,29 +99,37 @@ def _run(argv: tuple[str, ...]) -> bytes:
         close_fds=True,
         **_NEW_GROUP,
     )
-    late = threading.Event()
-    deadline_s = LIMITS.reference_deadline_ms / 1000
-    timer = threading.Timer(deadline_s, _end_late, [child, late])
-    timer.daemon = True
-    timer.start()
+    printed: list[bytes] = []
+    # In a thread, which is left behind if need be: what has moved to a session of its own outlives
+    # the group's end, and may hold the pipe for as long as it likes.
+    reader = threading.Thread(target=_read, args=(child, printed), daemon=True)
+    reader.start()
     try:
-        data = _read(child)
-        code = child.wait()
+        code = _ended(child, reader)
     finally:
-        timer.cancel()
         _kill(child)
-    if late.is_set():
-        raise ValueError(f"did not end within {deadline_s:g} s")
-    return _judge(data, code)
+        child.wait()
+    return _judge(printed[0], code)
 
 
-def _read(child: "subprocess.Popen[bytes]") -> bytes:
+def _ended(child: "subprocess.Popen[bytes]", reader: threading.Thread) -> int:
+    """Its exit code, once all is read. Raises ValueError where that takes too long."""
+    deadline_s = LIMITS.reference_deadline_ms / 1000
+    until_s = time.monotonic() + deadline_s
+    reader.join(deadline_s)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        if not reader.is_alive():
+            return child.wait(max(0.0, until_s - time.monotonic()))
+    raise ValueError(f"did not end within {deadline_s:g} s")
+
+
+def _read(child: "subprocess.Popen[bytes]", printed: list[bytes]) -> None:
     assert child.stdout is not None  # noqa: S101
     with child.stdout:
         data = child.stdout.read(LIMITS.reference_bytes + 1)
     if len(data) > LIMITS.reference_bytes:
         _kill(child)
-    return data
+    printed.append(data)
 
 
 def _judge(data: bytes, code: int) -> bytes:
@@ -132,11 +141,6 @@ def _judge(data: bytes, code: int) -> bytes:
     if not data:
         raise ValueError("printed nothing")
     return data
-
-
-def _end_late(child: "subprocess.Popen[bytes]", late: threading.Event) -> None:
-    late.set()
-    _kill(child)
 
 
 def _kill(child: "subprocess.Popen[bytes]") -> None:

@@ -1,6 +1,7 @@
 """References: what a command of the user prints is the secret, and what it says goes nowhere."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -81,6 +82,16 @@ def test_what_outlives_the_command_and_holds_its_output_ends_at_the_deadline(
     began = time.monotonic()
     assert "did not end" in refused(program(tmp_path, f"sleep 30 &\necho {CANARY}")).why
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.skipif(not shutil.which("setsid"), reason="setsid is not on every system")
+def test_what_has_left_the_command_s_group_and_holds_its_output_ends_at_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference_command, "LIMITS", LIMITS._replace(reference_deadline_ms=300))
+    began = time.monotonic()
+    assert "did not end" in refused(program(tmp_path, f"setsid sleep 8 &\necho {CANARY}")).why
+    assert time.monotonic() - began < 5
 
 
 def test_its_stdin_is_empty_and_its_group_its_own(tmp_path: Path) -> None:
