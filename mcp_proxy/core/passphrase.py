@@ -10,11 +10,10 @@ from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.vault_file import KEY_BYTES, NONCE_BYTES, Wrapped, canonical, damaged
 
 SALT_BYTES = 16
-# RFC 7914's N, r and p: 128 MiB for each guess.
-COST = 1 << 17
-_COSTS = tuple(1 << power for power in range(14, 19))
+# RFC 7914's N and p. 16 MiB, five times over, is as dear to who guesses as 128 MiB once
+# (OWASP's table for scrypt), and a serving process, which stretches too, stays small.
+COST = (1 << 14, 5)
 _R = 8
-_P = 1
 _FORMAT = "mcp-proxy vault key 1"
 _LEAST_CHARS = 8
 _MOST_CHARS = 1_024
@@ -40,25 +39,29 @@ def wrap(passphrase: Secret, key: bytes, home: str, fresh: bytes) -> Wrapped:
     `fresh` is 28 random bytes: the salt, then the nonce.
     """
     salt, nonce = fresh[:SALT_BYTES], fresh[SALT_BYTES : SALT_BYTES + NONCE_BYTES]
-    sealed = AESGCM(_stretch(passphrase, salt, COST)).encrypt(nonce, key, _bound(home, COST))
-    return Wrapped(COST, salt, nonce, sealed)
+    sealed = AESGCM(_stretch(passphrase, salt)).encrypt(nonce, key, _bound(home))
+    return Wrapped(*COST, salt, nonce, sealed)
 
 
 def unwrap(passphrase: Secret, wrapped: Wrapped, home: str) -> bytes:
     """The key (32 bytes). Raises CredentialError C09 where the passphrase is not the one."""
-    if wrapped.n not in _COSTS:
+    # Checked before it is paid: what a file asks for could be any amount of memory and time.
+    if (wrapped.n, wrapped.p) != COST:
         raise damaged("The vault's passphrase is stretched in a way that is not known here.")
-    stretched = _stretch(passphrase, wrapped.salt, wrapped.n)
+    stretched = _stretch(passphrase, wrapped.salt)
     try:
-        return AESGCM(stretched).decrypt(wrapped.nonce, wrapped.sealed, _bound(home, wrapped.n))
+        return AESGCM(stretched).decrypt(wrapped.nonce, wrapped.sealed, _bound(home))
     except (InvalidTag, ValueError):
         why = "That is not the passphrase of the vault, or the vault's key is damaged."
-        raise damaged(why, "repeat the command with the right passphrase") from None
+        mend = "repeat with the right one, or say where it is: mcp-proxy vault init --from env:VAR"
+        raise damaged(why, mend) from None
 
 
-def _stretch(passphrase: Secret, salt: bytes, n: int) -> bytes:
-    return Scrypt(salt, KEY_BYTES, n, _R, _P).derive(passphrase.reveal().encode())
+def _stretch(passphrase: Secret, salt: bytes) -> bytes:
+    n, p = COST
+    return Scrypt(salt, KEY_BYTES, n, _R, p).derive(passphrase.reveal().encode())
 
 
-def _bound(home: str, n: int) -> bytes:
-    return canonical({"format": _FORMAT, "home": home, "n": n, "r": _R, "p": _P})
+def _bound(home: str) -> bytes:
+    n, p = COST
+    return canonical({"format": _FORMAT, "home": home, "n": n, "r": _R, "p": p})

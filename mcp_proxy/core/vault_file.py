@@ -42,9 +42,10 @@ class Entry(NamedTuple):
 
 
 class Wrapped(NamedTuple):
-    """The vault's key, sealed under what scrypt (RFC 7914) makes of a passphrase."""
+    """The vault's key, sealed under what scrypt (RFC 7914; `n` and `p`) makes of a passphrase."""
 
     n: int
+    p: int
     salt: bytes
     nonce: bytes
     sealed: bytes
@@ -138,10 +139,11 @@ def _parse_entry(row: dict[str, Any]) -> Entry:
 
 
 def _parse_wrapped(row: dict[str, Any]) -> Wrapped:
-    if row.keys() != set(Wrapped._fields) or type(row["n"]) is not int:
+    costs = row["n"], row["p"]
+    if row.keys() != set(Wrapped._fields) or any(type(cost) is not int for cost in costs):
         raise TypeError("not a wrapped key")
     nonce = _bytes(row["nonce"], NONCE_BYTES)
-    return Wrapped(row["n"], _bytes(row["salt"], 16), nonce, _bytes(row["sealed"]))
+    return Wrapped(*costs, _bytes(row["salt"], 16), nonce, _bytes(row["sealed"]))
 
 
 def _bytes(text: str, length: int | None = None) -> bytes:

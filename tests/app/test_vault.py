@@ -50,7 +50,7 @@ TOKENS = TokenSet(
 def keychain(monkeypatch: pytest.MonkeyPatch) -> MemoryKeychain:
     made = MemoryKeychain()
     monkeypatch.setattr(keychain_store, "_open", lambda _home_id: made)
-    monkeypatch.setattr(under, "COST", 1 << 14)
+    monkeypatch.setattr(under, "COST", (1 << 10, 1))
     monkeypatch.setattr(asking, "_ASKERS", [])
     monkeypatch.setenv("WORDS", WORDS)
     monkeypatch.setenv("OTHER", OTHER)

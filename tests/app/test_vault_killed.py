@@ -107,7 +107,7 @@ def test_s8_a_first_write_and_a_removal_are_done_or_not(home: Home) -> None:
 def test_s8_another_key_is_taken_for_all_entries_or_none(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(under, "COST", 1 << 14)
+    monkeypatch.setattr(under, "COST", (1 << 10, 1))
     vault, moved = Vault(home, lambda: KEY), Vault(home, lambda: NEW)
     for name in ("token:a", "token:b"):
         vault.write(name, {}, b"kept")
