@@ -1,11 +1,13 @@
 """Login on another device, for machines without a browser (RFC 8628)."""
 
 import asyncio
+import time
 
 from mcp_proxy.app.login_code import Say
 from mcp_proxy.app.login_tokens import Asking, ask, ask_tokens
 from mcp_proxy.core.oauth_answer import Device, Granted, Refused, parse_device
 from mcp_proxy.core.oauth_request import device_form, device_token_form
+from mcp_proxy.core.oauth_url import parse_place
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.oauth_http import Unanswered
 from mcp_proxy.errors import CredentialError
@@ -26,26 +28,49 @@ async def by_device(asking: Asking, say: Say) -> Granted:
         why = f"{asking.metadata.issuer} has no way to log in on another device."
         raise CredentialError("MCPX-C08", why, "repeat the command without --device")
     answer = await ask(asking, endpoint, device_form(asking.scopes, asking.resource))
+    begun_s = clock.now_s()
     localhost = asking.http.localhost
-    device = parse_device(answer.status, answer.doc, clock.now_s(), localhost=localhost)
+    device = parse_device(answer.status, answer.doc, begun_s, localhost=localhost)
+    _say_codes(device, asking.metadata.issuer, say)
+    # From here on by the steady clock: the other one may be set while a person types.
+    return await _agreed(asking, device, time.monotonic() + device.expires_s - begun_s)
+
+
+def _say_codes(device: Device, issuer: str, say: Say) -> None:
     say(f"On any device, open {device.address} and enter this code: {device.user_code}")
     if device.complete:
         say(f"With the code in it, the address is {device.complete}")
-    return await _agreed(asking, device)
+    # Any server can hand out a code that it got elsewhere, and be let into what that opens.
+    pages = {
+        parse_place(url, localhost=True).origin.text
+        for url in (device.address, device.complete)
+        if url
+    }
+    server = parse_place(issuer, localhost=True).origin.text
+    if elsewhere := sorted(pages - {server}):
+        say(f"That is to log in at {server}, but the page is of {', '.join(elsewhere)}.")
+        say("Go on only if you know that the two belong together. Ctrl-c here ends it.")
 
 
-async def _agreed(asking: Asking, device: Device) -> Granted:
+async def _agreed(asking: Asking, device: Device, until_s: float) -> Granted:
+    """The tokens once the person has agreed; `until_s` is of the steady clock."""
     pause_s = device.interval_s
     form = device_token_form(device.code, asking.resource)
-    while clock.now_s() + pause_s < device.expires_s:
+    while time.monotonic() + pause_s < until_s:
         await asyncio.sleep(pause_s)
         try:
             return await ask_tokens(asking, form)
         except Unanswered:
-            pause_s = min(2 * pause_s, _SLOWEST_S)
+            pause_s = _longer(pause_s)
         except Refused as refused:
-            pause_s += _patience(refused)
+            is_busy = refused.status >= 500 or refused.status == 429
+            pause_s = _longer(pause_s) if is_busy else pause_s + _patience(refused)
     raise CredentialError("MCPX-C08", "Nobody agreed to the login in time.")
+
+
+def _longer(pause_s: int) -> int:
+    """For a server that is out of reach or busy; never below what it asked for."""
+    return max(pause_s, min(2 * pause_s, _SLOWEST_S))
 
 
 def _patience(refused: Refused) -> int:

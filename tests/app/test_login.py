@@ -396,3 +396,34 @@ def test_s22_a_login_that_is_told_to_end_takes_its_file_away(desk: Desk) -> None
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 130
     assert os.listdir(desk.folder + "/person") == []
+
+
+def answer_device(desk: Desk, **changed: object) -> None:
+    codes = {
+        "device_code": "device-code-0123456789",
+        "user_code": "ABCD-EFGH",
+        "verification_uri": desk.server.issuer + "/activate",
+        "expires_in": 60,
+        "interval": 1,
+    }
+    body = json.dumps({**codes, **changed}).encode()
+    desk.server.faults.answers["/device"] = (200, {}, body)
+
+
+def test_s8_a_code_for_another_servers_page_is_told_apart(desk: Desk) -> None:
+    desk.server.knobs.device_answer = "access_denied"
+    said = desk.login("--device", code=4).text
+    assert "enter this code" in said
+    assert "belong together" not in said
+    answer_device(desk, verification_uri="https://other.example/device")
+    said = desk.login("--device", code=4).text
+    assert f"to log in at {desk.server.issuer}, but the page is of https://other.example." in said
+    answer_device(desk, verification_uri_complete="https://other.example/?user_code=ABCD-EFGH")
+    assert "the page is of https://other.example." in desk.login("--device", code=4).text
+
+
+@pytest.mark.slow
+def test_a_server_that_is_busy_while_a_device_waits_ends_nothing(desk: Desk) -> None:
+    desk.server.faults.queued["/token"] = [(503, {}, b"")]
+    assert "Logged in" in desk.login("--device").text
+    assert len(desk.server.heard("/token")) == 2
