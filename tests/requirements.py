@@ -1065,6 +1065,11 @@ PROMISES = (
         ),
     ),
     Promise(
+        "login-of-a-publisher",
+        "without a login names the source in place of the profile",
+        ("e2e/test_readme_credentials.py::test_the_readme_s_logins_run_as_they_stand",),
+    ),
+    Promise(
         "status",
         "exit 4 while something is lacking",
         (f"{LOGIN}::test_status_tells_each_state_and_no_secret",),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import urllib.request
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ORIGIN = "https://api.example.com"
+GATEWAY = "https://gateway.example.com/mcp"
 # What a person types, by the commands that ask for it.
 TYPED = {
     "mcp-proxy credential rotate billing": "canary-new",
@@ -109,13 +111,16 @@ def test_the_readme_s_network_is_set_as_it_stands(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the tests' browser forks")
-def test_the_readme_s_logins_run_as_they_stand(tmp_path: Path) -> None:
+def test_the_readme_s_logins_run_as_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     lines = [line.replace("crm", "guarded") for line in commands("### Login")]
     said = {}
     with open_world(os.fspath(tmp_path)) as world:
         world.server.knobs.access_s = 3600
         for line in lines:
-            words = line.split()[1:]
+            words = shlex.split(line.replace(GATEWAY, world.server.mcp))[1:]
             if "--no-browser" not in words:
                 said[line] = world.run(*words)
                 continue
@@ -128,3 +133,5 @@ def test_the_readme_s_logins_run_as_they_stand(tmp_path: Path) -> None:
     assert "invoices.write" in said["mcp-proxy login guarded --scope invoices.write"]
     assert "ready" in said["mcp-proxy status guarded"]
     assert "is revoked at" in said["mcp-proxy logout guarded"]
+    assert "Tools written out: 1" in said["mcp-proxy profile import guarded --select '*'"]
+    assert "is revoked at" in said["mcp-proxy logout guarded.yaml"]
