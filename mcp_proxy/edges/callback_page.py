@@ -47,6 +47,8 @@ class CallbackPage:
         self._host = b""
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
+        # Those that have not brought the answer, oldest first.
+        self._unheard: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._query: asyncio.Future[str] | None = None
         self._shown: asyncio.Future[Page] | None = None
 
@@ -89,6 +91,8 @@ class CallbackPage:
             return
         self._shown.set_result(page)
         self._server.close()
+        for talk in list(self._unheard):
+            self._turn_away(talk)
         if self._talks:
             _, late = await asyncio.wait(self._talks, timeout=_LINGER_S)
             for talk in late:
@@ -96,12 +100,21 @@ class CallbackPage:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._talks) >= _CONNECTIONS:
-            writer.close()
-            return
+        if len(self._unheard) >= _CONNECTIONS:
+            # Not the newest: whoever holds many open would keep the person's browser out.
+            self._turn_away(next(iter(self._unheard)))
         talk = asyncio.get_running_loop().create_task(self._talk(reader, writer))
         self._talks.add(talk)
-        talk.add_done_callback(self._talks.discard)
+        self._unheard[talk] = writer
+        talk.add_done_callback(self._forget)
+
+    def _turn_away(self, talk: asyncio.Task[None]) -> None:
+        talk.cancel()
+        self._unheard.pop(talk).close()
+
+    def _forget(self, talk: asyncio.Task[None]) -> None:
+        self._talks.discard(talk)
+        self._unheard.pop(talk, None)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -133,6 +146,8 @@ class CallbackPage:
         if self._query.done():
             raise _Refused(410, "The login has had its answer; it takes no second one.")
         self._query.set_result(query)
+        if talk := asyncio.current_task():
+            self._unheard.pop(talk, None)
 
 
 def _query_of(head: bytes, host: bytes) -> str:

@@ -155,6 +155,25 @@ def test_a_connection_that_says_nothing_holds_up_neither_the_answer_nor_the_end(
     with_page(work)
 
 
+def test_s22_connections_held_open_do_not_keep_the_browser_out() -> None:
+    async def work(page: CallbackPage, address: str) -> None:
+        port = int(address.split(":")[2].partition("/")[0])
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
+        async with asyncio.timeout(5):
+            talk = asyncio.create_task(ask(address, get(f"code=right&state={STATE}")))
+            assert await page.answer() == f"code=right&state={STATE}"
+            held += [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
+            assert await held[0][0].read() == b""
+            begun_s = asyncio.get_running_loop().time()
+            await page.close(DONE)
+            assert "Logged in" in await talk
+            assert asyncio.get_running_loop().time() - begun_s < 0.9
+        for _, writer in held:
+            writer.close()
+
+    with_page(work)
+
+
 def test_a_port_that_is_taken_is_said() -> None:
     async def run(port: int) -> None:
         with pytest.raises(UsageError, match=f"Port {port} "):
