@@ -56,16 +56,17 @@ def run_login(options: argparse.Namespace) -> int:
         options.no_browser,
         options.id_token_from,
     )
-    if is_source(wish.profile):
-        render.say(f"{wish.profile} is a source: this login is for capturing its listings.")
     _say_done(login(wish, render.say))
     if is_source(wish.profile):
-        render.say(
-            "A profile that is installed from it here, with the same trust root, uses it too."
-        )
-        render.say("Next, where the source has no tools yet: mcp-proxy profile import NAME")
-        render.say(f"Next, where it has: mcp-proxy profile build {wish.profile}")
+        _say_purpose(wish.profile)
     return 0
+
+
+def _say_purpose(source: str) -> None:
+    render.say(f"This login is for capturing the listings that {source} names.")
+    render.say("A profile that is installed from it here, by the same trust root, uses it too.")
+    render.say("Next, where the source has no tools yet: mcp-proxy profile import NAME")
+    render.say(f"Next, where it has: mcp-proxy profile build {source}")
 
 
 def _say_done(done: Done) -> None:
