@@ -16,6 +16,7 @@ from mcp_proxy.core import audit
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import ensure_folder
 from mcp_proxy.edges.folders import sync_folder
+from mcp_proxy.edges.room import give_back, reserve
 from mcp_proxy.errors import AuditError, McpProxyError
 
 if sys.platform == "darwin":
@@ -52,7 +53,7 @@ class AuditSegment:
         try:
             self._create(state)
             self.append("open", audit.open_fields(os.getpid(), client, *subject))
-            self._room_fd = _reserve(self.path + ".room")
+            self._room_fd = reserve(self.path + ".room", _ROOM_BYTES)
         except AuditError:
             self._discard()
             raise
@@ -144,9 +145,8 @@ class AuditSegment:
         self._free_room()
 
     def _free_room(self) -> None:
-        if self._room_fd >= 0:
-            os.close(self._room_fd)
-            self._room_fd = -1
+        give_back(self._room_fd)
+        self._room_fd = -1
 
 
 class _Appended:
@@ -188,20 +188,6 @@ class _Appended:
             os.ftruncate(self._fd, self._size)
         except OSError:
             self._is_torn = True
-
-
-def _reserve(path: str) -> int:
-    """Blocks on disk behind a nameless file: gone with the process, whatever ends it."""
-    if not hasattr(os, "posix_fallocate"):
-        return -1
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    os.unlink(path)
-    try:
-        os.posix_fallocate(fd, 0, _ROOM_BYTES)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
 
 
 def _cannot(reason: object) -> AuditError:

@@ -42,13 +42,13 @@ def read_file(
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise unsafe(path, "it is a symbolic link", f"rm '{path}'") from None
-        raise _broken(path, error) from None
+        raise broken(path, error) from None
     try:
         _check_file(path, os.fstat(descriptor), secret, owner)
         check_ancestors(os.path.dirname(path))
         return _read_bounded(descriptor, path, max_bytes)
     except OSError as error:
-        raise _broken(path, error) from None
+        raise broken(path, error) from None
     finally:
         os.close(descriptor)
 
@@ -103,7 +103,7 @@ def write_file(path: str, data: bytes) -> None:
         _rename(temporary, path)
         sync_folder(folder)
     except OSError as error:
-        raise _broken(path, error) from None
+        raise broken(path, error) from None
 
 
 def remove_file(path: str) -> bool:
@@ -119,7 +119,7 @@ def remove_file(path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise _broken(path, error) from None
+        raise broken(path, error) from None
     return True
 
 
@@ -143,7 +143,7 @@ def ensure_folder(path: str) -> None:
         # Another process made it meanwhile; it is checked like any other.
         ensure_folder(path)
     except OSError as error:
-        raise _broken(path, error) from None
+        raise broken(path, error) from None
     check_own_folder(path)
 
 
@@ -171,7 +171,7 @@ class FileLock:
             )
             self._lock()
         except OSError as error:
-            raise _broken(self._path, error) from None
+            raise broken(self._path, error) from None
         return self
 
     def __exit__(
@@ -247,5 +247,6 @@ def _write_new(path: str, data: bytes, mode: int) -> None:
         os.close(descriptor)
 
 
-def _broken(path: str, error: OSError) -> HomeError:
+def broken(path: str, error: OSError) -> HomeError:
+    """H03."""
     return HomeError("MCPX-H03", f"{path} cannot be used: {error.strerror}.")

@@ -29,6 +29,7 @@ from mcp_proxy.edges.oauth_grants import Step, access_step, identity_step
 from mcp_proxy.edges.oauth_http import OAuthHttp, Unanswered
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import bump_generation
+from mcp_proxy.edges.room import give_back
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.edges.token_store import TokenStore
 from mcp_proxy.errors import CredentialError
@@ -154,7 +155,7 @@ class Renewals:
         """What the step gave. A mark stays where nobody can know what became of the token."""
         mark = _Mark(self._store, auth.credential, tokens, step.spends)
         try:
-            return _run(self._asked(tokens, step, mark.set))
+            return _run(self._asked(tokens, step, mark))
         except Refused as refused:
             if refused.is_invalid_grant:
                 why = f"{tokens.server.issuer} no longer takes the login of {auth.credential}."
@@ -172,12 +173,13 @@ class Renewals:
                 self._end(auth, tokens, error.why)
             raise
 
-    async def _asked(self, tokens: TokenSet, step: Step, leaving: Callable[[], None]) -> TokenSet:
+    async def _asked(self, tokens: TokenSet, step: Step, mark: "_Mark") -> TokenSet:
         localhost = read_settings(self._home).localhost
-        http = OAuthHttp(self._network, _hosts(tokens), localhost=localhost, leaving=leaving)
+        http = OAuthHttp(self._network, _hosts(tokens), localhost=localhost, leaving=mark.set)
         try:
             return await step.take(http)
         finally:
+            mark.free_room()
             await http.close()
 
     def _client_secret(self, auth: OAuth, tokens: TokenSet) -> Secret | None:
@@ -218,14 +220,21 @@ class _Mark:
         self._name = name
         self._tokens = tokens
         self._spends = spends
+        self._room = -1
         self.is_set = False
 
     def set(self) -> None:
-        """The token leaves now, if one is spent."""
+        """The token leaves now, if one is spent, once there is room for what comes of it."""
         if self._spends is not None:
+            self._room = self._store.reserve()
             sent = hashlib.sha256(self._spends.reveal().encode(errors="surrogatepass")).hexdigest()
             self._store.write(self._name, self._tokens._replace(sent=sent))
             self.is_set = True
+
+    def free_room(self) -> None:
+        """It is over: what is written next takes the room."""
+        give_back(self._room)
+        self._room = -1
 
     def clear(self) -> None:
         """It was refused, so it was not spent."""

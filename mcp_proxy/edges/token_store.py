@@ -51,6 +51,10 @@ class TokenStore:
         """Create or replace; on disk when this returns. Raises as `read`."""
         self._vault.write(_PREFIX + name, about(tokens), dump_tokens(tokens))
 
+    def reserve(self) -> int:
+        """Room on disk for the next write, until `room.give_back`. Raises HomeError H03."""
+        return self._vault.reserve()
+
     def remove(self, name: str) -> None:
         """Take the login away; one that is not there is no error. Raises C09, HomeError."""
         self._vault.remove(_PREFIX + name)

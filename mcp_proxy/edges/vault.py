@@ -17,8 +17,12 @@ from mcp_proxy.core.vault_file import (
     seal,
     unseal,
 )
-from mcp_proxy.edges.files import FileLock, ensure_folder, read_file, write_file
+from mcp_proxy.edges.files import FileLock, broken, ensure_folder, read_file, write_file
 from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.room import reserve
+
+# Two tokens at their longest, in base64.
+_GROWTH_BYTES = 3 * LIMITS.oauth_token_chars
 
 
 class Vault:
@@ -74,6 +78,15 @@ class Vault:
             if file is not None and name in file.entries:
                 rest = {key: entry for key, entry in file.entries.items() if key != name}
                 _replace(self._home, file._replace(entries=rest))
+
+    def reserve(self) -> int:
+        """Room for one more write, until `room.give_back`. Raises HomeError H03."""
+        path = vault_path(self._home)
+        try:
+            size = os.stat(path).st_size + _GROWTH_BYTES
+            return reserve(f"{path}.{os.urandom(8).hex()}.room", size)
+        except OSError as error:
+            raise broken(path, error) from None
 
     def _fitting(self, file: VaultFile) -> bytes:
         key = self._key()

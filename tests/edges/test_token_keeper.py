@@ -1,7 +1,10 @@
 """Access tokens in serve: renewed ahead of their end and at a 401, once for all, or never again."""
 
 import asyncio
+import contextlib
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -341,6 +344,57 @@ def test_a_renewal_that_cannot_be_marked_is_not_begun_by_each_call(
 
     run(work)
     assert (login.refreshes, login.server.ledger.alarms) == (1, 0)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 512 KiB; only root may make one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs", str(folder)]
+    if sys.platform != "linux" or subprocess.run(words, check=False).returncode != 0:
+        pytest.skip("no file system can be made here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    path = folder / "filler"
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return path
+
+
+def test_s8_a_disk_that_fills_while_a_token_is_under_way_loses_no_login(
+    small_disk: Path, server: AuthorizationServer
+) -> None:
+    login = KeptLogin(init_home(str(small_disk / "home")), server)
+    held = server.faults.hold_after = threading.Event()
+    login.end()
+    found: list[Authorization] = []
+    thread = threading.Thread(target=lambda: found.append(ask(login)), daemon=True)
+    thread.start()
+    assert server.decided.wait(10)
+    fill(small_disk)
+    held.set()
+    thread.join(10)
+    assert (login.refreshes, login.tokens.sent) == (1, "")
+    assert token(found[0]) == login.tokens.access.reveal()
+
+
+def test_s8_on_a_full_disk_no_token_is_sent_and_the_login_stands(
+    small_disk: Path, server: AuthorizationServer
+) -> None:
+    login = KeptLogin(init_home(str(small_disk / "home")), server)
+    login.end()
+    with login.store.lock(NAME):  # its file is there
+        filler = fill(small_disk)
+    error = refused(login)
+    assert "vault.json cannot be used: No space left on device." in error.why
+    assert server.heard("/token") == []
+    filler.unlink()
+    assert server.ledger.valid(token(ask(login))) is not None
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
