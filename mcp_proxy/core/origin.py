@@ -123,7 +123,7 @@ def _parse_ipv6(text: str) -> str:
 
 
 def _parse_host(name: str) -> str:
-    host = _ascii(name.lower())
+    host = _ascii(name)
     if host.endswith("."):
         raise ValueError("The URL's host ends in a dot; write it without.")
     if "*" in host:
@@ -146,13 +146,15 @@ def _parse_ipv4(host: str) -> str:
         ) from None
 
 
-def _ascii(host: str) -> str:
-    if host.isascii():
+def _ascii(name: str) -> str:
+    host = name.lower()
+    if name.isascii():
         return host
     try:
         encoded = host.encode("idna").decode("ascii")
-        # IDNA 2003 and 2008 agree on the names that survive the way back unchanged; on others not.
-        if encoded.encode("ascii").decode("idna") == host:
+        # IDNA 2003 and 2008 agree on the names that survive the way back unchanged; on others not,
+        # such as those of characters whose lower case is ASCII (U+212A).
+        if encoded.encode("ascii").decode("idna") == host and encoded != host:
             return encoded
     except UnicodeError:
         pass

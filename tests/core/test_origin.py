@@ -67,6 +67,7 @@ ATTACKS = {
     "fullwidth letters": "https://ａpi.example.com",
     "mathematical letters": "https://𝐚pi.example.com",
     "sharp s, which maps in one IDNA only": "https://faß.example",
+    "kelvin sign, whose lower case is a letter of ASCII": "https://\u212aelvin.example",
     "fullwidth dot": "https://api。example.com",
     "zero width joiner": "https://a\u200dpi.example.com",
     "soft hyphen": "https://a\u00adpi.example.com",
