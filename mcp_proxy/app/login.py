@@ -30,14 +30,16 @@ from mcp_proxy.app.login_place import (
     is_source,
     login_command,
 )
-from mcp_proxy.app.login_tokens import Asking, granted_to, ungranted
+from mcp_proxy.app.login_tokens import Asking, ungranted
 from mcp_proxy.app.login_way import LoginWish, Way, check_wish, choose_way, known_hosts
 from mcp_proxy.app.network import network_of
 from mcp_proxy.core.oauth_metadata import Metadata
 from mcp_proxy.core.oauth_scopes import union
 from mcp_proxy.core.token_set import TokenSet
+from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import Held
 from mcp_proxy.edges.oauth_discovery import Found, discover
+from mcp_proxy.edges.oauth_grants import granted_to
 from mcp_proxy.edges.oauth_http import OAuthHttp
 from mcp_proxy.edges.oauth_registration import Wish as ClientWish
 from mcp_proxy.edges.oauth_registration import find_client
@@ -141,7 +143,7 @@ async def _log_in(login: _Login) -> TokenSet:
                 granted = await by_device(asking, login.say)
             else:
                 granted = await by_browser(asking, callback, way.opener, login.say)
-            made = granted_to(ungranted(asking, auth.grant), granted)
+            made = granted_to(ungranted(asking, auth.grant), granted, clock.now_s())
             return _keep(login, made)
     except McpProxyError as error:
         _record(login, "login failed", found, error=error.id)

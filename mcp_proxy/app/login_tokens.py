@@ -1,6 +1,5 @@
 """What a login says to its authorization server, with the client's proof of who it is."""
 
-import os
 from typing import NamedTuple
 
 from mcp_proxy.core.binding import OAUTH, Binding
@@ -11,7 +10,7 @@ from mcp_proxy.core.oauth_scopes import Scopes
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.token_set import Client, IdentityLogin, Server, TokenSet
 from mcp_proxy.edges import clock
-from mcp_proxy.edges.oauth_assertion import private_key_jwt
+from mcp_proxy.edges.oauth_assertion import prove
 from mcp_proxy.edges.oauth_http import Fetched, OAuthHttp
 
 
@@ -35,20 +34,9 @@ async def ask(asking: Asking, url: str, form: Form) -> Fetched:
     Raises:
         CredentialError: C01 the client's secret is lacking; C07, C08 no usable answer.
     """
-    proof = prove(asking.client, asking.secret, asking.metadata.issuer)
+    proof = prove(asking.client, asking.secret, asking.metadata.issuer, clock.now_s())
     rows, headers = authenticate(asking.client, proof, form)
     return await asking.http.post(url, rows, headers)
-
-
-def prove(client: Client, secret: Secret | None, issuer: str) -> Secret | None:
-    """What the client shows: its secret, or a new assertion signed by it (private_key_jwt).
-
-    Raises:
-        CredentialError: C01 the key is none that can sign.
-    """
-    if client.method != "private_key_jwt" or secret is None:
-        return secret
-    return private_key_jwt(client.id, issuer, secret, clock.now_s(), os.urandom(16).hex())
 
 
 async def ask_tokens(asking: Asking, form: Form) -> Granted:
@@ -73,14 +61,4 @@ def ungranted(asking: Asking, grant: str, identity: IdentityLogin | None = None)
         clock.now_s(),
         Binding(OAUTH, "Authorization", (), "", ()),
         identity=identity,
-    )
-
-
-def granted_to(tokens: TokenSet, granted: Granted) -> TokenSet:
-    """The login with what the server gave."""
-    return tokens._replace(
-        access=granted.access,
-        expires_s=granted.expires_s,
-        refresh=granted.refresh,
-        scopes=granted.scopes,
     )

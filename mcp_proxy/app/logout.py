@@ -6,7 +6,6 @@ from typing import NamedTuple
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.keychain_store import credential_store, token_store
 from mcp_proxy.app.login_place import LoginPlace, find_place
-from mcp_proxy.app.login_tokens import prove
 from mcp_proxy.app.network import network_of
 from mcp_proxy.core.binding_use import ClientUse
 from mcp_proxy.core.oauth_answer import Refused, refused_words
@@ -14,6 +13,8 @@ from mcp_proxy.core.oauth_request import authenticate, revocation_form
 from mcp_proxy.core.oauth_url import parse_place
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.token_set import Client, Server, TokenSet
+from mcp_proxy.edges import clock
+from mcp_proxy.edges.oauth_assertion import prove
 from mcp_proxy.edges.oauth_http import OAuthHttp, Unanswered
 from mcp_proxy.edges.places import Home, find_home
 from mcp_proxy.edges.profile_store import bump_generation
@@ -134,7 +135,7 @@ async def _revoke_all(home: Home, batches: list[_Batch]) -> None:
 
 
 async def _revoke_one(batch: _Batch, token: Secret, hint: str, http: OAuthHttp) -> None:
-    proof = prove(batch.client, batch.secret, batch.server.issuer)
+    proof = prove(batch.client, batch.secret, batch.server.issuer, clock.now_s())
     rows, headers = authenticate(batch.client, proof, revocation_form(token, hint))
     answer = await http.post(batch.server.revocation, rows, headers)
     if answer.status == 200:

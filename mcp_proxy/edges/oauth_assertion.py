@@ -1,5 +1,6 @@
 """A client's own signed word that it is who it says, in place of a secret (RFC 7523, section 3)."""
 
+import os
 from typing import NamedTuple
 
 import jwt
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.secret import Secret
+from mcp_proxy.core.token_set import Client
 from mcp_proxy.errors import CredentialError
 
 # The server takes it once and at once; the span covers clocks that differ.
@@ -31,6 +33,17 @@ class SigningKey(NamedTuple):
     def __repr__(self) -> str:
         """Never the key."""
         return f"SigningKey({self.algorithm})"
+
+
+def prove(client: Client, secret: Secret | None, issuer: str, now_s: float) -> Secret | None:
+    """What the client shows: its secret, or a new assertion signed by it (private_key_jwt).
+
+    Raises:
+        CredentialError: C01 the key is none that can sign.
+    """
+    if client.method != "private_key_jwt" or secret is None:
+        return secret
+    return private_key_jwt(client.id, issuer, secret, now_s, os.urandom(16).hex())
 
 
 def private_key_jwt(

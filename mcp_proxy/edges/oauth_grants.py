@@ -4,12 +4,11 @@ A refresh token may be replaced by its use, so whoever spends one has to make th
 what a step spends is said before it is taken.
 """
 
-import os
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
-from mcp_proxy.core.oauth_answer import parse_tokens
+from mcp_proxy.core.oauth_answer import Granted, parse_tokens
 from mcp_proxy.core.oauth_request import (
     Form,
     assertion_form,
@@ -19,7 +18,7 @@ from mcp_proxy.core.oauth_request import (
 )
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.token_set import IdentityLogin, TokenSet
-from mcp_proxy.edges.oauth_assertion import private_key_jwt
+from mcp_proxy.edges.oauth_assertion import prove
 from mcp_proxy.edges.oauth_http import OAuthHttp
 from mcp_proxy.edges.oauth_identity import exchange, is_fresh, renew_identity
 from mcp_proxy.errors import CredentialError
@@ -94,9 +93,16 @@ async def _asserted(
 async def _asked(
     tokens: TokenSet, client_secret: Secret | None, now_s: float, form: Form, http: OAuthHttp
 ) -> TokenSet:
-    rows, headers = authenticate(tokens.client, _proof(tokens, client_secret, now_s), form)
-    answer = await http.post(tokens.server.token, rows, headers)
+    client, server = tokens.client, tokens.server
+    proof = prove(client, client.secret or client_secret, server.issuer, now_s)
+    rows, headers = authenticate(client, proof, form)
+    answer = await http.post(server.token, rows, headers)
     granted = parse_tokens(answer.status, answer.doc, tokens.scopes, now_s)
+    return granted_to(tokens, granted, now_s)
+
+
+def granted_to(tokens: TokenSet, granted: Granted, now_s: float) -> TokenSet:
+    """The login with what its server gave; a refresh token that was not replaced stays."""
     return tokens._replace(
         access=granted.access,
         expires_s=granted.expires_s,
@@ -106,11 +112,3 @@ async def _asked(
         sent="",
         needs_login="",
     )
-
-
-def _proof(tokens: TokenSet, client_secret: Secret | None, now_s: float) -> Secret | None:
-    secret = tokens.client.secret or client_secret
-    if tokens.client.method != "private_key_jwt" or secret is None:
-        return secret
-    issuer, client_id = tokens.server.issuer, tokens.client.id
-    return private_key_jwt(client_id, issuer, secret, now_s, os.urandom(16).hex())

@@ -30,12 +30,12 @@ class Person(NamedTuple):
     expires_s: float
 
 
-def read_id_token(id_token: Secret, issuer: str, client_id: str, nonce: str = "") -> Person:
+def read_id_token(id_token: Secret, issuer: str, client_id: str) -> Person:
     """An ID token's claims, if it is this provider's and for this client (OpenID Core, 3.1.3.7).
 
     Its signature is not looked at: it comes from the provider's token endpoint over TLS, or from
-    the person, and the provider itself judges it before it gives anything for it. `nonce` is the
-    login's, "" for none.
+    the person, and the provider itself judges it before it gives anything for it. PKCE ties it to
+    the login, so there is no nonce.
 
     Raises:
         CredentialError: C07, without any of the token.
@@ -48,8 +48,6 @@ def read_id_token(id_token: Secret, issuer: str, client_id: str, nonce: str = ""
         raise unreliable("The ID token is another identity provider's.")
     if client_id not in audience or claims.get("azp", client_id) != client_id:
         raise unreliable("The ID token is for another client.")
-    if nonce and claims.get("nonce") != nonce:
-        raise unreliable("The ID token is another login's.")
     if not isinstance(subject, str) or not subject:
         raise unreliable("The ID token does not say of whom it speaks.")
     if isinstance(expires, bool) or not isinstance(expires, int | float):
@@ -106,7 +104,7 @@ async def _post(identity: IdentityLogin, form: Form, http: OAuthHttp) -> Fetched
 
 def _claims(id_token: Secret) -> dict[str, Any]:
     try:
-        _, middle, _ = id_token.reveal().split(".")
+        _, middle, _ = id_token.reveal().encode("ascii").decode().split(".")
         padded = middle + "=" * (-len(middle) % 4)
         claims = strict_json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):

@@ -19,8 +19,8 @@ from mcp_proxy.errors import CredentialError
 class Wish(NamedTuple):
     """What a login brings with it.
 
-    `given` is a client that is known beforehand: by the command line, or by the credential of kind
-    client, whose method it bears. `redirect_uri` is "" for a device.
+    `given` is a client that is known beforehand: by the command line, by the profile, or by the
+    credential of kind client, whose method it bears. `redirect_uri` is "" for a device.
     """
 
     redirect_uri: str
@@ -37,8 +37,6 @@ async def find_client(oauth: OAuth, metadata: Metadata, wish: Wish, http: OAuthH
     """
     if wish.given is not None:
         return wish.given
-    if oauth.client_id:
-        return Client(oauth.client_id, "none")
     if oauth.client_metadata and metadata.client_metadata:
         return Client(oauth.client_metadata, "none")
     if not metadata.registration or oauth.grant != "authorization_code":

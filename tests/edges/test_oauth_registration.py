@@ -58,10 +58,8 @@ def test_a_server_that_gives_secrets_gives_one_to_the_client() -> None:
 def test_a_client_known_beforehand_comes_before_a_document_and_that_before_a_registration() -> None:
     given = Client("given", "client_secret_post")
     with AuthorizationServer() as server:
-        oauth = GRANT._replace(client_id="pinned", client_metadata=DOCUMENT)
+        oauth = GRANT._replace(client_metadata=DOCUMENT)
         assert client_of(server, oauth, WISH._replace(given=given)) == given
-        assert client_of(server, oauth) == Client("pinned", "none")
-        oauth = oauth._replace(client_id="")
         assert client_of(server, oauth) == Client(DOCUMENT, "none")
         assert server.heard("/register") == []
         server.faults.metadata = {"client_id_metadata_document_supported": None}
