@@ -1065,9 +1065,25 @@ PROMISES = (
         ),
     ),
     Promise(
+        "login-without-display",
+        "the login goes by another device if the server can do that, else the address is printed",
+        (
+            "app/test_login_way.py::test_without_a_display_another_device_is_offered_where_the_server_can",
+            "app/test_login_way.py::test_without_a_display_and_a_way_for_devices_the_address_is_printed",
+        ),
+    ),
+    Promise(
+        "vault-takes-logins",
+        "items of a keychain stay there and are not used any more",
+        ("app/test_vault.py::test_logins_so_far_are_taken_along_under_another_key",),
+    ),
+    Promise(
         "login-of-a-publisher",
         "without a login names the source in place of the profile",
-        ("e2e/test_readme_credentials.py::test_the_readme_s_logins_run_as_they_stand",),
+        (
+            "e2e/test_readme_credentials.py::test_the_readme_s_logins_run_as_they_stand",
+            "e2e/test_login_source.py::test_from_a_gateways_address_to_a_call_with_one_login",
+        ),
     ),
     Promise(
         "status",
