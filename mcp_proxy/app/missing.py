@@ -124,7 +124,8 @@ def _of_login(stores: Stores, spec: UpstreamSpec, auth: OAuth) -> Missing | None
         return Missing(f"The login {auth.credential} has ended.", set_command(use))
     if tokens.client.method == "none" or tokens.client.secret is not None:
         return None
-    client = ClientUse(auth.credential, *stores.grounds, tokens.server.issuer, tokens.client.id)
+    issuer, us = tokens.server.issuer, tokens.client
+    client = ClientUse(auth.credential, *stores.grounds, issuer, us.id, method=us.method)
     binding = stores.credentials.binding(auth.credential)
     if binding is None:
         why = f"The secret of the client {client.client} is not set."

@@ -93,6 +93,20 @@ def test_a_client_s_secret_is_read_when_it_is_needed_and_not_before(
     assert login.server.ledger.counts[f"client:{method}"] == 1
 
 
+def test_s8_a_key_set_since_the_login_is_not_sent_in_the_place_of_its_secret(
+    login: KeptLogin,
+) -> None:
+    login.server.add_client("machine", "client_secret_post", "s3cret")
+    machine(login, "client_secret_post")
+    pem = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    give_secret(login, login.server.issuer, "private_key_jwt", pem)
+    lapse(login)
+    with pytest.raises(CredentialError, match="the login was made by client_secret_post") as caught:
+        call(login)
+    assert (caught.value.id, caught.value.next) == ("MCPX-C04", f"mcp-proxy login {NAME}")
+    assert login.server.heard("/token") == []
+
+
 def test_a_client_signs_each_request_anew(login: KeptLogin) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(
