@@ -1,11 +1,12 @@
 """The commands of the vault: a passphrase instead of a keychain, its change, and what is in it."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
-from mcp_proxy.app.keychain_store import system_keychain, vault_key
+from mcp_proxy.app.keychain_store import system_keychain, token_store, vault_key
 from mcp_proxy.app.vault_passphrase import passphrase
 from mcp_proxy.core.passphrase import SALT_BYTES, check_passphrase, unwrap, wrap
 from mcp_proxy.core.secret import Secret
@@ -67,8 +68,9 @@ def init(source: str, ask_new: Callable[[], str]) -> Made:
     # Read now, while the key is still the keychain's.
     old = None if file is None else vault_key(home)
     admin_log.record(home, "vault init", source=source or "asked", made=True)
-    _seal_under(home, secret, old, os.urandom(KEY_BYTES))
-    _record_source(home, source)
+    with _without_renewals(home):
+        _seal_under(home, secret, old, os.urandom(KEY_BYTES))
+        _record_source(home, source)
     if file is not None:
         system_keychain(home).delete(KEY_ITEM)
     return Made(vault_path(home), source, left)
@@ -144,6 +146,16 @@ def _new(source: str, ask_new: Callable[[], str]) -> Secret:
 def _seal_under(home: Home, secret: Secret, old: bytes | None, new: bytes) -> None:
     wrapped = wrap(secret, new, home.id, os.urandom(SALT_BYTES + NONCE_BYTES))
     change_key(home, old, new, wrapped)
+
+
+@contextlib.contextmanager
+def _without_renewals(home: Home) -> Iterator[None]:
+    """Waits for those under way: between file and settings no process could seal their result."""
+    store = token_store(home)
+    with contextlib.ExitStack() as held:
+        for name in sorted(store.names()):
+            held.enter_context(store.lock(name))
+        yield
 
 
 def _record_source(home: Home, source: str) -> None:

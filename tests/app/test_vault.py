@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,23 @@ def test_logins_so_far_are_taken_along_under_another_key(
     assert token_store(home).read("crm") == TOKENS
     with pytest.raises(CredentialError, match="no credential billing-api"):
         credential_store(home).read_item("billing-api")
+
+
+def test_s8_a_renewal_under_way_is_waited_for_so_that_its_result_is_not_lost(home: Home) -> None:
+    store = token_store(home)
+    store.write("crm", TOKENS)
+    making = threading.Thread(target=vault.init, args=("env:WORDS", nobody))
+    with store.lock("crm"):
+        making.start()
+        making.join(0.5)
+        assert making.is_alive()
+        store.write("crm", TOKENS._replace(access=Secret("canary-renewed")))
+    making.join(10)
+    assert vault.show().key == "passphrase"
+    fresh()
+    tokens = token_store(home).read("crm")
+    assert tokens is not None
+    assert tokens.access == Secret("canary-renewed")
 
 
 def test_a_vault_that_is_there_only_gets_its_source_recorded_anew(home: Home) -> None:
