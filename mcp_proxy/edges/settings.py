@@ -21,7 +21,7 @@ from mcp_proxy.edges.settings_network import NetworkSettings, parse_network, pla
 from mcp_proxy.edges.settings_vault import VaultSettings, parse_vault, plain_vault
 from mcp_proxy.errors import HomeError
 
-_HEAD = "# Written by mcp-proxy, which keeps no comments. Secrets are in the keychain.\n"
+_HEAD = "# Written by mcp-proxy, which keeps no comments. Secrets do not belong here.\n"
 
 # Tables that later versions fill; one that is not empty holds what this version would ignore.
 _LATER = ("approval", "confirm")

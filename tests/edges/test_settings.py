@@ -76,7 +76,7 @@ def test_a_missing_file_is_empty_settings(home: Home) -> None:
 
 def test_the_written_form_is_fixed() -> None:
     assert dump_settings(FULL).decode() == (
-        "# Written by mcp-proxy, which keeps no comments. Secrets are in the keychain.\n"
+        "# Written by mcp-proxy, which keeps no comments. Secrets do not belong here.\n"
         "\n[network]\nlocalhost = true\n"
         '\n[credentials.billing-api]\nstore = "keychain"\n'
         '\n[credentials.ci]\nfrom = "env:CI_TOKEN"\nkind = "header"\nheader = "X-Key"\n'
