@@ -4,11 +4,10 @@ import argparse
 from typing import Any
 
 from mcp_proxy.app import credentials
-from mcp_proxy.app.certificate_files import is_locked, pair_text, read_pair
 from mcp_proxy.app.credentials import Wish
 from mcp_proxy.app.keychain_store import store_name
 from mcp_proxy.cli import credential_list, credential_rotate, render
-from mcp_proxy.cli.secret_input import read_secret
+from mcp_proxy.cli.secret_input import add_files, given_secret
 from mcp_proxy.core.binding import CLIENT, CLIENT_METHODS, KINDS, Binding
 from mcp_proxy.edges.places import find_home
 from mcp_proxy.errors import UsageError
@@ -96,8 +95,7 @@ def _add_client(parser: argparse.ArgumentParser) -> None:
         default="",
         help="how the client proves itself; default: client_secret_basic",
     )
-    parser.add_argument("--certificate", metavar="FILE", help="PEM, for --kind mtls")
-    parser.add_argument("--key", metavar="FILE", help="its private key in PEM, for --kind mtls")
+    add_files(parser)
 
 
 def run_set(options: argparse.Namespace) -> int:
@@ -116,7 +114,7 @@ def run_set(options: argparse.Namespace) -> int:
         options.method,
     )
     credentials.check_wish(wish)
-    secret = _secret(wish, options)
+    secret = given_secret(options, wish.kind)
     binding = credentials.set_credential(wish, secret)
     place = wish.source or f"the {store_name(find_home())}"
     target = binding.issuer or ", ".join(origin.text for origin in binding.origins)
@@ -137,19 +135,6 @@ def _named_place(options: argparse.Namespace) -> str | None:
         raise UsageError("MCPX-W01", why, "mcp-proxy credential set --help")
     place: str | None = options.header or options.parameter
     return place
-
-
-def _secret(wish: Wish, options: argparse.Namespace) -> str | None:
-    """None where a reference gives it."""
-    files = options.certificate, options.key
-    if files == (None, None):
-        return None if wish.source else read_secret(wish.name, wish.kind)
-    if wish.kind != "mtls" or wish.source or None in files:
-        why = "--certificate and --key go together, with --kind mtls and without --from."
-        raise UsageError("MCPX-W01", why, "mcp-proxy credential set --help")
-    certificate, key = read_pair(*files)
-    passphrase = read_secret(wish.name, "passphrase") if is_locked(key) else ""
-    return pair_text(certificate, key, passphrase)
 
 
 def run_allow(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`mcp-proxy credential rotate`: the new secret comes from a prompt, stdin or a reference."""
+"""`mcp-proxy credential rotate`: the new secret comes typed, from stdin, files or a reference."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp_proxy.app import credential_rotate
 from mcp_proxy.cli import render
-from mcp_proxy.cli.secret_input import read_secret
+from mcp_proxy.cli.secret_input import add_files, given_secret
 from mcp_proxy.core.keychain_words import rewrite_words
 
 
@@ -20,13 +20,14 @@ def add_command(actions: Any) -> None:
         metavar="REF",
         help='env:VAR, or cmd:["PROGRAM","WORD"] of a password manager, from now on',
     )
+    add_files(parser)
     parser.set_defaults(run=run_rotate)
 
 
 def run_rotate(options: argparse.Namespace) -> int:
     """`credential rotate`."""
     binding = credential_rotate.binding_of(options.name, options.source)
-    secret = None if options.source else read_secret(options.name, binding.kind)
+    secret = given_secret(options, binding.kind)
     where = credential_rotate.rotate(options.name, secret, options.source)
     render.say(f"{options.name} has its new secret, from {where}; it may be used as before.")
     render.say("Running profiles take it at their next request.")

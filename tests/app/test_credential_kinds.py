@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 from edges.fakes_keychain import MemoryKeychain
 
-from mcp_proxy.app import credentials
+from mcp_proxy.app import credential_rotate, credentials
 from mcp_proxy.app.credential_fit import fitting_profiles
 from mcp_proxy.app.credential_rotate import rotate
 from mcp_proxy.app.credentials import Wish, allow_credential, remove_credential, set_credential
@@ -63,7 +63,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def store(home: Home, monkeypatch: pytest.MonkeyPatch) -> CredentialStore:
     keychain = MemoryKeychain()
     store = CredentialStore(home, lambda _home_id: keychain)
-    monkeypatch.setattr(credentials, "credential_store", lambda _home: store)
+    for module in (credentials, credential_rotate):
+        monkeypatch.setattr(module, "credential_store", lambda _home: store)
     return store
 
 
@@ -207,6 +208,31 @@ def test_a_certificate_s_files_may_lie_in_the_present_folder(
     files = ["--certificate", "both.pem", "--key", "both.pem"]
     assert main(["credential", "set", "corp", "--kind", "mtls", "--origin", ORIGIN, *files]) == 0
     assert store.read_item("corp").binding.kind == "mtls"
+
+
+def test_a_certificate_is_rotated_from_files_too_and_only_a_certificate(
+    home: Home, store: CredentialStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = Pair(), Pair()
+    for name, kind, secret in (
+        ("corp", "mtls", old.certificate + old.key),
+        ("token", "bearer", CANARY),
+    ):
+        set_credential(WISH._replace(name=name, kind=kind), secret, store)
+    files = [
+        *("--certificate", write(tmp_path, "c.pem", new.certificate)),
+        *("--key", write(tmp_path, "k.pem", new.key)),
+    ]
+    before = store.read_item("corp").binding
+    assert main(["credential", "rotate", "corp", *files]) == 0
+    item = store.read_item("corp")
+    assert json.loads(item.secret.reveal()) == {"certificate": new.certificate, "key": new.key}
+    assert item.binding == before
+    for words in (["corp", *files[:2]], ["corp", *files, "--from", "env:X"], ["token", *files]):
+        capsys.readouterr()
+        assert main(["credential", "rotate", *words]) == 2
+        assert "go together" in capsys.readouterr().err
+    assert store.read_item("token").secret.reveal() == CANARY
 
 
 def test_an_encrypted_key_wants_its_passphrase(
