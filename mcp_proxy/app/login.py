@@ -34,7 +34,7 @@ from mcp_proxy.app.login_tokens import Asking, ungranted
 from mcp_proxy.app.login_way import LoginWish, Way, check_wish, choose_way, known_hosts
 from mcp_proxy.app.network import network_of
 from mcp_proxy.core.oauth_metadata import Metadata
-from mcp_proxy.core.oauth_scopes import union
+from mcp_proxy.core.oauth_scopes import OFFLINE, Scopes, union
 from mcp_proxy.core.token_set import TokenSet
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import Held
@@ -48,6 +48,8 @@ from mcp_proxy.edges.profile_store import bump_generation
 from mcp_proxy.edges.settings import Settings, read_settings
 from mcp_proxy.edges.token_store import TokenStore
 from mcp_proxy.errors import CATALOG, CredentialError, McpProxyError, UsageError
+
+_UNNAMED = CATALOG["MCPX-C05"].next
 
 
 class Done(NamedTuple):
@@ -95,7 +97,13 @@ def login(wish: LoginWish, say: Say) -> Done:
     except Held:
         why = f"Another login for {name} is under way."
         raise UsageError("MCPX-W01", why, "end that one, or wait five minutes") from None
-    return Done(name, tokens, tuple(s for s in tokens.asked if s not in tokens.scopes))
+    return Done(name, tokens, _refused(tokens))
+
+
+def _refused(tokens: TokenSet) -> Scopes:
+    # That one is granted by the refresh token itself, and many servers do not list it.
+    granted = {*tokens.scopes, *((OFFLINE,) if tokens.refresh else ())}
+    return tuple(scope for scope in tokens.asked if scope not in granted)
 
 
 def _kept(store: TokenStore, name: str) -> TokenSet | None:
@@ -123,6 +131,10 @@ async def _until_ended(login: _Login) -> TokenSet:
         loop.add_signal_handler(signal.SIGHUP, task.cancel)
     try:
         return await _log_in(login)
+    except McpProxyError as error:
+        # What is below knows the server and not the profile.
+        error.next = error.next.replace(_UNNAMED, login_command(login.place))
+        raise
     finally:
         await login.http.close()
 
@@ -147,8 +159,6 @@ async def _log_in(login: _Login) -> TokenSet:
             return _keep(login, made)
     except McpProxyError as error:
         _record(login, "login failed", found, error=error.id)
-        if error.next == CATALOG["MCPX-C08"].next:
-            error.next = login_command(login.place)
         raise
 
 
@@ -158,6 +168,7 @@ async def _log_in_by_identity(login: _Login, found: Found) -> TokenSet:
         raise CredentialError("MCPX-C07", "The profile names no identity provider.")
     given = login.wish.id_token_from
     server = await identity_server(identity, login.http, by_person=given is None)
+    ours = await _asking(login, found, None)
     async with _page(login, needed=given is None) as callback:
         if callback is None:
             person = identity_login(identity, server, id_token_of(given or ""), None)
@@ -166,7 +177,7 @@ async def _log_in_by_identity(login: _Login, found: Found) -> TokenSet:
             asking = identity_asking(identity, server, login.http)
             granted = await by_browser(asking, callback, opener, login.say)
             person = identity_granted(identity, server, granted)
-        return _keep(login, await by_identity(await _asking(login, found, None), person))
+        return _keep(login, await by_identity(ours, person))
 
 
 async def _find(login: _Login) -> Found:

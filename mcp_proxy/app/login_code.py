@@ -69,8 +69,8 @@ async def by_browser(
         fresh_secret(),
     )
     url = authorization_url(asking.metadata.authorization, attempt)
-    query = await _visit(url, callback.page, opener, say)
     server = asking.metadata
+    query = await _visit(url, callback.page, opener, say)
     code = judge(query, attempt.state, server.issuer, iss_sent=server.iss_sent)
     return await ask_tokens(asking, code_form(code, attempt))
 
@@ -83,7 +83,8 @@ async def _visit(url: str, page: CallbackPage, opener: tuple[str, ...] | None, s
             _say_address(url, say)
         else:
             path = stack.enter_context(redirect_file(url, person_folder()))
-            say("Opening the browser: log in there. Ctrl-c here ends it.")
+            at = "/".join(url.split("/", 3)[:3])
+            say(f"Opening the browser: log in there, at {at}. Ctrl-c here ends it.")
             if why := await open_file(opener, path):
                 say(why)
                 _say_address(url, say)

@@ -36,7 +36,10 @@ async def identity_server(identity: Identity, http: OAuthHttp, *, by_person: boo
     """
     grant = "authorization_code" if by_person else "client_credentials"
     auth = OAuth("oauth", "", grant, identity.issuer, identity.client_id, "", (), ())
-    return await find_server(identity.issuer, auth, http)
+    server = await find_server(identity.issuer, auth, http)
+    if by_person and not server.authorization:
+        raise unreliable(f"{identity.issuer} has no page to log in at by a browser.")
+    return server
 
 
 def identity_asking(identity: Identity, server: Metadata, http: OAuthHttp) -> Asking:

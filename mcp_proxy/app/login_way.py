@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from mcp_proxy.app.login_code import Say
 from mcp_proxy.app.login_place import LoginPlace
+from mcp_proxy.core.binding import is_client_id
 from mcp_proxy.core.oauth_metadata import Metadata
 from mcp_proxy.core.oauth_scopes import Scopes, is_scope
 from mcp_proxy.core.oauth_url import parse_place
@@ -34,7 +35,7 @@ def check_wish(wish: LoginWish, place: LoginPlace) -> None:
     """Whether the options fit the profile's grant.
 
     Raises:
-        UsageError: W01 they do not, or a scope cannot be one.
+        UsageError: W01 they do not, or a scope or a client's id cannot be one.
     """
     grant, why = place.auth.grant, None
     if wish.device and grant != "authorization_code":
@@ -43,6 +44,8 @@ def check_wish(wish: LoginWish, place: LoginPlace) -> None:
         why = f"--id-token-from is for the grant id_jag, and the profile's is {grant}."
     elif not all(is_scope(scope) for scope in wish.scopes):
         why = "A scope is made of visible ASCII, without quotes and backslashes."
+    elif wish.client_id is not None and not is_client_id(wish.client_id):
+        why = "A client's id is made of visible ASCII, without blanks at its ends."
     if why is not None:
         raise UsageError("MCPX-W01", why, "mcp-proxy login --help")
 

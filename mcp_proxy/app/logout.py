@@ -84,7 +84,8 @@ def logout(profile_name: str, upstream: str | None, *, local: bool) -> Ended:
     bump_generation(home)
     pairs = () if tokens is None else tokens.binding.profiles
     others = tuple(profile for profile, _ in pairs if profile != place.grounds.profile)
-    return Ended(name, issuer, bool(batches), local or bool(batches), others)
+    revoked = tokens is not None and any(batch.server == tokens.server for batch in batches)
+    return Ended(name, issuer, revoked, local or revoked, others)
 
 
 def _batches(home: Home, place: LoginPlace, tokens: TokenSet) -> list[_Batch]:

@@ -19,7 +19,8 @@ from login_stage import BROWSER, PROFILE, Desk, mcp_tool, oauth, open_desk, set_
 from mcp_proxy.app.keychain_store import token_store
 from mcp_proxy.app.missing import missing_credentials
 from mcp_proxy.core.profile import UpstreamSpec
-from mcp_proxy.core.token_set import TokenSet
+from mcp_proxy.core.secret import Secret
+from mcp_proxy.core.token_set import Client, IdentityLogin, Server, TokenSet
 from mcp_proxy.edges.profile_store import load_profile, read_generation
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the tests' browser forks")
@@ -179,12 +180,14 @@ def test_a_profile_without_a_login_says_so(desk: Desk) -> None:
         (("--id-token-from", "env:X"), "authorization_code"),
         (("--scope", 'a"b'), "authorization_code"),
         (("--client-id", "another"), "authorization_code"),
+        (("--client-id", "a\udcff"), "authorization_code"),
+        (("--client-id", "\x1b[2J"), "authorization_code"),
     ],
 )
 def test_options_that_do_not_fit_the_profile_are_refused(
     desk: Desk, words: tuple[str, ...], grant: str
 ) -> None:
-    desk.install(version=2, grant=grant)
+    desk.install(version=2, grant=grant, client_id="app" if "another" in words else "")
     assert desk.login(*words, code=2).code == 2
     assert desk.pages() == []
 
@@ -363,6 +366,52 @@ def test_a_server_that_revokes_no_access_tokens_is_content_with_the_refresh_toke
     desk.server.faults.answers = {"/revoke": (400, {}, body)}
     assert desk.run("logout", PROFILE).code == 0
     assert token_store(desk.home).read(PROFILE) is None
+
+
+def test_a_logout_at_the_identity_provider_alone_does_not_say_that_it_revoked_the_tokens(
+    desk: Desk,
+) -> None:
+    desk.server.faults.metadata = {"revocation_endpoint": None}
+    desk.login()
+    place = Server("https://idp.example", "x", desk.server.issuer + "/revoke")
+    person = IdentityLogin(place, Client("app", "none"), Secret("id"), None, Secret("refresh"))
+    token_store(desk.home).write(PROFILE, kept(desk)._replace(identity=person))
+    said = desk.run("logout", PROFILE)
+    assert [seen.form["token"] for seen in desk.server.heard("/revoke")] == ["refresh"]
+    assert (said.code, "has no way to revoke them" in said.text) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "mend"),
+    [
+        ({"registration_endpoint": None}, "mcp-proxy login guarded api --client-id ID"),
+        ({"token_endpoint": "https://127.0.0.1:1/"}, "tell the publisher"),
+    ],
+)
+def test_a_login_that_fails_names_the_next_command_whole(
+    desk: Desk, fault: dict[str, object], mend: str
+) -> None:
+    desk.install(version=2, client_id="")
+    desk.server.faults.metadata = fault
+    assert f"next: {mend}" in desk.login(code=4).text
+
+
+def test_a_server_that_does_not_answer_its_discovery_is_tried_again_by_the_same_command(
+    desk: Desk,
+) -> None:
+    desk.server.faults.answers["/.well-known/oauth-authorization-server"] = (503, {}, b"")
+    assert "next: mcp-proxy login guarded api" in desk.login(code=4).text
+
+
+def test_the_person_is_told_whose_page_opens(desk: Desk) -> None:
+    assert f"log in there, at {desk.server.issuer}. " in desk.login().text
+
+
+def test_offline_access_that_gave_a_refresh_token_is_not_called_refused(desk: Desk) -> None:
+    desk.server.faults.challenge_scope = "read"
+    desk.server.knobs.grants = ("read",)
+    assert "not granted" not in desk.login().text
+    assert "offline_access" in kept(desk).asked
 
 
 def test_a_server_that_cannot_revoke_is_told_of(desk: Desk) -> None:
