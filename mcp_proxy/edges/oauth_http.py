@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urljoin
+from urllib.parse import unquote, urlencode, urljoin
 
 from mcp_proxy.core import strict_json
 from mcp_proxy.core.answer import Sent
@@ -23,7 +23,7 @@ from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.attempts import Trip
 from mcp_proxy.edges.http import Link, Reply
 from mcp_proxy.edges.network import Network
-from mcp_proxy.edges.own_secret import OwnSecret
+from mcp_proxy.edges.own_secret import OwnSecret, secret_parts
 from mcp_proxy.errors import CredentialError, UpstreamError
 
 _HOPS = 3
@@ -102,7 +102,8 @@ class OAuthHttp:
             Unanswered, CredentialError: as `get`; an answer 3xx is returned.
         """
         secrets = [value for name, value in form if name not in _OPEN_FIELDS]
-        own = OwnSecret(*secrets, *(value for _, value in headers))
+        shown = [part for _, value in headers for part in (value, *_unescaped(value))]
+        own = OwnSecret(*secrets, *shown)
         rows = (_ACCEPT, _FORM, *headers)
         body = urlencode(form).encode("ascii")
         async with self._asked("POST", self._place(url), rows, body) as reply:
@@ -188,6 +189,11 @@ class _NoCredential:
 
     async def renewed(self, _spec: UpstreamSpec, _used: Authorization) -> Authorization | None:
         return None
+
+
+def _unescaped(authorization: str) -> list[str]:
+    """What a header's pair is before it is form-encoded (RFC 6749, 2.3.1); servers echo that."""
+    return [unquote(part) for part in secret_parts(authorization) if "%" in part]
 
 
 async def _fetched(reply: Reply, own: OwnSecret) -> Fetched:

@@ -10,6 +10,9 @@ from edges.fakes_http import Handler, Heard, Loopback, always, http, in_turn, js
 from edges.fakes_tls import LOOPBACK, Certificate, trust
 
 from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.oauth_request import authenticate
+from mcp_proxy.core.secret import Secret
+from mcp_proxy.core.token_set import Client
 from mcp_proxy.edges.network import DIRECT
 from mcp_proxy.edges.oauth_http import Fetched, OAuthHttp, Unanswered
 from mcp_proxy.errors import CredentialError
@@ -129,6 +132,14 @@ def test_what_a_refusal_echoes_of_the_request_is_taken_out() -> None:
     assert "refresh_token" in said
     for secret in ("rt-5ecret", "YXBwOnBhc3N3MHJk", "passw0rd-long"):
         assert secret not in said
+
+
+def test_what_a_refusal_echoes_of_a_secret_that_was_escaped_is_taken_out() -> None:
+    headers = authenticate(Client("app", "client_secret_basic"), Secret("pa/ss+w0rd=long"), [])[1]
+    answer = json_answer({"error": "invalid_client", "error_description": "pa/ss+w0rd=long"}, 401)
+    fetched, _ = asked(always(answer), posted(FORM, headers))
+    assert fetched.doc is not None
+    assert fetched.doc["error_description"] == "[credential removed]"
 
 
 def test_a_refresh_token_that_stays_the_same_is_returned_whole() -> None:
