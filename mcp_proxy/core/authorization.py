@@ -30,8 +30,8 @@ class Authorization(NamedTuple):
 
     `secrets` are the texts that an answer must not hold; a header's value counts by itself.
     `certificate` is shown to the upstream by the connection that the request goes over. `login`
-    says where an access token came from. After `expires_s` (of the epoch) the keys that sign are of
-    no more use and are read again.
+    says where an access token came from. After `expires_s` (of the epoch) the certificate, or the
+    keys that sign, are of no more use and are read again.
     """
 
     headers: Headers = ()

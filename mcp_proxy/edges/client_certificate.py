@@ -10,6 +10,7 @@ import secrets
 import ssl
 import tempfile
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -42,6 +43,15 @@ def show_certificate(context: ssl.SSLContext, certificate: Certificate) -> None:
         raise CredentialError("MCPX-C04", why, _MEND) from None
     finally:
         os.unlink(path)
+
+
+def end_s(certificate: Certificate) -> float | None:
+    """When its own certificate ends, in seconds of the epoch; None where that cannot be read."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate.chain.encode())
+    except ValueError:
+        return None
+    return found.not_valid_after_utc.timestamp()
 
 
 def _sealed_key(certificate: Certificate, passphrase: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from edges.fakes_authorizer import static_authorizer
+from edges.fakes_company import Authority
 from edges.fakes_http import Heard, Loopback, http
 from edges.fakes_keychain import MemoryKeychain
 
@@ -199,6 +200,27 @@ def test_aws_keys_are_read_again_when_they_have_expired(
         monkeypatch.setattr(clock, "now_s", lambda: 7_200.0)
         with pytest.raises(CredentialError, match="have expired"):
             await authorizer.authorization(named)
+
+    asyncio.run(asyncio.wait_for(check(), 10))
+
+
+def test_a_client_certificate_is_read_again_when_it_has_expired(
+    home: Home, store: CredentialStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    issued = Authority(tmp_path, "Corp CA").issue("us")
+    store.put("corp", item("mtls", issued.chain + issued.key.reveal()))
+
+    async def check() -> None:
+        authorizer = static_authorizer(home, store)
+        named = spec(Auth("mtls", "corp", ""))
+        shown = await authorizer.authorization(named)
+        assert shown is not None
+        assert shown.expires_s is not None
+        assert shown.expires_s > clock.now_s()
+        monkeypatch.setattr(clock, "now_s", lambda: shown.expires_s)
+        with pytest.raises(CredentialError, match="certificate of corp has expired") as caught:
+            await authorizer.authorization(named)
+        assert caught.value.next == "mcp-proxy credential rotate corp"
 
     asyncio.run(asyncio.wait_for(check(), 10))
 
