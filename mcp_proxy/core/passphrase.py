@@ -10,9 +10,9 @@ from mcp_proxy.core.secret import Secret
 from mcp_proxy.core.vault_file import KEY_BYTES, NONCE_BYTES, Wrapped, canonical, damaged
 
 SALT_BYTES = 16
-# RFC 7914's N and p. 16 MiB, five times over, is as dear to who guesses as 128 MiB once
+# RFC 7914's N and p. 8 MiB, ten times over, is as dear to who guesses as 128 MiB once
 # (OWASP's table for scrypt), and a serving process, which stretches too, stays small.
-COST = (1 << 14, 5)
+COST = (1 << 13, 10)
 _R = 8
 _FORMAT = "mcp-proxy vault key 1"
 _LEAST_CHARS = 8

@@ -172,7 +172,7 @@ def test_a_file_that_cannot_be_read_is_never_replaced(home: Home, vault: Vault, 
     for act in (
         lambda: vault.write("token:a", {}, b"x"),
         lambda: vault.remove("token:a"),
-        lambda: change_key(home, None, KEY, Wrapped(1 << 14, 5, bytes(16), bytes(12), b"")),
+        lambda: change_key(home, None, KEY, Wrapped(1 << 13, 10, bytes(16), bytes(12), b"")),
     ):
         with pytest.raises(CredentialError, match="is damaged") as caught:
             act()
@@ -210,7 +210,7 @@ def test_a_home_that_was_never_made_keeps_no_vault(home: Home) -> None:
 def test_another_key_seals_every_entry_anew(home: Home, vault: Vault) -> None:
     vault.write("token:a", ABOUT, CANARY)
     vault.write("item:b", {}, b"other")
-    new, wrapped = bytes(32), Wrapped(1 << 14, 5, bytes(16), bytes(12), b"w")
+    new, wrapped = bytes(32), Wrapped(1 << 13, 10, bytes(16), bytes(12), b"w")
     change_key(home, KEY, new, wrapped)
     assert "another key" in refusal(vault).why
     moved = Vault(home, lambda: new)
@@ -220,7 +220,7 @@ def test_another_key_seals_every_entry_anew(home: Home, vault: Vault) -> None:
 
 def test_a_key_is_changed_only_by_who_holds_the_one_before(home: Home, vault: Vault) -> None:
     vault.write("token:a", ABOUT, CANARY)
-    wrapped = Wrapped(1 << 14, 5, bytes(16), bytes(12), b"w")
+    wrapped = Wrapped(1 << 13, 10, bytes(16), bytes(12), b"w")
     for old in (None, bytes(32)):
         with pytest.raises(CredentialError, match="changed the vault meanwhile"):
             change_key(home, old, bytes(32), wrapped)
