@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import html
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,12 +17,16 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from mcp_proxy.edges import clock
 from mcp_proxy.edges.executables import check_executable
 from mcp_proxy.edges.files import remove_file, write_file
 from mcp_proxy.errors import CredentialError, HomeError
 
 # How long a failure of the program is waited for; one that works may stay for hours.
 _FAILS_WITHIN_S = 3.0
+# What a login that was killed has left, with the temporary file of its writing.
+_LEFT = re.compile(r"mcp-proxy-login-[0-9a-f]{16}\.html|\.mcp-proxy-login-[0-9a-f]{16}\.html\.\w+")
+_LEFT_S = 3600.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _WSL = ("/usr/bin/wslview", "/usr/local/bin/wslview")
 _LINUX = ("/usr/bin/xdg-open", "/usr/local/bin/xdg-open", "/bin/xdg-open")
@@ -99,6 +104,7 @@ def redirect_file(url: str, folder: str) -> Iterator[str]:
         HomeError: H02, H03 it cannot be written.
     """
     check_page(url)
+    _sweep(folder)
     path = os.path.join(folder, f"mcp-proxy-login-{os.urandom(8).hex()}.html")
     try:
         write_file(path, _redirect(url))
@@ -167,6 +173,16 @@ def _start(path: str) -> str:
         except OSError as error:
             return f"The browser could not be started: {(error.strerror or 'unknown').lower()}."
     return ""
+
+
+def _sweep(folder: str) -> None:
+    """Takes away the files of logins that were killed, so long ago that none can be under way."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _LEFT.fullmatch(entry.name):
+                age_s = clock.now_s() - entry.stat(follow_symlinks=False).st_mtime
+                if age_s > _LEFT_S:
+                    os.unlink(entry.path)
 
 
 def _redirect(url: str) -> bytes:

@@ -422,7 +422,10 @@ def test_a_server_that_cannot_revoke_is_told_of(desk: Desk) -> None:
     assert token_store(desk.home).read(PROFILE) is None
 
 
-def test_s22_a_login_that_is_told_to_end_takes_its_file_away(desk: Desk) -> None:
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_s22_a_login_that_is_told_to_end_takes_its_file_away(
+    desk: Desk, told: signal.Signals
+) -> None:
     quiet = Path(desk.folder, "quiet")
     quiet.write_text(f"#!{sys.executable}\n")
     quiet.chmod(0o700)
@@ -442,7 +445,7 @@ def test_s22_a_login_that_is_told_to_end_takes_its_file_away(desk: Desk) -> None
         assert process.stderr is not None
         assert b"Opening the browser" in process.stderr.readline()
         assert len(os.listdir(desk.folder + "/person")) == 1
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(told)
         assert process.wait(20) == 130
     assert os.listdir(desk.folder + "/person") == []
 

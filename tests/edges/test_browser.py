@@ -56,6 +56,19 @@ def test_s22_the_file_goes_whatever_happens(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_s22_what_a_killed_login_left_goes_with_the_next_and_nothing_else(tmp_path: Path) -> None:
+    left = ["mcp-proxy-login-0123456789abcdef.html", ".mcp-proxy-login-0123456789abcdef.html.0a"]
+    others = ["mcp-proxy-login-notes.html", "notes.html"]
+    for name in (*left, *others, "mcp-proxy-login-fedcba9876543210.html"):
+        (tmp_path / name).write_text("x")
+        if not name.endswith("3210.html"):
+            os.utime(tmp_path / name, (1, 1))
+    with redirect_file(URL, str(tmp_path)):
+        kept = set(os.listdir(tmp_path))
+    assert kept > {*others, "mcp-proxy-login-fedcba9876543210.html"}
+    assert not kept & set(left)
+
+
 @pytest.mark.parametrize(
     "url",
     [
