@@ -38,7 +38,12 @@ def _add_set(actions: Any) -> None:
     lists = (
         ("--no-proxy", "no_proxy", "HOST", "reached directly: a host, .suffix, 10.0.0.0/8 or *"),
         ("--certificate", "certificates", "NAME", "of kind mtls, shown where it is bound to"),
-        ("--private", "private", "HOST", "metadata may name it although its address is private"),
+        (
+            "--private",
+            "private",
+            "HOST",
+            "metadata may name it, or a .suffix, at private addresses",
+        ),
     )
     for option, key, metavar, text in lists:
         parser.add_argument(
