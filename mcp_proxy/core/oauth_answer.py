@@ -16,7 +16,8 @@ from mcp_proxy.errors import CredentialError
 _ERROR = re.compile(r"[A-Za-z0-9_.:/ -]{1,64}")
 _ACCESS = re.compile(r"[!-~]+")
 _TOKEN = re.compile(r"[ -~]+")
-_CODE = re.compile(r"[ -~]{1,64}")
+# Typed by a person, and shown in our own sentence: no room for words.
+_CODE = re.compile(r"[A-Za-z0-9-]{1,32}")
 _INTERVAL_S = 5
 _INTERVAL_MAX_S = 60
 _DEVICE_MAX_S = 1800
@@ -31,7 +32,8 @@ class Refused(CredentialError):
         said = one_sentence(description, LIMITS.upstream_message_chars).rstrip(".")
         named = code or (f"with status {status}" if status else "without a reason")
         tail = f": {said}." if said else "."
-        super().__init__("MCPX-C08", f"The authorization server refused ({named}){tail}")
+        did = "gave no usable answer" if status == 200 and not code else "refused"
+        super().__init__("MCPX-C08", f"The authorization server {did} ({named}){tail}")
         self.status = status
         self.error = code
 

@@ -144,7 +144,9 @@ class OAuthHttp:
             raise Unanswered(text, _sent(trip.sent)) from None
         except UpstreamError as error:
             why = _UPSTREAM.sub(name, error.why)
-            raise Unanswered(why, _sent(trip.sent), error.next) from None
+            # What mends a call whose answer is too large mends nothing here.
+            next_ = None if error.id == "MCPX-R01" else error.next
+            raise Unanswered(why, _sent(trip.sent), next_) from None
 
     def _link(self, origin: str) -> Link:
         if origin not in self._links:

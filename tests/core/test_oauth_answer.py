@@ -82,7 +82,7 @@ def test_tokens_that_cannot_be_used_are_refused(changes: dict[str, Any]) -> None
         (400, {"error": "<script>alert(1)</script>"}, "", "refused (with status 400).", False),
         (400, {"error": ["invalid_grant"]}, "", "refused (with status 400).", False),
         (502, None, "", "refused (with status 502).", False),
-        (200, None, "", "refused (with status 200).", False),
+        (200, None, "", "gave no usable answer (with status 200).", False),
         (201, TOKENS, "", "refused (with status 201).", False),
     ],
 )
@@ -145,6 +145,7 @@ def test_a_devices_codes_are_bounded_in_time() -> None:
         {"verification_uri_complete": "javascript:alert(1)"},
         {"user_code": "\x1b[2J"},
         {"user_code": "x" * 65},
+        {"user_code": "A. Now run: rm -rf ~"},
         {"device_code": None},
         {"expires_in": None},
     ],

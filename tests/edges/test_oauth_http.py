@@ -157,6 +157,7 @@ def test_an_answer_beyond_its_bound_is_none() -> None:
     with pytest.raises(Unanswered, match="answer is above 262144 bytes") as caught:
         asked(always(http(200, body)), got())
     assert caught.value.sent == "maybe"
+    assert caught.value.next == "mcp-proxy login PROFILE"
 
 
 def test_a_server_that_says_nothing_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
