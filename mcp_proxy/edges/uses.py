@@ -22,8 +22,9 @@ class Uses:
 
     def is_due(self, name: str) -> bool:
         """Whether ten minutes have passed since the last record; it counts as made then."""
-        now_s = self._now_s()
-        if now_s < self._noted_s.get(name, -EVERY_S) + EVERY_S:
+        now_s, last_s = self._now_s(), self._noted_s.get(name)
+        # A clock that was set back makes it due, too.
+        if last_s is not None and last_s <= now_s < last_s + EVERY_S:
             return False
         self._noted_s[name] = now_s
         return True

@@ -67,7 +67,9 @@ class Vault:
                 file = VaultFile(self._home.id, key_id(self._key()), None, {})
             place = Place(file.home, name, about)
             entry = seal(self._fitting(file), os.urandom(NONCE_BYTES), place, data)
-            _replace(self._home, file._replace(entries={**file.entries, name: entry}))
+            # Nobody's new entry takes the place that another's next token may need.
+            spare = 0 if name in file.entries else _GROWTH_BYTES
+            _replace(self._home, file._replace(entries={**file.entries, name: entry}), spare)
 
     def remove(self, name: str) -> None:
         """Take an entry away; one that is not there is no error. Raises C09, HomeError."""
@@ -160,9 +162,9 @@ def _resealed(file: VaultFile, old: bytes, new: bytes) -> dict[str, Entry]:
     }
 
 
-def _replace(home: Home, file: VaultFile) -> None:
+def _replace(home: Home, file: VaultFile, spare_bytes: int = 0) -> None:
     data = dump_vault(file)
-    if len(data) > LIMITS.small_file_bytes:
+    if len(data) + spare_bytes > LIMITS.small_file_bytes:
         raise damaged(
             f"The vault would be larger than {LIMITS.small_file_bytes >> 20} MiB.",
             "mcp-proxy logout PROFILE, or mcp-proxy credential remove NAME",

@@ -24,6 +24,8 @@ def test_a_use_is_due_once_in_ten_minutes(home: Home) -> None:
     assert uses.is_due("other")
     now[0] += 1
     assert uses.is_due("billing")
+    now[0] -= 500
+    assert uses.is_due("billing")
 
 
 def test_a_recorded_use_is_told_until_it_is_forgotten(home: Home) -> None:

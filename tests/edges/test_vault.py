@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.vault_file import Entry, VaultFile, Wrapped, dump_vault, parse_vault
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.edges.vault import Vault, change_key, read_vault, vault_path
@@ -200,6 +201,15 @@ def test_a_vault_grows_to_its_bound_and_no_further(home: Home, vault: Vault) -> 
     with pytest.raises(CredentialError, match="larger than 1 MiB"):
         vault.write("token:b", {}, bytes(600 << 10))
     assert Path(vault_path(home)).read_bytes() == before
+
+
+def test_a_new_entry_leaves_room_for_another_s_longer_token(home: Home, vault: Vault) -> None:
+    vault.write("token:a", {}, b"short")
+    data = bytes(740 << 10)
+    with pytest.raises(CredentialError, match="larger than 1 MiB"):
+        vault.write("item:b", {}, data)
+    vault.write("item:b", {}, data[: 700 << 10])
+    vault.write("token:a", {}, bytes(2 * LIMITS.oauth_token_chars))
 
 
 def test_a_home_that_was_never_made_keeps_no_vault(home: Home) -> None:
