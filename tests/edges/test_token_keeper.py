@@ -473,6 +473,47 @@ def test_a_client_s_own_tokens_are_fetched_again_and_again_without_a_mark(
     assert server.ledger.counts["client_credentials"] == 2
 
 
+def test_calls_end_at_their_own_deadline_and_the_renewal_that_hangs_goes_on(
+    login: KeptLogin,
+) -> None:
+    held = login.server.faults.hold_after = threading.Event()
+
+    async def work() -> None:
+        keeper = login.keeper()
+        login.end()
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await keeper.authorization(login.spec)
+        held.set()
+        found = await keeper.authorization(login.spec)
+        assert login.server.ledger.valid(token(found)) is not None
+
+    run(work)
+    assert (login.refreshes, login.server.ledger.alarms) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, b"junk"),
+        (400, b'{"error": 7}'),
+        (401, b'{"error": "invalid_client"}'),
+        (403, b"<html>denied</html>"),
+        (302, b""),
+    ],
+)
+def test_a_refusal_that_is_no_invalid_grant_keeps_the_login_and_names_the_command(
+    login: KeptLogin, status: int, body: bytes
+) -> None:
+    login.server.faults.queued[login.server.path + "/token"] = [(status, {}, body)]
+    login.end()
+    error = refused(login)
+    assert (error.id, error.next) == ("MCPX-C08", "mcp-proxy login guarded")
+    assert (login.tokens.sent, login.tokens.needs_login) == ("", "")
+    assert login.server.ledger.valid(token(ask(login))) is not None
+
+
 def test_closing_waits_for_the_answer_to_a_token_that_was_sent(login: KeptLogin) -> None:
     held = login.server.faults.hold_after = threading.Event()
 
