@@ -35,7 +35,7 @@ from mcp_proxy.app.login_way import LoginWish, Way, check_wish, choose_way, know
 from mcp_proxy.app.network import network_of
 from mcp_proxy.core.oauth_metadata import Metadata
 from mcp_proxy.core.oauth_scopes import OFFLINE, Scopes, union
-from mcp_proxy.core.token_set import TokenSet
+from mcp_proxy.core.token_set import Client, TokenSet
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.files import Held
 from mcp_proxy.edges.oauth_discovery import Found, discover
@@ -205,10 +205,19 @@ async def _asking(login: _Login, found: Found, callback: Callback | None) -> Ask
     store = credential_store(login.home)
     given = find_given(store, place, login.wish.client_id, server.issuer)
     address = "" if callback is None else callback.address
-    wish = ClientWish(address, found.scopes, given.client)
+    wish = ClientWish(address, found.scopes, given.client or _given_before(login, found))
     client = await find_client(place.auth, server, wish, login.http)
     secret = client.secret or given.secret
     return Asking(server, client, secret, found.scopes, found.resource, login.http)
+
+
+def _given_before(login: _Login, found: Found) -> Client | None:
+    """A server that registers nobody knows the kept login's client because it was given once."""
+    kept = login.kept
+    if kept is None or found.metadata.registration or kept.client.method != "none":
+        return None
+    same = is_same(login.place, kept, found.metadata.issuer, found.resource)
+    return kept.client if same else None
 
 
 def _keep(login: _Login, made: TokenSet) -> TokenSet:

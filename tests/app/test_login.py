@@ -198,6 +198,16 @@ def test_a_client_id_of_the_command_line_is_used(desk: Desk) -> None:
     assert kept(desk).client.id == "app"
 
 
+def test_a_client_id_given_once_serves_the_next_login_where_the_server_registers_nobody(
+    desk: Desk,
+) -> None:
+    desk.install(version=2, client_id="")
+    desk.server.faults.metadata = {"registration_endpoint": None}
+    desk.login("--client-id", "app")
+    desk.login("--scope", "more")
+    assert kept(desk).client.id == "app"
+
+
 def test_a_person_who_declines_is_told_and_the_old_login_stays(desk: Desk) -> None:
     desk.login()
     held = kept(desk)
