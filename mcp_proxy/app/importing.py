@@ -80,7 +80,8 @@ class Wish(NamedTuple):
 class Imported(NamedTuple):
     """What an import did. `left_out` counts by mark what was selected and not asked for;
     `refused` are the selected that no tool can be built of; `moves` is None for a first import.
-    `waits`: the source is there, and its gateway lists nothing before somebody logs in by it."""
+    `waits`: the source is there, and its gateway lists nothing before somebody logs in by it.
+    `is_blank`: the source has no tools, neither from before nor by this import."""
 
     path: str
     tools: tuple[str, ...]
@@ -91,6 +92,7 @@ class Imported(NamedTuple):
     moves: tuple[Move, ...] | None
     notes: tuple[str, ...]
     waits: bool = False
+    is_blank: bool = False
 
 
 def import_profile(wish: Wish, may_start: MayStart, pick: Pick | None) -> Imported | None:
@@ -154,7 +156,7 @@ class _Import:
         text = self._text(written, hidden)
         _check_size(self._path, text, len(written))
         found = None
-        if self._earlier is not None:
+        if self._earlier is not None and not self._earlier.is_blank:
             old = None if self._earlier.record is None else self._earlier.record.operations
             found = tuple(moves(old, operations, self._tools))
         self._save(text, self._record(operations, hidden))
@@ -168,6 +170,7 @@ class _Import:
             moves=found,
             notes=() if self._earlier is None else self._earlier.notes(self._read),
             waits=self._read.waits,
+            is_blank=not written and not (self._earlier and self._earlier.source.profile.tools),
         )
 
     def _trial(self, candidate: Candidate) -> Trial:

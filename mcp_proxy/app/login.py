@@ -53,8 +53,9 @@ _UNNAMED = CATALOG["MCPX-C05"].next
 
 
 class Done(NamedTuple):
-    """A login that is kept; `asked` are scopes that were asked for and not granted."""
+    """A login of `profile` that is kept; `refused` are scopes asked for and not granted."""
 
+    profile: str
     credential: str
     tokens: TokenSet
     refused: tuple[str, ...]
@@ -97,7 +98,7 @@ def login(wish: LoginWish, say: Say) -> Done:
     except Held:
         why = f"Another login for {name} is under way."
         raise UsageError("MCPX-W01", why, "end that one, or wait five minutes") from None
-    return Done(name, tokens, _refused(tokens))
+    return Done(place.grounds.profile, name, tokens, _refused(tokens))
 
 
 def _refused(tokens: TokenSet) -> Scopes:

@@ -27,7 +27,8 @@ def login_first_lines(path: str, name: str) -> list[str]:
     return [
         f"The gateway wants a login before it lists anything, so {path} has no tools yet.",
         f"First: mcp-proxy login {path}",
-        f"Then:  {again}",
+        f"Then:  {again} --select '*'",
+        "or --pick in place of --select '*', to choose in the terminal",
     ]
 
 
@@ -51,8 +52,11 @@ def _written_lines(done: Imported) -> Iterator[str]:
 def _next_lines(done: Imported) -> Iterator[str]:
     if done.tools:
         yield f"Read what says REVIEW in it, then: mcp-proxy profile lint {done.path}"
-    elif done.moves is None:
-        yield f"Choose with --select or --pick, or take a # away in {done.path}."
+    elif done.is_blank:
+        yield (
+            f"Choose with --select, as --select '*' for all, or --pick; or take a # away in"
+            f" {done.path}."
+        )
 
 
 def _move_lines(done: Imported) -> Iterator[str]:

@@ -15,8 +15,8 @@ def add_commands(subparsers: Any) -> None:
     parser = subparsers.add_parser("login", help="log in to an upstream that wants OAuth")
     parser.add_argument(
         "profile",
-        metavar="PROFILE",
-        help="installed; or SOURCE.yaml, to capture a gateway's listing for a profile you make",
+        metavar="PROFILE|SOURCE.yaml",
+        help="an installed profile; or the source of one you make, to capture a gateway's listing",
     )
     parser.add_argument(
         "upstream", metavar="UPSTREAM", nargs="?", help="where the profile has more than one login"
@@ -56,16 +56,20 @@ def run_login(options: argparse.Namespace) -> int:
         options.no_browser,
         options.id_token_from,
     )
-    _say_done(login(wish, render.say))
+    done = login(wish, render.say)
+    _say_done(done)
     if is_source(wish.profile):
-        _say_purpose(wish.profile)
+        _say_purpose(wish.profile, done.profile)
     return 0
 
 
-def _say_purpose(source: str) -> None:
+def _say_purpose(source: str, name: str) -> None:
+    again = f"mcp-proxy profile import {name}"
+    if source != f"{name}.yaml":
+        again += f" -o {source}"
     render.say(f"This login is for capturing the listings that {source} names.")
     render.say("A profile that is installed from it here, by the same trust root, uses it too.")
-    render.say("Next, where the source has no tools yet: mcp-proxy profile import NAME")
+    render.say(f"Next, where the source has no tools yet: {again} --select '*'  (or --pick)")
     render.say(f"Next, where it has: mcp-proxy profile build {source}")
 
 

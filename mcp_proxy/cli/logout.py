@@ -11,7 +11,9 @@ def add_commands(subparsers: Any) -> None:
     """Registers `logout`."""
     parser = subparsers.add_parser("logout", help="revoke a login at its server, then delete it")
     parser.add_argument(
-        "profile", metavar="PROFILE", help="installed; or SOURCE.yaml, a publisher's own"
+        "profile",
+        metavar="PROFILE|SOURCE.yaml",
+        help="an installed profile, or a publisher's own source",
     )
     parser.add_argument(
         "upstream", metavar="UPSTREAM", nargs="?", help="where the profile has more than one login"

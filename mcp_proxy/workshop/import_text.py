@@ -17,7 +17,6 @@ from mcp_proxy.workshop.source_keys import ToolSource
 
 FIRST = "# >>> hidden: all that may be shown too; made anew by each `mcp-proxy profile import`"
 LAST = "# <<< hidden"
-REVIEW = f"{REVIEW_SIGN} drafted from the document"
 _READ_BYTES = "256KiB"
 _TOLD_CHARS = 70
 # A source has at most 1 MiB; so much of it may be what is hidden.
@@ -90,14 +89,15 @@ def source_text(head: Head, tools: list[Written], hidden: Hidden) -> str:
 def tool_text(tool: Written, upstream: str, indent: str = "  ") -> str:
     """The tool's block, its name indented by `indent` and its keys by twice that."""
     one = tool.candidate
+    review = f"{REVIEW_SIGN} drafted from the {'document' if one.method else 'listing'}"
     keys = [
         f"upstream: {plain(upstream)}",
         f"operation: {quoted(one.selector)}",
         f"effect: {one.effect}",
     ]
     if one.reason:
-        keys.append(f"effect_reason: {quoted(one.reason)}  {REVIEW}")
-    keys.append(f"description: {quoted(tool.description)}  {REVIEW}")
+        keys.append(f"effect_reason: {quoted(one.reason)}  {review}")
+    keys.append(f"description: {quoted(tool.description)}  {review}")
     if one.form:
         keys.append(
             f"# Its body is a form ({one.form}) and is left out: only JSON bodies are sent."

@@ -85,7 +85,7 @@ def source_from_listing(name: str, spec: UpstreamSpec, file: str, listing: Listi
 
 def source_before_login(name: str, spec: UpstreamSpec, file: str) -> New:
     """The source of a gateway whose listing will be in `file` once somebody has logged in."""
-    next_ = f"mcp-proxy login {name}.yaml, then: mcp-proxy profile import {name}"
+    next_ = f"mcp-proxy login {name}.yaml, then: mcp-proxy profile import {name} --select '*'"
     page = Page(name, name, gateway_lines(spec, file), [], [], next=next_)
     return write_page(page)._replace(waits=True)
 

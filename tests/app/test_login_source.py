@@ -117,12 +117,22 @@ def test_a_gateway_that_names_its_server_gets_a_source_with_a_login(
 ) -> None:
     desk.server.faults.challenge = challenge
     said = succeeds(desk, "profile", verb, "other", "--mcp", desk.server.mcp)
-    assert "First: mcp-proxy login other.yaml Then: mcp-proxy profile import other" in said
+    then = "mcp-proxy profile import other --select '*'"
+    assert f"First: mcp-proxy login other.yaml Then: {then}" in said
     assert "    auth: {kind: oauth, credential: other}\n" in Path("other.yaml").read_text()
     assert sorted(os.listdir()) == ["acme.yaml", "other.yaml"]
-    succeeds(desk, "login", "other.yaml")
-    said = succeeds(desk, "profile", "import", "other", "--select", "id:whoami")
+    said = succeeds(desk, "login", "other.yaml")
+    assert f"no tools yet: {then} (or --pick)" in said
+    said = succeeds(desk, "profile", "import", "other")
+    assert "Tools written out: 0" in said
+    assert "Choose with --select, as --select '*' for all, or --pick" in said
+    assert "Nothing moved" not in said
+    said = succeeds(desk, "profile", "import", "other")
+    assert "Choose with --select, as --select '*' for all, or --pick" in said
+    said = succeeds(desk, "profile", "import", "other", "--select", "*")
     assert "Tools written out: 1" in said
+    assert "Choose with" not in said
+    assert "# REVIEW: drafted from the listing" in Path("other.yaml").read_text()
     succeeds(desk, "profile", "build", "other.yaml")
 
 
@@ -130,7 +140,8 @@ def test_an_import_into_another_file_names_it(desk: Desk) -> None:
     gateway = ("--mcp", desk.server.mcp)
     said = succeeds(desk, "profile", "import", "other", *gateway, "-o", "mine.yml")
     assert "mcp-proxy login mine.yml Then: mcp-proxy profile import other -o mine.yml" in said
-    succeeds(desk, "login", "mine.yml")
+    said = succeeds(desk, "login", "mine.yml")
+    assert "mcp-proxy profile import other -o mine.yml --select '*'" in said
     succeeds(desk, "profile", "import", "other", *gateway, "-o", "mine.yml", "--select", "whoami")
 
 
