@@ -18,13 +18,17 @@ _SOURCES = (".yaml", ".yml")
 
 
 class Signed(NamedTuple):
-    """A signed file, what it holds, the line for `trust add`; `warnings` are the build's."""
+    """A signed file, what it holds, the line for `trust add`; `warnings` are the build's.
+
+    `copied_key`: the key was taken from the keychain into the vault.
+    """
 
     path: str
     profile: Profile
     key_line: str
     new_key: bool
     warnings: tuple[str, ...]
+    copied_key: bool
 
 
 def sign(source: str, out: str | None, key: str) -> Signed:
@@ -52,7 +56,7 @@ def sign(source: str, out: str | None, key: str) -> Signed:
         raise _elsewhere(error, source) from None
     path = f"{_stem(source)}.dsse.json" if out is None else out
     write_given(path, sign_payload(payload, signer.seed))
-    return Signed(path, profile, signer.line, signer.made, warnings)
+    return Signed(path, profile, signer.line, signer.made, warnings, signer.is_old)
 
 
 def _stem(source: str) -> str:

@@ -1,4 +1,4 @@
-"""The publisher's signing keys: in the keychain as `signing:NAME`, or base64 in a variable."""
+"""The publisher's signing keys: in keychain or vault as `signing:NAME`, or base64 in a variable."""
 
 import binascii
 import os
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
-from mcp_proxy.app.keychain_store import home_keychain
+from mcp_proxy.app.keychain_store import home_keychain, store_name, system_keychain
 from mcp_proxy.core.signing import public_key
 from mcp_proxy.core.trust_store import format_key_line, key_id
-from mcp_proxy.edges.places import ensure_home
+from mcp_proxy.edges.places import Home, ensure_home
 from mcp_proxy.errors import CredentialError, UsageError
 
 # Keys that are made by the first command that needs them; any other name may be mistyped.
@@ -22,11 +22,15 @@ _SEED_BYTES = 32
 
 
 class SigningKey(NamedTuple):
-    """32 secret bytes, the key's name, and whether it was made now."""
+    """32 secret bytes, the key's name, and whether it was made now.
+
+    `is_old` says that the keychain has it and the vault, which stands in for that, lacks it.
+    """
 
     seed: bytes
     name: str
     made: bool
+    is_old: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -43,9 +47,10 @@ class SigningKey(NamedTuple):
 
 
 def find_key(key: str, *, make: bool) -> SigningKey:
-    """The key called `key`: a name in the keychain, or `env:VAR`.
+    """The key called `key`: a name in the keychain or vault, or `env:VAR`.
 
-    `make` says that a key which the keychain lacks is made there, and logged.
+    `make` says that a key which is lacking is made there, and logged. One that a vault lacks and
+    the keychain has is copied into the vault.
 
     Raises:
         CredentialError: C01 there is no such key, C02 the keychain does not answer.
@@ -58,6 +63,8 @@ def find_key(key: str, *, make: bool) -> SigningKey:
         raise UsageError("MCPX-W01", "A key's name is 1 to 64 characters of A-Z, a-z, 0-9, . _ -")
     found = _from_keychain(key)
     if found is not None:
+        if found.is_old:
+            _keep(found, "signing key copied")
         return found
     if not make:
         raise _lacking(key)
@@ -99,29 +106,45 @@ def _from_variable(variable: str) -> SigningKey:
 
 
 def _from_keychain(name: str) -> SigningKey | None:
-    held = home_keychain(ensure_home()).get(f"signing:{name}")
+    home = ensure_home()
+    where = store_name(home)
+    held, is_old = home_keychain(home).get(f"signing:{name}"), False
+    if held is None and where == "vault":
+        held, where, is_old = _before_the_vault(home, name), "keychain", True
     if held is None:
         return None
     mend = "mcp-proxy profile sign SOURCE.yaml --key ANOTHER-NAME"
-    return SigningKey(
-        _parse_seed(held, f"The keychain's signing key {name}", mend), name, made=False
-    )
+    seed = _parse_seed(held, f"The {where}'s signing key {name}", mend)
+    return SigningKey(seed, name, made=False, is_old=is_old)
+
+
+def _before_the_vault(home: Home, name: str) -> str | None:
+    """Where it would be in the keychain; a machine with a vault may well have none."""
+    try:
+        return system_keychain(home).get(f"signing:{name}")
+    except CredentialError:
+        return None
 
 
 def _lacking(name: str) -> CredentialError:
     held = ", ".join(key.name for key in held_keys(OWN_NAMES))
     others = f" It has {held}." if held else ""
     mend = f"mcp-proxy repository key {name} --new   (makes it)"
-    return CredentialError("MCPX-C01", f"The keychain has no signing key {name}.{others}", mend)
+    where = store_name(ensure_home())
+    return CredentialError("MCPX-C01", f"The {where} has no signing key {name}.{others}", mend)
 
 
 def _make(name: str) -> SigningKey:
-    home = ensure_home()
     key = SigningKey(os.urandom(_SEED_BYTES), name, made=True)
-    admin_log.record(home, "signing key made", key=key.fingerprint, name=name)
-    text = binascii.b2a_base64(key.seed, newline=False).decode()
-    home_keychain(home).set(f"signing:{name}", text)
+    _keep(key, "signing key made")
     return key
+
+
+def _keep(key: SigningKey, what: str) -> None:
+    home = ensure_home()
+    admin_log.record(home, what, key=key.fingerprint, name=key.name)
+    text = binascii.b2a_base64(key.seed, newline=False).decode()
+    home_keychain(home).set(f"signing:{key.name}", text)
 
 
 def _parse_seed(text: str, what: str, mend: str) -> bytes:

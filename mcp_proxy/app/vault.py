@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.keychain_store import system_keychain, token_store, vault_key
+from mcp_proxy.app.vault_moving import Copied, read_known, without, write_items
 from mcp_proxy.app.vault_passphrase import passphrase
 from mcp_proxy.core.passphrase import SALT_BYTES, check_passphrase, unwrap, wrap
 from mcp_proxy.core.secret import Secret
@@ -18,17 +19,23 @@ from mcp_proxy.edges.reference_command import fix_source
 from mcp_proxy.edges.settings import read_settings, write_settings
 from mcp_proxy.edges.settings_credentials import parse_source
 from mcp_proxy.edges.settings_vault import VaultSettings
-from mcp_proxy.edges.vault import change_key, read_vault, vault_path
+from mcp_proxy.edges.vault import Vault, change_key, read_vault, vault_path
+from mcp_proxy.edges.vault_items import VaultItems
 from mcp_proxy.edges.vault_key import KEY_ITEM
 from mcp_proxy.errors import UsageError
 
 
 class Made(NamedTuple):
-    """`left` are the credentials whose items stay in the keychain and are used no longer."""
+    """`taken` are the items that were copied from the keychain, such as `signing:default`.
+
+    `left` are the credentials whose items it did not give; `silent` is why it gave none, or "".
+    """
 
     path: str
     source: str
+    taken: tuple[str, ...]
     left: tuple[str, ...]
+    silent: str
 
 
 class Shown(NamedTuple):
@@ -48,7 +55,8 @@ def init(source: str, ask_new: Callable[[], str]) -> Made:
     """Keeps this home's secrets under a passphrase from now on, in the vault.
 
     `source` is a reference or "", and then `ask_new` asks the person. Logins so far are taken
-    along. Where the vault is under a passphrase already, only the source of it is recorded anew.
+    along, and copies of what the keychain holds. Where the vault is under a passphrase already,
+    the source of it is recorded anew, and credentials that it lacks are copied.
 
     Raises:
         UsageError: W01 the reference or the passphrase is not right.
@@ -59,21 +67,42 @@ def init(source: str, ask_new: Callable[[], str]) -> Made:
     source = _fixed(source)
     file = read_vault(home)
     if file is not None and file.wrapped is not None:
-        unwrap(passphrase(source), file.wrapped, home.id)
-        admin_log.record(home, "vault init", source=source or "asked", made=False)
-        _record_source(home, source)
-        return Made(vault_path(home), source, ())
+        return _again(home, source, unwrap(passphrase(source), file.wrapped, home.id))
     secret = _new(source, ask_new)
-    left = _in_keychain(home)
+    copied = read_known(home)
     # Read now, while the key is still the keychain's.
     old = None if file is None else vault_key(home)
-    admin_log.record(home, "vault init", source=source or "asked", made=True)
+    _log_init(home, source, copied, made=True)
+    key = os.urandom(KEY_BYTES)
     with _without_renewals(home):
-        _seal_under(home, secret, old, os.urandom(KEY_BYTES))
+        _seal_under(home, secret, old, key)
+        write_items(copied, _items(home, key))
         _record_source(home, source)
     if file is not None:
         system_keychain(home).delete(KEY_ITEM)
-    return Made(vault_path(home), source, left)
+    return _made(home, source, copied)
+
+
+def _again(home: Home, source: str, key: bytes) -> Made:
+    copied = without(read_known(home, keys=False), _items(home, key))
+    _log_init(home, source, copied, made=False)
+    write_items(copied, _items(home, key))
+    _record_source(home, source)
+    return _made(home, source, copied)
+
+
+def _log_init(home: Home, source: str, copied: Copied, *, made: bool) -> None:
+    taken = " ".join(copied.items)
+    admin_log.record(home, "vault init", source=source or "asked", made=made, taken=taken)
+
+
+def _made(home: Home, source: str, copied: Copied) -> Made:
+    silent = copied.silent
+    return Made(vault_path(home), source, tuple(copied.items), copied.left, silent)
+
+
+def _items(home: Home, key: bytes) -> VaultItems:
+    return VaultItems(Vault(home, lambda: key))
 
 
 def change_passphrase(source: str, ask_new: Callable[[], str]) -> str:
@@ -163,8 +192,3 @@ def _record_source(home: Home, source: str) -> None:
         settings = read_settings(home)
         write_settings(home, settings._replace(vault=VaultSettings(source)))
         bump_generation(home)
-
-
-def _in_keychain(home: Home) -> tuple[str, ...]:
-    credentials = read_settings(home).credentials
-    return tuple(sorted(name for name, reference in credentials.items() if reference is None))

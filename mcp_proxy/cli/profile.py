@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from mcp_proxy.app import profiles, signing
+from mcp_proxy.app.keychain_store import store_name
 from mcp_proxy.app.profiles import Checked, Installed
 from mcp_proxy.cli import render
 from mcp_proxy.cli.profile_build import add_build_commands
@@ -23,6 +24,7 @@ from mcp_proxy.cli.profile_refresh import add_refresh_command
 from mcp_proxy.cli.profile_update import add_update_command
 from mcp_proxy.cli.profile_view import counted_entries, detail_lines, plain, summary_lines
 from mcp_proxy.core.trust_store import parse_key_line
+from mcp_proxy.edges.places import find_home
 from mcp_proxy.errors import McpProxyError
 
 
@@ -64,7 +66,7 @@ def _add_sign(actions: Any) -> None:
         "--key",
         default="default",
         metavar="NAME|env:VAR",
-        help="a key in the keychain, made at need (default: default), or a variable with one",
+        help="a key in keychain or vault, made at need (default: default), or a variable with one",
     )
     parser.set_defaults(run=run_sign)
 
@@ -75,10 +77,13 @@ def run_sign(options: argparse.Namespace) -> int:
     header = signed.profile.header
     for warning in signed.warnings:
         render.say(f"warning: {warning}")
+    name = parse_key_line(signed.key_line).name
+    if signed.copied_key:
+        render.say(f"The signing key {name} was copied from the keychain into the vault.")
     if signed.new_key:
-        name = parse_key_line(signed.key_line).name
+        where = store_name(find_home())
         render.say(
-            f"A new signing key, {name}, was made and is in the keychain. Nobody trusts it yet: "
+            f"A new signing key, {name}, was made and is in the {where}. Nobody trusts it yet: "
             "if the name is a slip, sign again with --key and the right one.",
             "bold yellow",
         )

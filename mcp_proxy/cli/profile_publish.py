@@ -18,7 +18,7 @@ def add_publish_command(actions: Any) -> None:
         action="append",
         default=[],
         metavar="NAME|env:VAR",
-        help="a key to sign with, as often as needed (default: those in the keychain)",
+        help="a key to sign with, as often as needed (default: those in the keychain or vault)",
     )
     parser.add_argument(
         "--renew", action="store_true", help="no file: a new timestamp, and what expires soon"

@@ -4,9 +4,11 @@ import argparse
 from typing import Any
 
 from mcp_proxy.app import tuf_extra
+from mcp_proxy.app.keychain_store import store_name
 from mcp_proxy.cli import render
 from mcp_proxy.cli.repository_view import plain, show_view
 from mcp_proxy.core.trust_store import key_id, parse_key_line
+from mcp_proxy.edges.places import find_home
 from mcp_proxy.errors import UsageError
 
 
@@ -36,7 +38,7 @@ def add_commands(subparsers: Any) -> None:
     show.add_argument("--json", action="store_true", help="as JSON")
     key = actions.add_parser("key", help="print the key line of a signing key")
     key.add_argument("key", metavar="NAME|env:VAR")
-    key.add_argument("--new", action="store_true", help="make it if the keychain lacks it")
+    key.add_argument("--new", action="store_true", help="make it if it is lacking")
     key.set_defaults(run=run_key)
 
 
@@ -53,7 +55,7 @@ def _add_keys(parser: Any) -> None:
         action="append",
         default=[],
         metavar="NAME|env:VAR",
-        help="a key to sign with, as often as needed (default: those in the keychain)",
+        help="a key to sign with, as often as needed (default: those in the keychain or vault)",
     )
 
 
@@ -114,8 +116,9 @@ def run_init(options: argparse.Namespace) -> int:
         {"root": options.root_days, "timestamp": options.timestamp_days},
     )
     created = admin.create(options.folder, founding)
+    where = store_name(find_home())
     for key in created.made:
-        render.say(f"A new key was made and is in the keychain: {key.name} ({key.fingerprint}).")
+        render.say(f"A new key was made and is in the {where}: {key.name} ({key.fingerprint}).")
     render.say("Give this file to your developers, and its SHA-256 by another way:")
     render.data(created.path)
     render.data(created.digest)
@@ -226,7 +229,7 @@ def run_key(options: argparse.Namespace) -> int:
     """`repository key`: the key line."""
     key = _admin().show_key(options.key, new=options.new)
     if key.made:
-        render.say("A new signing key was made and is in the keychain.")
+        render.say(f"A new signing key was made and is in the {store_name(find_home())}.")
     render.data(key.line)
     return 0
 

@@ -31,10 +31,7 @@ def run_init(options: argparse.Namespace) -> int:
     made = vault.init(options.source, ask_new)
     render.say(f"Secrets of this home are kept in {made.path}, under the passphrase.")
     _say_source(made.source)
-    if made.left:
-        names = ", ".join(made.left)
-        render.say(f"These stay in the keychain and are not used from now on: {names}.")
-        render.say("Set each again to have it in the vault: mcp-proxy credential set NAME")
+    _say_copies(made)
     return 0
 
 
@@ -101,3 +98,23 @@ def _say_source(source: str) -> None:
         "Commands ask for it at the terminal. Serving processes cannot ask: to serve, give them "
         "a reference: mcp-proxy vault init --from env:VAR"
     )
+
+
+def _say_copies(made: vault.Made) -> None:
+    if made.taken:
+        names = ", ".join(map(_item_words, made.taken))
+        render.say(f"Copied from the keychain: {names}. Its own copies are not used any more.")
+    if made.silent:
+        render.say(f"Nothing more was taken from the keychain. {made.silent}")
+    if made.left:
+        render.say(
+            f"The vault lacks these, which the keychain did not give: {', '.join(made.left)}."
+        )
+        render.say("Unlock the keychain and repeat the command, or set each again:")
+        for name in made.left:
+            render.say(f"  mcp-proxy credential set {name} --origin URL")
+
+
+def _item_words(name: str) -> str:
+    kind, _, rest = name.partition(":")
+    return f"the signing key {rest}" if kind == "signing" else f"the credential {rest}"

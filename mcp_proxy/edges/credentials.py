@@ -81,22 +81,22 @@ class CredentialStore:
             return self._item(name)
 
     def _item(self, name: str) -> Item:
-        text = self._keychain().get(_item_name(name))
+        text = self._keychain().get(item_name(name))
         mend = f"mcp-proxy credential set {name} --origin URL"
         if text is None:
-            why = f"The keychain holds no credential {name}."
+            why = f"The {self._store_name()} holds no credential {name}."
             raise CredentialError("MCPX-C01", why, mend)
         try:
             return parse_item(text)
         except ValueError:
-            why = f"The keychain item of {name} is damaged."
+            why = f"The {self._store_name()} item of {name} is damaged."
             raise CredentialError("MCPX-C01", why, mend) from None
 
     def put(self, name: str, item: Item) -> None:
         """Store a secret with its binding. Raises CredentialError C02, HomeError."""
         with self._lock():
             settings = read_settings(self._home)
-            self._keychain().set(_item_name(name), dump_item(item))
+            self._keychain().set(item_name(name), dump_item(item))
             self._write(settings, {**settings.credentials, name: None})
 
     def put_reference(self, name: str, reference: Reference) -> None:
@@ -109,7 +109,7 @@ class CredentialStore:
         with self._lock():
             settings = read_settings(self._home)
             if settings.credentials.get(name, reference) is None:
-                self._keychain().delete(_item_name(name))
+                self._keychain().delete(item_name(name))
             self._write(settings, {**settings.credentials, name: reference})
 
     def allow(self, name: str, grounds: Grounds) -> Binding:
@@ -125,7 +125,7 @@ class CredentialStore:
             if reference is None:
                 item = self._item(name)
                 binding = _with_profile(item.binding, grounds)
-                self._keychain().set(_item_name(name), dump_item(item._replace(binding=binding)))
+                self._keychain().set(item_name(name), dump_item(item._replace(binding=binding)))
             else:
                 binding = _with_profile(reference.binding, grounds)
                 reference = reference._replace(binding=binding)
@@ -144,20 +144,20 @@ class CredentialStore:
             reference = _find(settings, name)
             binding = self._item(name).binding if reference is None else reference.binding
             if isinstance(made, Secret):
-                self._keychain().set(_item_name(name), dump_item(Item(binding, made)))
+                self._keychain().set(item_name(name), dump_item(Item(binding, made)))
                 self._write(settings, {**settings.credentials, name: None})
                 return
             moved = make_reference(made, binding)
             self._write(settings, {**settings.credentials, name: moved})
             if reference is None:
-                self._keychain().delete(_item_name(name))
+                self._keychain().delete(item_name(name))
 
     def remove(self, name: str) -> None:
         """Remove the credential, its keychain item first. Raises CredentialError C01, C02."""
         with self._lock():
             settings = read_settings(self._home)
             if _find(settings, name) is None:
-                self._keychain().delete(_item_name(name))
+                self._keychain().delete(item_name(name))
             rest = {key: item for key, item in settings.credentials.items() if key != name}
             self._write(settings, rest)
 
@@ -257,6 +257,9 @@ class CredentialStore:
             self._opened = self._opener(self._home.id)
         return self._opened
 
+    def _store_name(self) -> str:
+        return "keychain" if read_settings(self._home).vault is None else "vault"
+
     def _lock(self) -> FileLock:
         return FileLock(os.path.join(self._home.config, "settings.lock"))
 
@@ -265,7 +268,8 @@ class CredentialStore:
         bump_generation(self._home)
 
 
-def _item_name(name: str) -> str:
+def item_name(name: str) -> str:
+    """What the credential is called in the keychain."""
     return f"credential:{name}"
 
 

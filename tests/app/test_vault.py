@@ -1,6 +1,7 @@
 """The vault's commands: what they ask, log and change, and that logins are taken along."""
 
 import argparse
+import base64
 import json
 import os
 import subprocess
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from edges.fakes_keychain import MemoryKeychain
+from trust_samples import SEED
 
 from mcp_proxy.app import asking, keychain_store, vault
 from mcp_proxy.app.doctor import examine
 from mcp_proxy.app.keychain_store import credential_store, home_keychain, token_store
+from mcp_proxy.app.signing_keys import find_key, held_keys
 from mcp_proxy.cli import vault as cli
 from mcp_proxy.core import passphrase as under
 from mcp_proxy.core.binding import OAUTH, make_binding
@@ -29,6 +32,7 @@ from mcp_proxy.edges.vault_key import KEY_ITEM
 from mcp_proxy.errors import AuditError, CredentialError, UsageError
 
 WORDS, OTHER = "canary-correct-horse", "canary-battery-staple"
+SEED_TEXT = base64.b64encode(SEED).decode()
 ORIGIN = "https://api.example.com"
 SECRETS = ("keychain", "vault", "secrets")
 BINDING = make_binding("bearer", None, [ORIGIN], "", [])
@@ -88,7 +92,7 @@ def everything_written(home: Home) -> bytes:
 def test_a_vault_takes_the_place_of_the_keychain(home: Home, keychain: MemoryKeychain) -> None:
     before = read_generation(home)
     made = vault.init("env:WORDS", nobody)
-    assert (made.path, made.source, made.left) == (vault_path(home), "env:WORDS", ())
+    assert made == (vault_path(home), "env:WORDS", (), (), "")
     assert read_generation(home) != before
     credential_store(home).put("billing-api", Item(BINDING, Secret("canary-secret")))
     home_keychain(home).set("signing:default", "canary-seed")
@@ -107,12 +111,55 @@ def test_logins_so_far_are_taken_along_under_another_key(
     token_store(home).write("crm", TOKENS)
     credential_store(home).put("billing-api", Item(BINDING, Secret("s")))
     assert KEY_ITEM in keychain.items
-    assert vault.init("env:WORDS", nobody).left == ("billing-api",)
-    assert list(keychain.items) == ["credential:billing-api"]
+    home_keychain(home).set("signing:default", SEED_TEXT)
+    made = vault.init("env:WORDS", nobody)
+    assert (made.taken, made.left) == (("credential:billing-api", "signing:default"), ())
+    assert list(keychain.items) == list(made.taken)
+    keychain.items.clear()
     fresh()
     assert token_store(home).read("crm") == TOKENS
-    with pytest.raises(CredentialError, match="no credential billing-api"):
+    assert credential_store(home).read_item("billing-api").secret == Secret("s")
+    assert home_keychain(home).get("signing:default") == SEED_TEXT
+
+
+def test_what_a_silent_keychain_did_not_give_is_said_and_taken_by_a_second_init(
+    home: Home, keychain: MemoryKeychain
+) -> None:
+    credential_store(home).put("billing-api", Item(BINDING, Secret("s")))
+    keychain.locked = True
+    made = vault.init("env:WORDS", nobody)
+    assert (made.taken, made.left, made.silent) == (
+        (),
+        ("billing-api",),
+        "Locked: the fake keychain.",
+    )
+    with pytest.raises(CredentialError, match="The vault holds no credential billing-api"):
         credential_store(home).read_item("billing-api")
+    keychain.locked = False
+    assert vault.init("env:WORDS", nobody).taken == ("credential:billing-api",)
+    assert credential_store(home).read_item("billing-api").secret == Secret("s")
+    changed = Item(BINDING, Secret("newer"))
+    credential_store(home).put("billing-api", changed)
+    assert vault.init("env:WORDS", nobody).taken == ()
+    assert credential_store(home).read_item("billing-api") == changed
+
+
+def test_a_signing_key_that_the_vault_lacks_is_taken_from_the_keychain_and_not_made_anew(
+    home: Home, keychain: MemoryKeychain
+) -> None:
+    keychain.locked = True
+    vault.init("env:WORDS", nobody)
+    assert find_key("other", make=True).made
+    keychain.locked = False
+    keychain.items["signing:default"] = SEED_TEXT
+    assert [(key.name, key.is_old) for key in held_keys(["default"])] == [("default", True)]
+    found = find_key("default", make=True)
+    assert (found.seed, found.made, found.is_old) == (SEED, False, True)
+    keychain.items.clear()
+    assert find_key("default", make=False) == found._replace(is_old=False)
+    assert b'"what":"signing key copied"' in everything_written(home)
+    with pytest.raises(CredentialError, match="The vault has no signing key lacking"):
+        find_key("lacking", make=False)
 
 
 def test_s8_a_renewal_under_way_is_waited_for_so_that_its_result_is_not_lost(home: Home) -> None:
@@ -224,7 +271,7 @@ def test_the_commands_say_what_they_did(home: Home, capsys: pytest.CaptureFixtur
     assert run("init", "--from", "env:WORDS") == 0
     said = capsys.readouterr().err.replace("\n", " ")
     assert "take the passphrase from env:WORDS" in said
-    assert "not used from now on: billing-api" in said
+    assert "Copied from the keychain: the credential billing-api." in said
     token_store(home).write("crm", TOKENS)
     assert run("show", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
@@ -232,7 +279,7 @@ def test_the_commands_say_what_they_did(home: Home, capsys: pytest.CaptureFixtur
         "key": "passphrase",
         "source": "env:WORDS",
         "logins": ["crm"],
-        "items": [],
+        "items": ["credential:billing-api"],
     }
     assert run("passphrase", "--from", "env:OTHER") == 0
     assert "its new passphrase" in capsys.readouterr().err
