@@ -33,7 +33,7 @@ from mcp_proxy.core.request import RestRequest
 from mcp_proxy.core.wishes import full_wishes
 from mcp_proxy.edges.admin_policy import POLICY_PATH, read_policy
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
-from mcp_proxy.edges.places import Home, default_folders, find_home
+from mcp_proxy.edges.places import Home, check_unmade, default_folders, find_home
 from mcp_proxy.edges.profile_store import read_trust
 from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.edges.upstream_mcp import http_upstream
@@ -51,6 +51,8 @@ def examine() -> Iterator[Check]:
     yield from _check_policy()
     try:
         home = find_home()
+        if not home.id:
+            check_unmade(home)
     except McpProxyError as error:
         yield _bad("home", error)
         return

@@ -33,6 +33,8 @@ from mcp_proxy.app.login_place import (
 from mcp_proxy.app.login_tokens import Asking, ungranted
 from mcp_proxy.app.login_way import LoginWish, Way, check_wish, choose_way, known_hosts
 from mcp_proxy.app.network import network_of
+from mcp_proxy.core.binding_use import ClientUse, set_client_words
+from mcp_proxy.core.oauth_answer import Refused
 from mcp_proxy.core.oauth_metadata import Metadata
 from mcp_proxy.core.oauth_scopes import OFFLINE, Scopes, union
 from mcp_proxy.core.token_set import Client, TokenSet
@@ -135,6 +137,9 @@ async def _until_ended(login: _Login) -> TokenSet:
     except McpProxyError as error:
         # What is below knows the server and not the profile.
         error.next = error.next.replace(_UNNAMED, login_command(login.place))
+        if login.place.source and error.next == CATALOG["MCPX-C07"].next:
+            mend = f"correct the login's keys in {login.place.source}, such as `issuer`"
+            error.next = f"{mend}, then: {login_command(login.place)}"
         raise
     finally:
         await login.http.close()
@@ -160,7 +165,18 @@ async def _log_in(login: _Login) -> TokenSet:
             return _keep(login, made)
     except McpProxyError as error:
         _record(login, "login failed", found, error=error.id)
+        if isinstance(error, Refused) and error.error == "invalid_client":
+            error.next = _set_client(login, found.metadata.issuer)
         raise
+
+
+def _set_client(login: _Login, issuer: str) -> str:
+    """The command that says anew who we are at the server, which knows no such client."""
+    auth, given = login.place.auth, login.wish.client_id
+    if auth.grant == "id_jag":
+        return "check the client's id and secret at both servers, then log in again"
+    us = ClientUse(auth.credential, *login.place.grounds, issuer, given or auth.client_id)
+    return set_client_words(us)
 
 
 async def _log_in_by_identity(login: _Login, found: Found) -> TokenSet:

@@ -12,7 +12,7 @@ from mcp_proxy.core.oauth_callback import judge
 from mcp_proxy.core.oauth_request import Attempt, authorization_url, code_form
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.edges.browser import check_page, open_file, person_folder, redirect_file
-from mcp_proxy.edges.callback_page import CallbackPage, Page
+from mcp_proxy.edges.callback_page import WAIT_S, CallbackPage, Page
 
 _DONE = Page("Logged in", "mcp-proxy has what it needs, and keeps it sealed on this machine.")
 _FAILED = Page("Not logged in", "The login did not succeed; mcp-proxy says why in its terminal.")
@@ -84,10 +84,11 @@ async def _visit(url: str, page: CallbackPage, opener: tuple[str, ...] | None, s
         else:
             path = stack.enter_context(redirect_file(url, person_folder()))
             at = "/".join(url.split("/", 3)[:3])
-            say(f"Opening the browser: log in there, at {at}. Ctrl-c here ends it.")
+            say(f"Opening the browser: log in there, at {at}.")
             if why := await open_file(opener, path):
                 say(why)
                 _say_address(url, say)
+        say(f"Waiting up to {round(WAIT_S / 60)} minutes; Ctrl-c ends it.")
         return await page.answer()
 
 

@@ -17,7 +17,8 @@ from mcp_proxy.errors import CredentialError, UsageError
 class LoginPlace(NamedTuple):
     """One upstream that is logged in to, on behalf of a verified profile.
 
-    `source` is the file, where it is a publisher's own source that says so, else "".
+    `source` is the file, where it is a publisher's own source that says so, else "". `is_only`:
+    the profile has no other login, so that its upstream need not be named.
     """
 
     grounds: Grounds
@@ -25,6 +26,7 @@ class LoginPlace(NamedTuple):
     spec: UpstreamSpec
     auth: OAuth
     source: str = ""
+    is_only: bool = False
 
 
 def is_source(profile_name: str) -> bool:
@@ -58,6 +60,7 @@ def find_place(home: Home, profile_name: str, upstream: str | None) -> LoginPlac
         )
     else:
         places = login_places(load_profile(home, profile_name, clock.now_s()))
+    is_only = len({place.auth.credential for place in places}) == 1
     if upstream is not None:
         places = [place for place in places if place.upstream == upstream]
     if not places:
@@ -71,12 +74,13 @@ def find_place(home: Home, profile_name: str, upstream: str | None) -> LoginPlac
         why = f"The profile {profile_name} has more than one login: {names}."
         next_ = f"name one: mcp-proxy login {profile_name} {places[0].upstream}"
         raise UsageError("MCPX-W01", why, next_)
-    return places[0]
+    return places[0]._replace(is_only=is_only)
 
 
-def login_command(place: LoginPlace) -> str:
-    """The command that logs in there."""
-    return f"mcp-proxy login {place.source or place.grounds.profile} {place.upstream}"
+def login_command(place: LoginPlace, verb: str = "login") -> str:
+    """The command that logs in there, or with `verb` "logout" out."""
+    command = f"mcp-proxy {verb} {place.source or place.grounds.profile}"
+    return command if place.is_only else f"{command} {place.upstream}"
 
 
 def bind(place: LoginPlace, kept: TokenSet | None, made: TokenSet, *, localhost: bool) -> Binding:

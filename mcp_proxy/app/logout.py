@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.keychain_store import credential_store, token_store
-from mcp_proxy.app.login_place import LoginPlace, find_place
+from mcp_proxy.app.login_place import LoginPlace, find_place, login_command
 from mcp_proxy.app.network import network_of
 from mcp_proxy.core.binding_use import ClientUse
 from mcp_proxy.core.oauth_answer import Refused, refused_words
@@ -19,7 +19,7 @@ from mcp_proxy.edges.oauth_http import OAuthHttp, Unanswered
 from mcp_proxy.edges.places import Home, find_home
 from mcp_proxy.edges.profile_store import bump_generation
 from mcp_proxy.edges.settings import read_settings
-from mcp_proxy.errors import CredentialError, UpstreamError, UsageError
+from mcp_proxy.errors import CredentialError, UpstreamError
 
 # RFC 7009, 2.2.1: a server need not revoke access tokens, which end soon by themselves.
 _NOT_REVOKED = "unsupported_token_type"
@@ -29,7 +29,7 @@ class Ended(NamedTuple):
     """A login that is deleted. `revoked`: its server was told and agreed.
 
     `has_endpoint` is False where the server has no way to be told. `others` are the other profiles
-    whose login it was.
+    whose login it was. `was_there` is False where nobody was logged in, and nothing was done.
     """
 
     credential: str
@@ -37,6 +37,7 @@ class Ended(NamedTuple):
     revoked: bool
     has_endpoint: bool
     others: tuple[str, ...]
+    was_there: bool = True
 
 
 class _Batch(NamedTuple):
@@ -52,7 +53,7 @@ def logout(profile_name: str, upstream: str | None, *, local: bool) -> Ended:
     """Ends a login. With `local` the server is not asked, and its tokens stay good until they end.
 
     Raises:
-        UsageError: W01 nobody is logged in there.
+        UsageError: W01 the profile has no such login.
         UpstreamError: U01 the server is out of reach or out of order, and nothing was deleted.
         CredentialError: C08 the server refused, and nothing was deleted; C01, C02, C09.
         ProfileError, SourceError, HomeError, AuditError: A01, and nothing was changed.
@@ -63,9 +64,7 @@ def logout(profile_name: str, upstream: str | None, *, local: bool) -> Ended:
     with store.lock(name):
         about = store.names().get(name)
         if about is None:
-            why = f"Nobody is logged in with {name}."
-            mend = f"status {profile_name}" if not place.source else "credential list"
-            raise UsageError("MCPX-W01", why, f"mcp-proxy {mend}")
+            return Ended(name, "", False, True, (), was_there=False)
         # What cannot be read any more can still be deleted.
         tokens = None if local else store.read(name)
         issuer = about.get("issuer", "")
@@ -79,7 +78,7 @@ def logout(profile_name: str, upstream: str | None, *, local: bool) -> Ended:
         )
         batches = [] if tokens is None else _batches(home, place, tokens)
         if batches:
-            _revoke(home, batches, f"mcp-proxy logout {profile_name} {place.upstream} --local")
+            _revoke(home, batches, f"{login_command(place, 'logout')} --local")
         store.remove(name)
     bump_generation(home)
     pairs = () if tokens is None else tokens.binding.profiles

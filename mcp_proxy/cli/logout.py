@@ -35,6 +35,8 @@ def run_logout(options: argparse.Namespace) -> int:
 
 def _sentence(ended: Ended) -> str:
     name, issuer = ended.credential, ended.issuer
+    if not ended.was_there:
+        return f"Nobody is logged in with {name}; nothing was done."
     if ended.revoked:
         return f"{name} is revoked at {issuer} and deleted here."
     heard = "was not told" if ended.has_endpoint else "has no way to revoke them"

@@ -53,6 +53,8 @@ class Fetched(NamedTuple):
 class Unanswered(CredentialError):
     """C08: no usable answer. `sent` is "no" where surely nothing of the request has left."""
 
+    exit_code = UpstreamError.exit_code
+
     def __init__(self, why: str, sent: str, next: str | None = None) -> None:  # noqa: A002
         """`why` is one whole sentence without secrets; `sent` is "no" or "maybe"."""
         super().__init__("MCPX-C08", why, next)

@@ -61,12 +61,20 @@ def ensure_home() -> Home:
     home = find_home()
     if home.id:
         return home
+    check_unmade(home)
+    return _make(home)
+
+
+def check_unmade(home: Home) -> None:
+    """Raises HomeError H01 where files of trust lie in the folders of a home not made yet."""
     for folder, names in zip((home.config, home.data), _AUTHORITY, strict=True):
         for path in (os.path.join(folder, name) for name in names):
             if os.path.lexists(path):
                 why = f"{path} is there, but no home was ever made in its folder."
-                raise HomeError("MCPX-H01", why, f"move {path} away")
-    return _make(home)
+                mend = f"move {path} away, repeat the command"
+                if path.endswith(".toml"):
+                    mend += f", which makes the home, then write your lines into {path} anew"
+                raise HomeError("MCPX-H01", why, mend)
 
 
 def init_home(folder: str) -> Home:

@@ -73,7 +73,7 @@ def test_logout_takes_a_source_too(desk: Desk) -> None:
     assert "also that of" not in said
     assert desk.server.ledger.access == {}
     assert token_store(desk.home).names() == {}
-    said = succeeds(desk, "logout", "acme.yaml", code=2)
+    said = succeeds(desk, "logout", "acme.yaml")
     assert "Nobody is logged in with acme" in said
 
 
@@ -81,7 +81,7 @@ def test_a_failed_logout_names_its_source(desk: Desk) -> None:
     succeeds(desk, "login", "acme.yaml")
     desk.server.faults.answers = {"/revoke": (503, {}, b"")}
     said = succeeds(desk, "logout", "acme.yaml", code=6)
-    assert "mcp-proxy logout acme.yaml acme --local" in said
+    assert "mcp-proxy logout acme.yaml --local" in said
     succeeds(desk, "logout", "acme.yaml", "acme", "--local")
 
 
@@ -89,6 +89,15 @@ def test_a_failed_login_names_its_source(desk: Desk) -> None:
     desk.server.faults.callback = {"error": "access_denied", "code": None}
     said = succeeds(desk, "login", "acme.yaml", code=4)
     assert "mcp-proxy login acme.yaml" in said
+
+
+def test_metadata_that_do_not_fit_a_source_say_to_correct_it(desk: Desk) -> None:
+    source = Path("acme.yaml")
+    other = "issuer: https://other.example, client_id"
+    source.write_text(source.read_text().replace("client_id", other))
+    said = succeeds(desk, "login", "acme.yaml", code=4)
+    assert "MCPX-C07" in said
+    assert "correct the login's keys in acme.yaml, such as `issuer`" in said
 
 
 def test_a_source_that_is_wrong_or_has_no_login_makes_none(desk: Desk) -> None:

@@ -10,6 +10,7 @@ import platformdirs.unix
 import platformdirs.windows
 import pytest
 
+from mcp_proxy.app.doctor import examine
 from mcp_proxy.edges.places import (
     VARIABLE,
     Home,
@@ -134,7 +135,11 @@ def test_s10_files_of_trust_that_no_home_made_are_not_adopted(user: str, name: s
     os.makedirs(os.path.dirname(path), 0o700)
     with open(path, "w", encoding="utf-8"):
         pass
-    assert name in refusal(ensure_home).why
+    refused = refusal(ensure_home)
+    assert name in refused.why
+    assert f"move {path} away, repeat the command" in refused.next
+    assert (f"write your lines into {path} anew" in refused.next) == name.endswith(".toml")
+    assert [(check.ok, check.found) for check in examine()] == [(False, str(refused))]
 
 
 def test_s10_named_home_must_have_been_made_there(
