@@ -105,6 +105,7 @@ def _login_lines(auth: OAuth) -> list[str]:
         ("issuer", auth.issuer or "as the upstream names it at login"),
         ("client", auth.client_id or auth.client_metadata),
         ("scopes", " ".join(auth.scopes)),
+        ("resource", auth.resource),
         *auth.endpoints,
         *([] if auth.identity is None else [("identity", " ".join(auth.identity))]),
     ]

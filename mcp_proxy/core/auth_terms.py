@@ -54,6 +54,8 @@ def _check_oauth(auth: OAuth, upstream: str) -> None:
         raise Misfit("client_id", "is not visible ASCII of at most 2,048 characters")
     if auth.client_metadata:
         _check_document(auth)
+    if auth.resource:
+        _check_resource(auth.resource, upstream)
     _check_scopes(auth.scopes)
     _check_endpoints(auth)
     _check_identity(auth.grant, auth.identity)
@@ -66,6 +68,16 @@ def _check_document(auth: OAuth) -> None:
     _check_url("client_metadata", auth.client_metadata)
     if not auth.client_metadata.startswith("https://") or auth.client_metadata.count("/") < 3:
         raise Misfit("client_metadata", "is no https URL with a path")
+
+
+def _check_resource(resource: str, upstream: str) -> None:
+    """An absolute URI without a fragment (RFC 8707, 2)."""
+    if upstream != "rest":
+        raise Misfit("resource", f"is what an upstream of kind {upstream} says itself; take it out")
+    address, _, query = resource.partition("?")
+    _check_url("resource", address)
+    if not _QUERY.fullmatch(query):
+        raise Misfit("resource", "is no URL without a fragment")
 
 
 def _check_scopes(scopes: tuple[str, ...]) -> None:

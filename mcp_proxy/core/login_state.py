@@ -35,6 +35,9 @@ def check_login(tokens: TokenSet, auth: OAuth, use: Use) -> None:
     if auth.client_id not in ("", tokens.client.id):
         why = f"The login of {name} was made by another client than the profile names."
         raise login_needed(why, use.profile)
+    if auth.resource not in ("", tokens.resource):
+        why = f"The login of {name} was made for another resource than the profile names."
+        raise login_needed(why, use.profile)
     if tokens.needs_login:
         raise login_needed(tokens.needs_login, use.profile)
 

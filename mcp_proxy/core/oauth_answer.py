@@ -18,6 +18,11 @@ _ACCESS = re.compile(r"[!-~]+")
 _TOKEN = re.compile(r"[ -~]+")
 # Typed by a person, and shown in our own sentence: no room for words.
 _CODE = re.compile(r"[A-Za-z0-9-]{1,32}")
+# RFC 8707, 2: invalid, missing or unknown.
+_TARGET = (
+    "the profile's `auth` lacks `resource`, or names one that this server does not know: "
+    "set it in the source, install the profile built from that, then log in again"
+)
 _INTERVAL_S = 5
 _INTERVAL_MAX_S = 60
 _DEVICE_MAX_S = 1800
@@ -33,7 +38,8 @@ class Refused(CredentialError):
         named = code or (f"with status {status}" if status else "without a reason")
         tail = f": {said}." if said else "."
         did = "gave no usable answer" if status == 200 and not code else "refused"
-        super().__init__("MCPX-C08", f"The authorization server {did} ({named}){tail}")
+        next_ = _TARGET if code == "invalid_target" else None
+        super().__init__("MCPX-C08", f"The authorization server {did} ({named}){tail}", next_)
         self.status = status
         self.error = code
 

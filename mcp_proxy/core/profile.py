@@ -52,7 +52,8 @@ class OAuth(NamedTuple):
     `grant` is authorization_code (or a device's, as the person logs in), client_credentials or
     id_jag, which alone has an `identity`. `endpoints` (authorization, token, device_authorization,
     revocation, registration) stand for the metadata of a server that has none, or name other hosts.
-    `client_metadata` is the URL of our Client ID Metadata Document.
+    `client_metadata` is the URL of our Client ID Metadata Document. `resource` is what a REST API's
+    server is told that the tokens are for (RFC 8707); of an MCP upstream discovery finds it.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class OAuth(NamedTuple):
     scopes: tuple[str, ...]
     endpoints: tuple[tuple[str, str], ...]
     identity: Identity | None = None
+    resource: str = ""
 
     @property
     def name(self) -> str:

@@ -208,6 +208,7 @@ def _parse_oauth(row: dict[str, Any]) -> OAuth:
         as_strings(row["scopes"], "auth.scopes"),
         _parse_pairs(row["endpoints"], "auth.endpoints"),
         identity,
+        as_string(row["resource"], "auth.resource"),
     )
 
 

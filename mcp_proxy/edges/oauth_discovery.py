@@ -53,7 +53,7 @@ async def discover(spec: UpstreamSpec, oauth: OAuth, http: OAuthHttp) -> Found:
         demand = await _demand(spec, http)
         resource = await _resource(spec, oauth, http, demand)
     else:
-        demand, resource = None, Resource("", (oauth.issuer,), None)
+        demand, resource = None, Resource(oauth.resource, (oauth.issuer,), None)
     metadata = await find_server(_issuer(resource, oauth), oauth, http)
     with_refresh = oauth.grant == "authorization_code"
     scopes = choose(

@@ -72,6 +72,11 @@ class OAuthSource(BaseModel):
     scopes: list[str] = Field(default_factory=list, description="What a login asks for.")
     endpoints: EndpointsSource | None = None
     identity: IdentitySource | None = None
+    resource: str = Field(
+        "",
+        description="What the tokens are for, where a REST API's authorization server wants to be "
+        "told (RFC 8707): an absolute https URL.",
+    )
 
 
 class AwsSource(BaseModel):
@@ -131,4 +136,5 @@ def _other(source: OAuthSource | AwsSource) -> OAuth | Aws:
         tuple(source.scopes),
         tuple((name, pinned[name]) for name in ENDPOINTS if pinned.get(name)),
         identity,
+        source.resource,
     )

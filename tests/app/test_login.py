@@ -317,6 +317,9 @@ def test_status_tells_each_state_and_no_secret(desk: Desk) -> None:
     store.write(PROFILE, tokens._replace(needs_login="The server ended the login."))
     row = status(desk)
     assert (row["state"], row["why"]) == ("login required", "The server ended the login.")
+    twin = tokens.binding._replace(profiles=(("other", "keys"),))
+    store.write(PROFILE, tokens._replace(binding=twin))
+    assert status(desk)["state"] == "not allowed"
     shown = desk.run("status").text + desk.run("status", "--json").text
     assert not any(secret in shown for secret in secrets_of(tokens))
 
@@ -499,3 +502,19 @@ def test_a_server_that_is_busy_while_a_device_waits_ends_nothing(desk: Desk) -> 
     desk.server.faults.queued["/token"] = [(503, {}, b"")]
     assert "Logged in" in desk.login("--device").text
     assert len(desk.server.heard("/token")) == 2
+
+
+def test_a_rest_apis_resource_is_named_to_its_server_and_another_needs_another_login(
+    desk: Desk,
+) -> None:
+    desk.install("rest", version=2)
+    done = desk.run("login", PROFILE)
+    assert done.code != 0
+    assert "invalid_target" in done.text
+    assert "`auth` lacks `resource`" in done.text
+    desk.install("rest", version=3, resource=desk.server.rest)
+    assert desk.run("login", PROFILE).code == 0
+    assert kept(desk).resource == desk.server.rest
+    assert "ready" in desk.run("status").text
+    desk.install("rest", version=4, resource="https://other.example")
+    assert "made for another resource" in desk.run("status").text

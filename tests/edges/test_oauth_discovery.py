@@ -163,6 +163,12 @@ def test_a_rest_api_is_not_asked_and_no_resource_is_named_to_its_issuer() -> Non
         assert asked(server) == ["GET /.well-known/oauth-authorization-server"]
 
 
+def test_the_resource_that_a_rest_apis_profile_names_is_named_to_its_issuer() -> None:
+    with AuthorizationServer() as server:
+        oauth = GRANT._replace(issuer=server.issuer, resource="https://api.example.com/v1")
+        assert found(server, oauth, "rest").resource == "https://api.example.com/v1"
+
+
 @pytest.mark.parametrize("issuer", ["", "login.example", "http://login.example"])
 def test_s8_a_profiles_issuer_that_is_no_https_url_is_not_asked(issuer: str) -> None:
     with AuthorizationServer() as server:

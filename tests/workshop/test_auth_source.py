@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from workshop.server_samples import HEAD, build, write_listings
+from workshop.source_samples import API
 
 from mcp_proxy.core.profile import Auth, Aws, Identity, OAuth
 from mcp_proxy.core.profile_lines import parse_payload
@@ -88,6 +89,7 @@ def test_the_form_in_the_payload_is_fixed(tmp_path: Path) -> None:
         "identity": None,
         "issuer": "",
         "kind": "oauth",
+        "resource": "",
         "scopes": [],
     }
     head = HEAD.replace(
@@ -150,6 +152,7 @@ OAUTH = "kind: oauth, credential: c, "
             ),
             "auth.endpoints.authorization: is no URL",
         ),
+        (f"{OAUTH}resource: https://api.example.com", "auth.resource: is what an upstream of kind"),
         (f"{OAUTH}secret: x", "auth.secret: unknown key"),
     ],
 )
@@ -158,3 +161,34 @@ def test_what_cannot_be_is_told_at_its_place(tmp_path: Path, auth: str, told: st
     assert "upstreams.gateway.auth" in text
     assert told.replace("auth.client_id is", "auth.client_id: is") in text
     assert "pw" not in text
+
+
+@pytest.mark.parametrize(
+    "resource", ["https://api.example.com/v1", "http://127.0.0.1:8080", "https://a.example/?x=1"]
+)
+def test_a_rest_apis_resource_survives_into_the_payload(tmp_path: Path, resource: str) -> None:
+    terms = PLAIN._replace(issuer="https://login.example.com", resource=resource)
+    assert rest_built(tmp_path, resource) == terms
+
+
+@pytest.mark.parametrize(
+    "resource",
+    ["/v1", "urn:x", "http://api.example.com", "https://a.example/#x", "https://a.example/?x#y"],
+)
+def test_a_resource_is_an_absolute_https_url_without_a_fragment(
+    tmp_path: Path, resource: str
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        rest_built(tmp_path, resource)
+    assert "auth.resource: is no URL" in caught.value.why
+
+
+def rest_built(folder: Path, resource: str) -> object:
+    auth = (
+        "auth: {kind: oauth, credential: c, issuer: 'https://login.example.com', "
+        f"resource: '{resource}'}}"
+    )
+    (folder / "api.json").write_text(json.dumps(API))
+    head = f"{HEAD}  api: {{kind: rest, url: 'https://a.example', openapi: api.json, {auth}}}\n"
+    payload = build(folder, STAR, head).payload
+    return parse_payload(payload, "", "").header.upstreams["api"].auth
