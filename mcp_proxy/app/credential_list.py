@@ -22,6 +22,7 @@ class Listed(NamedTuple):
 
     `commands` are the places whose trusted command the credential is bound to. A login (kind oauth)
     has its server's `issuer`, and `expires_s`, the end of its access token where that is known.
+    `is_locked`: its store did not answer or open.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Listed(NamedTuple):
     issuer: str = ""
     expires_s: float | None = None
     used_s: float | None = None
+    is_locked: bool = False
 
     @property
     def kind(self) -> str:
@@ -65,7 +67,8 @@ def _stored(home: Home, store: CredentialStore) -> list[Listed]:
             rows.append(Listed(name, store_name(home), answer, None))
             continue
         silent = answer if answer.id in _SILENT else None
-        rows.append(Listed(name, store_name(home), None, answer.why))
+        locked = silent is not None
+        rows.append(Listed(name, store_name(home), None, answer.why, is_locked=locked))
     return rows
 
 
@@ -84,7 +87,7 @@ def _logins(logins: TokenStore) -> list[Listed]:
         answer = silent or _read_tokens(logins, name)
         if isinstance(answer, CredentialError):
             silent = answer if answer.id in _SILENT else None
-            rows.append(row._replace(problem=answer.why))
+            rows.append(row._replace(problem=answer.why, is_locked=silent is not None))
         elif answer is not None:
             problem = answer.needs_login or None
             rows.append(

@@ -64,7 +64,8 @@ def _made(name: str, binding: Binding, secret: str | None, source: str | None) -
             return fix_source(parse_source(source))
         item = make_item(binding, secret or "")
     except ValueError as error:
-        mend = f"mcp-proxy credential rotate {name}"
+        options = "" if source is None else """ --from env:VAR, or --from 'cmd:["PROGRAM"]'"""
+        mend = f"mcp-proxy credential rotate {name}{options}"
         raise UsageError("MCPX-W01", str(error), mend) from None
     if binding.kind == "mtls":
         check_pair(item.secret)

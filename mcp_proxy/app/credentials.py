@@ -200,6 +200,8 @@ def _command_binding(wish: Wish, command: str) -> Binding:
 def _client_binding(wish: Wish, profiles: list[tuple[str, str]]) -> Binding:
     if wish.kind != CLIENT or wish.origins or wish.path or wish.header:
         raise ValueError("--issuer, --client-id and --method go with --kind client, and none else.")
+    if not wish.client:
+        raise ValueError("The client's id is missing: give --client-id as the server gave it.")
     return make_client_binding(wish.issuer, wish.client, wish.method or CLIENT_METHODS[0], profiles)
 
 

@@ -1,5 +1,6 @@
 """`mcp-proxy status`: what each upstream's credential is good for now, and what mends it."""
 
+import os
 from typing import NamedTuple
 
 from mcp_proxy.app.missing import Missing, Stores, lacking_credential, open_stores
@@ -13,7 +14,16 @@ from mcp_proxy.edges.profile_store import load_profile
 from mcp_proxy.errors import CredentialError, McpProxyError
 
 READY, RENEWS, LOGIN, MISSING = "ready", "refreshes at next call", "login required", "missing"
+UNSET, UNTRIED = "not set here", "not tried (cmd:)"
 UNUSABLE = "profile not usable"
+# What keeps a credential that is there, or may be, from its use.
+_KEPT = {
+    "MCPX-C02": "keychain locked",
+    "MCPX-C03": "not allowed",
+    "MCPX-C04": "bound elsewhere",
+    "MCPX-C05": LOGIN,
+    "MCPX-C09": "vault locked",
+}
 
 
 class Row(NamedTuple):
@@ -69,16 +79,32 @@ def _row(stores: Stores, upstream: str, spec: UpstreamSpec, credential: str, kin
     lacking = lacking_credential(stores, upstream, spec)
     row = Row(stores.grounds.profile, upstream, credential, kind, READY)
     if not isinstance(spec.auth, OAuth):
-        return row if lacking is None else _with(row, MISSING, lacking)
+        if lacking is not None:
+            return _with(row, _KEPT.get(lacking.id, MISSING), lacking)
+        return _by_reference(row, stores)
     tokens = _read(stores, credential)
     if tokens is None:
-        return row if lacking is None else _with(row, MISSING, lacking)
+        return row if lacking is None else _with(row, _KEPT.get(lacking.id, MISSING), lacking)
     row = row._replace(
         issuer=tokens.server.issuer, scopes=tokens.scopes, expires_s=tokens.expires_s
     )
     if lacking is not None:
-        return _with(row, LOGIN, lacking)
+        return _with(row, _KEPT.get(lacking.id, LOGIN), lacking)
     return row._replace(state=RENEWS) if end_s(tokens) <= clock.now_s() else row
+
+
+def _by_reference(row: Row, stores: Stores) -> Row:
+    """A command is not run for this: it may ask a person, or cost something."""
+    reference = stores.settings.credentials.get(row.credential)
+    if reference is None:
+        return row
+    if reference.argv:
+        return row._replace(state=UNTRIED)
+    if os.environ.get(reference.variable):
+        return row
+    why = f"It comes from the variable {reference.variable}, which is not set here."
+    mend = f"export {reference.variable}=SECRET, here and for the client that starts mcp-proxy"
+    return row._replace(state=UNSET, why=why, next=mend)
 
 
 def _with(row: Row, state: str, lacking: Missing) -> Row:

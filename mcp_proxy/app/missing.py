@@ -33,10 +33,14 @@ from mcp_proxy.errors import CredentialError, McpProxyError
 
 
 class Missing(NamedTuple):
-    """Why a call would be denied, in a whole sentence, and the command that mends it."""
+    """Why a call would be denied, in a whole sentence, and the command that mends it.
+
+    `id` is the error's, "" where there simply is nothing.
+    """
 
     why: str
     next: str
+    id: str = ""
 
 
 def missing_commands(home: Home, profile: Profile) -> list[Missing]:
@@ -102,7 +106,7 @@ def lacking_credential(stores: Stores, upstream: str, spec: UpstreamSpec) -> Mis
             return _of_login(stores, spec, spec.auth)
         return _of_origin(stores, spec)
     except CredentialError as error:
-        return Missing(error.why, error.next)
+        return Missing(error.why, error.next, error.id)
 
 
 def _of_origin(stores: Stores, spec: UpstreamSpec) -> Missing | None:

@@ -33,6 +33,11 @@ def _given(reference: str) -> str:
     try:
         return read_source(parse_source(reference), "The vault's passphrase")
     except CredentialError as error:
-        raise damaged(error.why, error.next) from None
+        source = parse_source(reference)
+        if asker() is None or source.argv:
+            raise damaged(error.why, error.next) from None
+        # A command, and not a server that some client starts.
+        mend = f"export {source.variable}=PASSPHRASE, then repeat the command"
+        raise damaged(error.why, mend) from None
     except ValueError as error:
         raise damaged(f"The settings' [vault] is not right. {error}") from None

@@ -8,6 +8,8 @@ from mcp_proxy.app.credential_list import Listed, list_credentials
 from mcp_proxy.cli import render
 from mcp_proxy.core.binding import CLIENT, ENV, Binding, plain_binding
 
+_LOCKED = 4
+
 
 def add_command(actions: Any) -> None:
     """Registers it under `credential`."""
@@ -17,17 +19,18 @@ def add_command(actions: Any) -> None:
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """`credential list`."""
+    """`credential list`; exits with 4 where all is in a store that did not open."""
     rows = list_credentials()
+    code = _LOCKED if rows and all(row.is_locked for row in rows) else 0
     if options.json:
         render.json_out([_plain(row) for row in rows])
-        return 0
+        return code
     columns = ["name", "kind", "for", "profiles", "store", "expires", "last use"]
     render.table("Credentials", columns, [_cells(row) for row in rows], "No credential is set.")
     for row in rows:
         if row.problem is not None:
             render.say(f"{row.name}: {row.problem}")
-    return 0
+    return code
 
 
 def _plain(row: Listed) -> dict[str, Any]:

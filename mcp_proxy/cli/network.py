@@ -78,7 +78,11 @@ def run_set(options: argparse.Namespace) -> int:
 
 def run_unset(options: argparse.Namespace) -> int:
     """`network unset`."""
-    _show(network_change.clear(options.key), as_json=False)
+    before = network_change.show()
+    after = network_change.clear(options.key)
+    _show(after, as_json=False)
+    if after == before:
+        render.say(f"{options.key} was not set.")
     return 0
 
 

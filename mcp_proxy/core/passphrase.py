@@ -53,7 +53,7 @@ def unwrap(passphrase: Secret, wrapped: Wrapped, home: str) -> bytes:
         return AESGCM(stretched).decrypt(wrapped.nonce, wrapped.sealed, _bound(home))
     except (InvalidTag, ValueError):
         why = "That is not the passphrase of the vault, or the vault's key is damaged."
-        mend = "repeat with the right one, or say where it is: mcp-proxy vault init --from env:VAR"
+        mend = "mcp-proxy vault init --from env:VAR, with the right one in VAR; or repeat with it"
         raise damaged(why, mend) from None
 
 

@@ -235,6 +235,19 @@ def test_a_certificate_is_rotated_from_files_too_and_only_a_certificate(
     assert store.read_item("token").secret.reveal() == CANARY
 
 
+def test_what_is_not_right_of_a_reference_or_a_client_names_the_option(
+    home: Home, store: CredentialStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_credential(WISH, CANARY, store)
+    words = ["credential", "rotate", WISH.name, "--from", 'cmd:["nonesuch-program"]']
+    assert main(words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"next: mcp-proxy credential rotate {WISH.name} --from env:VAR" in said
+    client = ["credential", "set", "us", "--kind", "client", "--issuer", ISSUER, "--from", "env:X"]
+    assert main(client) == 2
+    assert "The client's id is missing: give --client-id" in capsys.readouterr().err
+
+
 def test_an_encrypted_key_wants_its_passphrase(
     home: Home, store: CredentialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

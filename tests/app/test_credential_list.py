@@ -21,6 +21,7 @@ from mcp_proxy.edges.settings_credentials import Source, make_reference
 from mcp_proxy.edges.token_store import TokenStore
 from mcp_proxy.edges.uses import Uses
 from mcp_proxy.edges.vault import Vault
+from mcp_proxy.errors import CredentialError
 
 ORIGIN = "https://api.example.com"
 BINDING = make_binding("bearer", None, [ORIGIN], "/v1", [("billing", "keys")])
@@ -102,6 +103,27 @@ def test_a_vault_that_cannot_be_opened_is_asked_once_and_still_listed(home: Home
         ("erp", OAUTH, "https://login.example", "The vault is locked."),
     ]
     assert asked == [1]
+    assert all(row.is_locked for row in rows)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_a_list_of_nothing_but_what_is_locked_is_printed_and_ends_with_4(
+    home: Home,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    credential_store(home).put("crm", Item(BINDING, Secret("s")))
+
+    def locked(_home_id: str) -> MemoryKeychain:
+        raise CredentialError("MCPX-C02", "The keychain is locked.")
+
+    monkeypatch.setattr(keychain_store, "_open", locked)
+    assert run(*arguments) == 4
+    assert "crm" in capsys.readouterr().out
+    source = Source("", ("/usr/bin/op", "read", "op://x/y"))
+    credential_store(home).put_reference("ci", make_reference(source, BINDING))
+    assert run(*arguments) == 0
 
 
 @pytest.mark.parametrize("end", [-1e30, 1e30, float(1 << 62)])

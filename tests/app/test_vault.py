@@ -226,6 +226,22 @@ def test_a_person_is_asked_where_no_reference_is_given(home: Home) -> None:
     assert asked == [1]
 
 
+def test_a_command_without_the_variable_says_to_set_it_and_repeat(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault.init("env:WORDS", nobody)
+    fresh()
+    monkeypatch.delenv("WORDS")
+    with pytest.raises(CredentialError) as served:
+        token_store(home).write("crm", TOKENS)
+    assert "start the client again" in served.value.next
+    asking.ask_by(nobody)
+    fresh()
+    with pytest.raises(CredentialError) as caught:
+        token_store(home).write("crm", TOKENS)
+    assert caught.value.next == "export WORDS=PASSPHRASE, then repeat the command"
+
+
 @pytest.mark.parametrize("words", ["", "short", "line\nbreak-and-more"])
 def test_a_passphrase_that_cannot_be_is_refused_and_nothing_is_made(home: Home, words: str) -> None:
     with pytest.raises(UsageError):

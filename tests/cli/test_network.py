@@ -61,12 +61,15 @@ def test_what_is_set_is_shown_and_stands_in_the_settings(
     assert read_settings(home).credentials.keys() == {"corp-proxy"}
 
 
-def test_lists_grow_and_a_key_is_taken_out_whole(home: Home):
+def test_lists_grow_and_a_key_is_taken_out_whole(home: Home, capsys: pytest.CaptureFixture[str]):
     assert run("network", "set", "--private", "idp.corp", "--localhost") == 0
     assert run("network", "set", "--private", "hub.corp", "--private", "idp.corp") == 0
     assert read_settings(home).network.private == ("idp.corp", "hub.corp")
     assert run("network", "unset", "private") == 0
     assert run("network", "unset", "localhost") == 0
+    assert "was not set" not in capsys.readouterr().err
+    assert run("network", "unset", "localhost") == 0
+    assert "localhost was not set." in capsys.readouterr().err
     assert read_settings(home).network == type(read_settings(home).network)()
 
 
