@@ -1074,8 +1074,11 @@ PROMISES = (
     ),
     Promise(
         "vault-takes-logins",
-        "items of a keychain stay there and are not used any more",
-        ("app/test_vault.py::test_logins_so_far_are_taken_along_under_another_key",),
+        "credentials and signing keys copied from the keychain where it answers",
+        (
+            "app/test_vault.py::test_logins_so_far_are_taken_along_under_another_key",
+            "app/test_vault.py::test_a_signing_key_that_the_vault_lacks_is_taken_from_the_keychain_and_not_made_anew",
+        ),
     ),
     Promise(
         "login-of-a-publisher",
@@ -1282,10 +1285,11 @@ PROMISES = (
     ),
     Promise(
         "other-issuer",
-        "another issuer, client or upstream than at the login needs a new one",
+        "another issuer, client, `resource` or upstream than at the login needs a new one",
         (
             f"{HOSTILE}::test_s8_a_profile_that_names_another_issuer_or_client_needs_another_login",
             f"{KEEPER}::test_s8_another_resource_gets_no_token",
+            "app/test_login.py::test_a_rest_apis_resource_is_named_to_its_server_and_another_needs_another_login",
         ),
     ),
     Promise(
