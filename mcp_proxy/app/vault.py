@@ -29,6 +29,7 @@ class Made(NamedTuple):
     """`taken` are the items that were copied from the keychain, such as `signing:default`.
 
     `left` are the credentials whose items it did not give; `silent` is why it gave none, or "".
+    `was_there`: the vault was under the passphrase before.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Made(NamedTuple):
     taken: tuple[str, ...]
     left: tuple[str, ...]
     silent: str
+    was_there: bool = False
 
 
 class Shown(NamedTuple):
@@ -88,7 +90,7 @@ def _again(home: Home, source: str, key: bytes) -> Made:
     _log_init(home, source, copied, made=False)
     write_items(copied, _items(home, key))
     _record_source(home, source)
-    return _made(home, source, copied)
+    return _made(home, source, copied)._replace(was_there=True)
 
 
 def _log_init(home: Home, source: str, copied: Copied, *, made: bool) -> None:

@@ -29,7 +29,11 @@ def add_commands(subparsers: Any) -> None:
 def run_init(options: argparse.Namespace) -> int:
     """`vault init`."""
     made = vault.init(options.source, ask_new)
-    render.say(f"Secrets of this home are kept in {made.path}, under the passphrase.")
+    if made.was_there:
+        render.say(f"{made.path} was under this passphrase already, which stays.")
+        render.say("Where the passphrase comes from is recorded anew.")
+    else:
+        render.say(f"Secrets of this home are kept in {made.path}, under the passphrase.")
     _say_source(made.source)
     _say_copies(made)
     return 0
@@ -76,7 +80,11 @@ def _ask(question: str) -> str:
     # getpass would fall back to stdin, which may be anybody's.
     if not render.has_terminal():
         why = "There is no terminal to ask for the passphrase at."
-        raise UsageError("MCPX-W01", why, "mcp-proxy vault init --from env:VAR")
+        mend = (
+            "repeat the command at a terminal; where none will be, mcp-proxy vault init --from"
+            " env:VAR records where the passphrase is"
+        )
+        raise UsageError("MCPX-W01", why, mend)
     try:
         return getpass.getpass(question)
     except EOFError:

@@ -92,7 +92,7 @@ def everything_written(home: Home) -> bytes:
 def test_a_vault_takes_the_place_of_the_keychain(home: Home, keychain: MemoryKeychain) -> None:
     before = read_generation(home)
     made = vault.init("env:WORDS", nobody)
-    assert made == (vault_path(home), "env:WORDS", (), (), "")
+    assert made == (vault_path(home), "env:WORDS", (), (), "", False)
     assert read_generation(home) != before
     credential_store(home).put("billing-api", Item(BINDING, Secret("canary-secret")))
     home_keychain(home).set("signing:default", "canary-seed")
@@ -288,6 +288,10 @@ def test_the_commands_say_what_they_did(home: Home, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().err.replace("\n", " ")
     assert "take the passphrase from env:WORDS" in said
     assert "Copied from the keychain: the credential billing-api." in said
+    assert run("init", "--from", "env:WORDS") == 0
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "was under this passphrase already, which stays." in said
+    assert "Where the passphrase comes from is recorded anew." in said
     token_store(home).write("crm", TOKENS)
     assert run("show", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
@@ -326,6 +330,7 @@ def test_without_a_terminal_nothing_is_read_from_stdin(home: Home) -> None:
     )
     assert done.returncode == 2
     assert "no terminal to ask for the passphrase at" in done.stderr
+    assert "repeat the command at a terminal" in done.stderr
     assert not os.path.exists(vault_path(home))
 
 
