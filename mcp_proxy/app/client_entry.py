@@ -4,7 +4,9 @@ import os
 import sys
 from typing import Any
 
-from mcp_proxy.edges.places import VARIABLE
+from mcp_proxy.core.profile import Profile
+from mcp_proxy.edges.places import VARIABLE, Home
+from mcp_proxy.edges.settings import read_settings
 
 # Clients start servers with few variables of the user's; these decide where the default home lies.
 _XDG = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
@@ -31,3 +33,19 @@ def client_entry(name: str) -> dict[str, Any]:
     if places:
         entry["env"] = places
     return {"mcpServers": {name: entry}}
+
+
+def client_variables(home: Home, profile: Profile) -> list[str]:
+    """The variables that hold this profile's secrets, or the vault's passphrase; by name alone.
+
+    Raises:
+        HomeError: the settings cannot be read.
+    """
+    settings = read_settings(home)
+    wanted = [spec.auth.credential for spec in profile.header.upstreams.values() if spec.auth]
+    held = [settings.credentials.get(name) for name in wanted]
+    names = [reference.variable for reference in held if reference and not reference.argv]
+    passphrase = "" if settings.vault is None else settings.vault.passphrase
+    if passphrase.startswith("env:"):
+        names.append(passphrase.removeprefix("env:"))
+    return list(dict.fromkeys(names))

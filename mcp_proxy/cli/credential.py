@@ -4,11 +4,13 @@ import argparse
 from typing import Any
 
 from mcp_proxy.app import credentials
+from mcp_proxy.app.credential_before import bound_before
 from mcp_proxy.app.credentials import Wish
 from mcp_proxy.app.keychain_store import store_name
 from mcp_proxy.cli import credential_list, credential_rotate, render
 from mcp_proxy.cli.secret_input import add_files, given_secret
 from mcp_proxy.core.binding import CLIENT, CLIENT_METHODS, KINDS, Binding
+from mcp_proxy.edges.installs import list_installed
 from mcp_proxy.edges.places import find_home
 from mcp_proxy.errors import UsageError
 
@@ -115,14 +117,19 @@ def run_set(options: argparse.Namespace) -> int:
     )
     credentials.check_wish(wish)
     secret = given_secret(options, wish.kind)
+    before = bound_before(wish.name)
     binding = credentials.set_credential(wish, secret)
     place = wish.source or f"the {store_name(find_home())}"
     target = binding.issuer or ", ".join(origin.text for origin in binding.origins)
     if wish.command:
         target = f"the variable {binding.header} of {wish.command}'s command as it is trusted now"
     render.say(f"{wish.name} is in {place}, for {target} only.")
+    if before:
+        render.say(f"It replaces the one of that name, which was {before}.")
     if wish.source and wish.source.startswith("env:"):
         render.say("The client that starts mcp-proxy must have that variable in its environment.")
+    if wish.source:
+        credential_rotate.say_trial(wish.source, binding)
     _say_profiles(wish.name, binding)
     return 0
 
@@ -140,6 +147,8 @@ def _named_place(options: argparse.Namespace) -> str | None:
 def run_allow(options: argparse.Namespace) -> int:
     """`credential allow`."""
     binding = credentials.allow_credential(options.name, options.profile)
+    if options.profile not in list_installed(find_home()):
+        render.say(f"The profile {options.profile} is not installed here; it may once it is.")
     _say_profiles(options.name, binding)
     return 0
 

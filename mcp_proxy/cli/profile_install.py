@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from mcp_proxy.app import named_install, profiles
-from mcp_proxy.app.client_entry import client_entry
+from mcp_proxy.app.client_entry import client_entry, client_variables
 from mcp_proxy.app.first_call import first_call
 from mcp_proxy.app.missing import missing_commands, missing_credentials
 from mcp_proxy.app.named_install import Named
@@ -100,6 +100,9 @@ def _show_next(home: Home, checked: Checked) -> None:
         render.data(f"Still missing: {gap.why}\n  {gap.next}")
     render.data("Add this to your client's configuration:")
     render.data(json.dumps(client_entry(name), indent=2))
+    variables = client_variables(home, profile)
+    if variables:
+        render.data(f"Your client has to give it these variables too: {', '.join(variables)}.")
     call = first_call(name, tools)
     if call is not None:
         render.data(f"Try, without sending anything:\n  {call}")

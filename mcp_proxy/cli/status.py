@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from mcp_proxy.app.login_status import READY, RENEWS, Row, read_status
+from mcp_proxy.app.login_status import READY, RENEWS, UNTRIED, Row, read_status
 from mcp_proxy.cli import render
 from mcp_proxy.cli.login import minute
 
@@ -43,7 +43,7 @@ def run_status(options: argparse.Namespace) -> int:
 
 
 def _is_lacking(row: Row) -> bool:
-    return row.state not in (READY, RENEWS)
+    return row.state not in (READY, RENEWS, UNTRIED)
 
 
 def _plain(row: Row) -> dict[str, Any]:

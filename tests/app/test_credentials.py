@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from edges.fakes_keychain import MemoryKeychain
 
+from mcp_proxy.app.client_entry import client_variables
 from mcp_proxy.app.credential_list import list_credentials
 from mcp_proxy.app.credentials import (
     Wish,
@@ -20,8 +21,10 @@ from mcp_proxy.app.credentials import (
     set_credential,
 )
 from mcp_proxy.app.keychain_store import credential_store
+from mcp_proxy.app.login_status import read_status
 from mcp_proxy.app.missing import unset_variables
 from mcp_proxy.cli import credential
+from mcp_proxy.cli.main import main
 from mcp_proxy.core.payload import dump_lines
 from mcp_proxy.core.profile import AuditRules, Auth, Header, UpstreamSpec
 from mcp_proxy.core.signing import public_key, sign_payload
@@ -31,6 +34,8 @@ from mcp_proxy.edges.files import write_file
 from mcp_proxy.edges.installs import install_profile
 from mcp_proxy.edges.places import Home, init_home
 from mcp_proxy.edges.profile_store import load_profile, trust_path
+from mcp_proxy.edges.settings import read_settings, write_settings
+from mcp_proxy.edges.settings_vault import VaultSettings
 from mcp_proxy.errors import CredentialError, HomeError, McpProxyError, UsageError
 
 CANARY = "canary-e8a2"
@@ -233,6 +238,68 @@ def test_a_command_in_a_variable_s_place_lacks_no_variable(home: Home) -> None:
     install(home, "billing", ORIGIN, auth())
     set_credential(WISH._replace(source='cmd:["true"]'), None)
     assert unset_variables(home, load_profile(home, "billing", 1.0)) == []
+
+
+def test_status_says_what_a_reference_lacks_here(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(home, "billing", ORIGIN, auth())
+    set_credential(WISH._replace(source="env:BILLING_TOKEN"), None)
+    (row,) = read_status("billing")
+    assert (row.state, "BILLING_TOKEN, which is not set here" in row.why) == ("not set here", True)
+    assert main(["status", "billing"]) == 4
+    monkeypatch.setenv("BILLING_TOKEN", CANARY)
+    assert [row.state for row in read_status("billing")] == ["ready"]
+    set_credential(WISH._replace(source='cmd:["false"]'), None)
+    assert [row.state for row in read_status("billing")] == ["not tried (cmd:)"]
+    assert main(["status", "billing"]) == 0
+
+
+@pytest.mark.parametrize("command", ["set", "rotate"])
+def test_a_reference_is_tried_once_and_stored_even_where_it_fails(
+    home: Home, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main(["credential", "set", "x", "--origin", ORIGIN, "--from", "env:UNSET_HERE"]) == 0
+    assert "UNSET_HERE is not set here" in said(capsys)
+    place = ["--origin", ORIGIN] if command == "set" else []
+    assert main(["credential", command, "x", *place, "--from", 'cmd:["false"]']) == 0
+    text = said(capsys)
+    assert "gives no secret now" in text
+    assert "has its new secret" not in text
+    assert "false" in credential_store(home).references()["x"].source.text  # type: ignore[union-attr]
+    assert main(["credential", command, "x", *place, "--from", 'cmd:["echo","abcdef"]']) == 0
+    text = said(capsys)
+    assert "warning" not in text
+    assert "abcdef" not in text.replace('"abcdef"', "")
+
+
+def test_what_is_replaced_and_a_profile_that_is_not_installed_are_told(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["credential", "set", "x", "--from", 'cmd:["echo","abcdef"]', "--origin"]
+    assert main([*words, ORIGIN]) == 0
+    assert "It replaces" not in said(capsys)
+    assert main([*words, "https://other.example"]) == 0
+    assert f"which was of kind bearer, bound to {ORIGIN}." in said(capsys)
+    install(home, "billing", ORIGIN, auth())
+    assert main(["credential", "allow", "x", "--profile", "billing"]) == 0
+    assert "not installed" not in said(capsys)
+    assert main(["credential", "allow", "x", "--profile", "absent"]) == 0
+    assert "The profile absent is not installed here" in said(capsys)
+
+
+def test_the_variables_that_a_client_has_to_give_are_known(home: Home) -> None:
+    install(home, "billing", ORIGIN, auth())
+    profile = load_profile(home, "billing", 1.0)
+    assert client_variables(home, profile) == []
+    set_credential(WISH._replace(source="env:BILLING_TOKEN"), None)
+    settings = read_settings(home)
+    write_settings(home, settings._replace(vault=VaultSettings("env:WORDS")))
+    assert client_variables(home, profile) == ["BILLING_TOKEN", "WORDS"]
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().err.split())
 
 
 def test_allow_and_remove_name_what_is_not_there(store: CredentialStore) -> None:
