@@ -80,7 +80,9 @@ def test_s22_an_answer_that_names_a_parameter_twice_is_damaged(name: str) -> Non
         judge(query, STATE, ISSUER, iss_sent=True)
 
 
-@pytest.mark.parametrize("query", ["a=1&" * 40, "state=%ff", "state=\ud800", "state=é", "code=" + "x" * 40_000])
+@pytest.mark.parametrize(
+    "query", ["a=1&" * 40, "state=%ff", "state=\ud800", "state=é", "code=" + "x" * 40_000]
+)
 def test_s22_an_answer_beyond_all_bounds_is_damaged(query: str) -> None:
     assert not is_ours(query, STATE)
     with pytest.raises(CredentialError, match="is damaged"):
