@@ -142,7 +142,7 @@ async def _revoke_one(batch: _Batch, token: Secret, hint: str, http: OAuthHttp) 
         return
     if answer.status >= 500 or answer.status == 429:
         why = f"{batch.server.issuer} answered {answer.status} and revoked nothing."
-        raise Unanswered(why, "maybe")
+        raise Unanswered(why, "maybe", is_away=True)
     error, description = refused_words(answer.doc)
     if error != _NOT_REVOKED:
         raise Refused(answer.status, error, description)

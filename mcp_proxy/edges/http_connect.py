@@ -86,10 +86,14 @@ async def reach(
                 task.add_done_callback(_drop)
 
 
-def refused_address(host: str) -> UpstreamError:
+class NotPublic(UpstreamError):
     """U01: the host is at no address that untrusted metadata may lead to (S9)."""
+
+
+def refused_address(host: str) -> NotPublic:
+    """The error for that host."""
     why = f"{host} is at an address that is not public, and nothing here says that it is right."
-    return UpstreamError("MCPX-U01", why, f"mcp-proxy network set --private {host}")
+    return NotPublic("MCPX-U01", why, f"mcp-proxy network set --private {host}")
 
 
 async def _attempt(

@@ -106,7 +106,8 @@ async def find_document(urls: list[str], http: OAuthHttp) -> dict[str, Any] | No
     for url in urls:
         fetched = await http.get(url)
         if fetched.status >= 500 or fetched.status == 429:
-            raise Unanswered(f"{_shown(url)} answered {fetched.status}.", "maybe")
+            why = f"{_shown(url)} answered {fetched.status}."
+            raise Unanswered(why, "maybe", is_away=True)
         if fetched.status == 200 and fetched.doc is not None:
             return fetched.doc
     return None

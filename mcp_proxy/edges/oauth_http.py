@@ -22,6 +22,7 @@ from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.attempts import Trip
 from mcp_proxy.edges.http import Link, Reply
+from mcp_proxy.edges.http_connect import NotPublic
 from mcp_proxy.edges.network import Network
 from mcp_proxy.edges.own_secret import OwnSecret, secret_parts
 from mcp_proxy.errors import CredentialError, UpstreamError
@@ -38,6 +39,8 @@ _OPEN_FIELDS = frozenset(
         *("subject_token_type", "requested_token_type", "client_assertion_type", "token_type_hint"),
     }
 )
+# Out of reach, and too slow.
+_AWAY = frozenset({"MCPX-U01", "MCPX-U02"})
 _UPSTREAM = re.compile("the upstream", re.IGNORECASE)
 _SHOWN_CHARS = 200
 
@@ -51,14 +54,24 @@ class Fetched(NamedTuple):
 
 
 class Unanswered(CredentialError):
-    """C08: no usable answer. `sent` is "no" where surely nothing of the request has left."""
+    """C08: no usable answer. `sent` is "no" where surely nothing of the request has left.
 
-    exit_code = UpstreamError.exit_code
+    A command that it ends has the exit code of an upstream out of reach only where that is so.
+    """
 
-    def __init__(self, why: str, sent: str, next: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        why: str,
+        sent: str,
+        next: str | None = None,  # noqa: A002
+        *,
+        is_away: bool = False,
+    ) -> None:
         """`why` is one whole sentence without secrets; `sent` is "no" or "maybe"."""
         super().__init__("MCPX-C08", why, next)
         self.sent = sent
+        if is_away:
+            self.exit_code = UpstreamError.exit_code
 
 
 class OAuthHttp:
@@ -143,12 +156,13 @@ class OAuthHttp:
                     yield reply
         except TimeoutError:
             text = f"{name} did not answer within {deadline_s:.3g} seconds."
-            raise Unanswered(text, _sent(trip.sent)) from None
+            raise Unanswered(text, _sent(trip.sent), is_away=True) from None
         except UpstreamError as error:
             why = _UPSTREAM.sub(name, error.why)
             # What mends a call whose answer is too large mends nothing here.
             next_ = None if error.id == "MCPX-R01" else error.next
-            raise Unanswered(why, _sent(trip.sent), next_) from None
+            away = error.id in _AWAY and not isinstance(error, NotPublic)
+            raise Unanswered(why, _sent(trip.sent), next_, is_away=away) from None
 
     def _link(self, origin: str) -> Link:
         if origin not in self._links:
