@@ -93,7 +93,11 @@ class NotPublic(UpstreamError):
 def refused_address(host: str) -> NotPublic:
     """The error for that host."""
     why = f"{host} is at an address that is not public, and nothing here says that it is right."
-    return NotPublic("MCPX-U01", why, f"mcp-proxy network set --private {host}")
+    address = parse_address(host)
+    # Clouds tell a machine its own secrets there: no login is at such a place.
+    is_none = address is not None and (address.is_link_local or address.is_unspecified)
+    mend = "tell the publisher" if is_none else f"mcp-proxy network set --private {host}"
+    return NotPublic("MCPX-U01", why, mend)
 
 
 async def _attempt(

@@ -226,8 +226,9 @@ def test_s9_a_metadata_address_in_a_private_range(desk: Desk) -> None:
 def test_s9_an_issuer_in_a_private_range(desk: Desk, issuer: str) -> None:
     desk.server.faults.resource_metadata = {"authorization_servers": [issuer]}
     began_s = time.monotonic()
-    refused(desk, "MCPX-C0")
+    said = refused(desk, "MCPX-C0")
     assert time.monotonic() - began_s < 5  # nobody was waited for
+    assert "--private 169.254" not in said
 
 
 def test_s9_a_challenge_that_names_metadata_in_a_private_range(desk: Desk) -> None:
