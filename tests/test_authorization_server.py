@@ -283,7 +283,7 @@ async def _sdk_call(server: AuthorizationServer) -> None:
     async def callback() -> AuthorizationCodeResult:
         return AuthorizationCodeResult(code=came["code"], state=came["state"], iss=came["iss"])
 
-    metadata = OAuthClientMetadata(redirect_uris=[REDIRECT], client_name="test")  # type: ignore[list-item]
+    metadata = OAuthClientMetadata(redirect_uris=[REDIRECT], client_name="test")
     auth = OAuthClientProvider(server.mcp, metadata, Memory(), browser, callback)
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami"}}
     async with httpx2.AsyncClient(auth=auth, trust_env=False) as client:

@@ -266,7 +266,7 @@ def test_a_reference_is_tried_once_and_stored_even_where_it_fails(
     text = said(capsys)
     assert "gives no secret now" in text
     assert "has its new secret" not in text
-    assert "false" in credential_store(home).references()["x"].source.text  # type: ignore[union-attr]
+    assert "false" in credential_store(home).references()["x"].source.text
     assert main(["credential", command, "x", *place, "--from", 'cmd:["echo","abcdef"]']) == 0
     text = said(capsys)
     assert "warning" not in text

@@ -146,7 +146,7 @@ def test_a_server_that_demands_a_clients_certificate_gets_the_upstreams_own(
     async def authorization(_spec: UpstreamSpec) -> Authorization:
         return Authorization(certificate=jo)
 
-    authorizer.authorization = authorization  # type: ignore[method-assign]
+    authorizer.authorization = authorization
 
     async def main() -> Answer:
         async with Loopback(names_itself, company.server_context(HERE, company.pem)) as server:
