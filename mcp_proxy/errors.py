@@ -75,6 +75,7 @@ CATALOG: dict[str, Entry] = {
     "MCPX-H01": Entry("MCP_PROXY_HOME was not made on this machine", "mcp-proxy home init DIR"),
     "MCPX-H02": Entry("a file or folder is not safe to use", "mcp-proxy doctor"),
     "MCPX-H03": Entry("local state cannot be read or written", "mcp-proxy doctor"),
+    "MCPX-H04": Entry("state.db is missing, replaced or damaged", "mcp-proxy doctor --fix"),
     # publisher's source
     "MCPX-B01": Entry("the profile source is not right", "mcp-proxy profile build SOURCE.yaml"),
     "MCPX-B02": Entry("the API document is not right", "mcp-proxy profile build SOURCE.yaml"),
@@ -111,7 +112,7 @@ CATALOG: dict[str, Entry] = {
     # decisions on a call
     "MCPX-D01": Entry("the arguments do not fit the tool's schema", "correct the arguments"),
     "MCPX-D02": Entry("the profile's policy forbids the call", "mcp-proxy profile show NAME"),
-    "MCPX-D03": Entry("the call needs a person's approval", "ask the person to do it another way"),
+    "MCPX-D03": Entry("the call needs a person's approval", "mcp-proxy approve"),
     "MCPX-D04": Entry("too many calls at once", "wait for a call to end"),
     "MCPX-D05": Entry("the profile does not name this tool", "mcp-proxy profile show NAME"),
     "MCPX-D06": Entry(
@@ -127,6 +128,12 @@ CATALOG: dict[str, Entry] = {
         "the upstream keeps the tool from a client that can do so little",
         "mcp-proxy profile show NAME",
     ),
+    "MCPX-D11": Entry("a person has paused the profile or the tool", "mcp-proxy resume PROFILE"),
+    "MCPX-D12": Entry("a person has denied the call", "ask the person to do it another way"),
+    "MCPX-D13": Entry("a limit of the profile is reached", "wait, or do less"),
+    "MCPX-D14": Entry("a constraint of the profile forbids the call", "correct the arguments"),
+    "MCPX-D15": Entry("an argument holds what looks like a secret", "take the secret out"),
+    "MCPX-D16": Entry("counters and approvals cannot be used", "mcp-proxy doctor --fix"),
     # upstream
     "MCPX-U01": Entry("the upstream cannot be reached", "mcp-proxy doctor"),
     "MCPX-U02": Entry("the deadline passed", "try again, or ask for less"),
@@ -138,6 +145,9 @@ CATALOG: dict[str, Entry] = {
     "MCPX-R01": Entry("the answer is too large", "narrow the arguments"),
     "MCPX-R02": Entry("the answer does not fit the profile's schema", "tell the publisher"),
     "MCPX-R03": Entry("the answer is of a type the profile does not list", "tell the publisher"),
+    "MCPX-R04": Entry(
+        "the answer holds what reads like instructions to the model", "tell the person"
+    ),
     # audit
     "MCPX-A01": Entry("the audit log cannot be written", "mcp-proxy doctor"),
     "MCPX-A02": Entry("the audit log is damaged", "mcp-proxy audit verify"),

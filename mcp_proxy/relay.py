@@ -1,9 +1,9 @@
-"""The road of a call: plan, log "decided", send, admit, log "answered", reply.
+"""The road of a call: plan, pass the gate, log "decided", send, admit, log "answered", reply.
 
 Straight down and straight back. No call leaves before its "decided" entry is written; a denied
 call never reaches an upstream; what cannot be logged is denied. An upstream that asks before it
-answers ends a leg: the client's replies make the next one, decided and logged like the first. The
-few Protocols that the road needs are stated here and filled by `app`, so this file knows no file,
+answers ends a leg: the client's replies make the next one, decided and logged like the first. What
+the road needs of the world stands in `ports` and is filled by `app`, so this file knows no file,
 socket or keychain.
 """
 
@@ -12,98 +12,26 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from mcp_proxy.core import arrival, jsonrpc, outcome, planning
-from mcp_proxy.core.answer import Answer, Emit, Event, McpAnswer, Question, Questions, Sent, Wishes
+from mcp_proxy.core.answer import Answer, Event, McpAnswer, Questions, Sent
 from mcp_proxy.core.arrival import Met
-from mcp_proxy.core.audit import Answered, Decided
+from mcp_proxy.core.audit import Answered
 from mcp_proxy.core.events import clean_event
 from mcp_proxy.core.fault import place_of
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.outcome import End, Result, RpcError
-from mcp_proxy.core.plan import Going, Label, Plan, Ready, Refused
+from mcp_proxy.core.passage import Again, AskClient, Passed
+from mcp_proxy.core.plan import Going, Plan, Refused
 from mcp_proxy.core.planning import Planner
 from mcp_proxy.core.policy import Deny
-from mcp_proxy.core.request import Outgoing
-from mcp_proxy.core.turn import FIRST, REPEAT, Turn, drop, is_repeatable
+from mcp_proxy.core.turn import Turn, drop, is_repeatable
 from mcp_proxy.core.wishes import wishes
 from mcp_proxy.errors import AuditError
+from mcp_proxy.ports import Caller, CallLog, Drift, Gate, Parking, Upstream
 
-
-class Drift(Protocol):
-    """Whether a gateway still declares a tool as it did for the profile (S16)."""
-
-    async def check(self, ready: Ready, capabilities: Mapping[str, Any]) -> Deny | None:
-        """Why a client with these may not call the tool; None where it may."""
-
-
-class CallLog(Protocol):
-    """The audit log as the road needs it; its methods raise AuditError."""
-
-    def decided(self, entry: Decided, arguments: Any) -> int:
-        """Write a decision; returns the entry's number."""
-
-    async def durable(self) -> None:
-        """Bring what is written to the disk."""
-
-    def answered(self, call: int, entry: Answered) -> None:
-        """Write how an allowed call ended."""
-
-    def cancelled(self, call: int, sent: Sent) -> None:
-        """Write that an allowed call was taken back, or never made; never raises."""
-
-    def note(self, what: str) -> None:
-        """Write, now or with the next entry, that something else happened; never raises."""
-
-
-class Upstream(Protocol):
-    """Where requests go; every failure is a value."""
-
-    async def call(
-        self, request: Outgoing, wishes: Wishes, emit: Emit, deadline_s: float
-    ) -> Answer:
-        """Send and wait, within the deadline; cancelling the task cancels the call."""
-
-
-class Caller(Protocol):
-    """The client of one request.
-
-    `waits`: it can be asked while its request runs (legacy); otherwise the answer asks, and the
-    client comes again (modern).
-    """
-
-    @property
-    def capabilities(self) -> Mapping[str, Any]:
-        """As the client declared them."""
-
-    @property
-    def log_level(self) -> str | None:
-        """The least level that it wants log messages of; None for none."""
-
-    @property
-    def wants_progress(self) -> bool:
-        """Whether it gave a progress token."""
-
-    @property
-    def waits(self) -> bool:
-        """Whether `ask` may be used."""
-
-    def tell(self, event: Event) -> None:
-        """Hand over progress or a log message, cleaned."""
-
-    async def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
-        """The client's replies by key, raw; one for each question."""
-
-
-class Parking(Protocol):
-    """Where calls wait for a modern client to come again with its replies (S15)."""
-
-    def park(self, turn: Turn, label: Label, request: Outgoing, dropped: Callable[[], None]) -> str:
-        """The sealed state that the client brings back; `dropped` is called if it never does."""
-
-    def claim(self, state: Any, label: Label, request: Outgoing) -> Turn | Deny | None:
-        """The turn parked for this very request, once; None for any mismatch; Deny if not ours."""
+Entered = Passed | Deny | Again | AskClient | None
 
 
 class Asking(NamedTuple):
@@ -121,6 +49,7 @@ class Road:
         self,
         planner: Planner,
         drift: Drift,
+        gate: Gate,
         log: CallLog,
         upstreams: Mapping[str, Upstream],
         parking: Parking,
@@ -128,6 +57,7 @@ class Road:
     ) -> None:
         self._planner = planner
         self._drift = drift
+        self._gate = gate
         self._log = log
         self._upstreams = upstreams
         self._parking = parking
@@ -146,13 +76,13 @@ class Road:
             self._in_flight -= 1
 
     async def _call(self, method: str, params: dict[str, Any], caller: Caller) -> End:
-        planned, turn = self._plan(method, params, caller), FIRST
+        planned, turn = self._plan(method, params, caller), Turn(trace=caller.trace)
         if "requestState" in params and not caller.waits:
-            planned, turn = self._claimed(planned, params)
+            planned, turn = self._claimed(planned, params, turn)
         while True:
             met = await self._leg(planned, turn, caller)
-            if met is None:
-                planned, turn = self._plan(method, params, caller), REPEAT
+            if isinstance(met, Turn):
+                planned, turn = self._plan(method, params, caller), met
             elif not isinstance(met, Asking):
                 return met
             elif not caller.waits:
@@ -167,35 +97,81 @@ class Road:
             return planning.refuse(made, Deny("MCPX-D04", "calls in flight", text))
         return made
 
-    async def _leg(self, planned: Plan, turn: Turn, caller: Caller) -> End | Asking | None:
-        """One trip there and back, None for once more; if not made, what is parked is dropped."""
-        decided: int | End | None = None
+    async def _leg(self, planned: Plan, turn: Turn, caller: Caller) -> End | Asking | Turn:
+        """One trip there and back, a turn for once more; if not made, what is parked is dropped."""
+        entered: Entered = None
+        decided: int | End | Asking | Turn | None = None
         try:
-            decided = await self._decided(planned, caller)
+            planned = await self._undrifted(planned, caller)
+            entered = await self._entered(planned, turn, caller)
+            decided = await self._decided(planned, entered, turn)
         finally:
             if not isinstance(decided, int):
                 await turn.drop()
+                await self._leave(entered, "no")
         if not isinstance(decided, int):
             return decided
         assert isinstance(planned, Going)  # noqa: S101  (nothing else has a number)
-        return await self._send(decided, planned, turn, caller)
+        sent: str = "maybe"
+        try:
+            met, sent = await self._send(decided, planned, _spent(turn, entered), caller)
+        finally:
+            await self._leave(entered, sent)
+        return met
 
-    async def _decided(self, planned: Plan, caller: Caller) -> int | End:
-        """The decision's number in the log; or, where the request stays here, its end."""
-        if isinstance(planned, Going) and planned.ready is not None:
-            drifted = await self._drift.check(planned.ready, caller.capabilities)
-            planned = planned if drifted is None else planning.refuse(planned, drifted)
+    async def _undrifted(self, planned: Plan, caller: Caller) -> Plan:
+        if isinstance(planned, Refused) or planned.ready is None or planned.spec.kind == "rest":
+            return planned
+        drifted = await self._drift.check(planned.ready, caller.capabilities)
+        return planned if drifted is None else planning.refuse(planned, drifted)
+
+    async def _entered(self, planned: Plan, turn: Turn, caller: Caller) -> Entered:
+        if isinstance(planned, Refused) or planned.need is None:
+            return None
+        return await self._gate.enter(planned, turn, caller)
+
+    async def _leave(self, entered: Entered, sent: str) -> None:
+        if isinstance(entered, Passed) and entered.ticket:
+            await self._gate.leave(entered, sent)
+
+    async def _decided(
+        self, planned: Plan, entered: Entered, turn: Turn
+    ) -> int | End | Asking | Turn:
+        """The decision's number in the log; or, where the request stays here, what it comes to."""
+        if isinstance(entered, Again):
+            return turn._replace(asked={}, replies={}, request=None)
+        if isinstance(entered, Deny):
+            planned = planning.refuse(planned, entered)
         is_tool = planned.label.is_tool
         try:
-            number = self._log.decided(planning.decided_entry(planned), planned.arguments)
+            entry = planning.decided_entry(planned, entered, turn.trace)
+            number = self._log.decided(entry, planned.arguments)
             if isinstance(planned, Refused):
                 return outcome.denied(planned.deny, is_tool=is_tool)
+            if isinstance(entered, AskClient):
+                asked = Turn(asked=entered.questions, request=entered.request)
+                return Asking(planned, asked._replace(trace=turn.trace), number)
             if planned.mutates:
                 await self._durable(number)
         except AuditError as error:
-            text = f"{error.why} So the call was not made."
+            told = f"The person at this machine can run: {error.next}."
+            text = f"{error.why} So the call was not made. {told}"
             return outcome.failed(error.id, text, is_tool=is_tool)
-        return number
+        return await self._last_word(number, entered) or number
+
+    async def _last_word(self, number: int, entered: Entered) -> End | None:
+        """S18: the commit right before the first byte; why the call may not leave after all."""
+        if not isinstance(entered, Passed) or not entered.ticket:
+            return None
+        try:
+            denied = await self._gate.sending(entered)
+        except asyncio.CancelledError:
+            self._log.cancelled(number, "no")
+            raise
+        if denied is None:
+            return None
+        self._log.cancelled(number, "no")
+        return outcome.denied(denied, is_tool=True)
 
     async def _durable(self, number: int) -> None:
         try:
@@ -206,7 +182,8 @@ class Road:
 
     async def _send(
         self, number: int, going: Going, turn: Turn, caller: Caller
-    ) -> End | Asking | None:
+    ) -> tuple[End | Asking | Turn, str]:
+        """What came of it, and whether it left."""
         began_s = time.monotonic()
         answer: Answer | None = None
         try:
@@ -227,10 +204,13 @@ class Road:
             await drop(answer)
             raise
         if isinstance(answer, Questions) and end is None:
-            return Asking(going, Turn(turn.leg + 1, answer.parked, met.asked), number)
+            asked = Turn(turn.leg + 1, answer.parked, met.asked, passed=turn.passed)
+            return Asking(going, asked._replace(trace=turn.trace), number), met.entry.sent
         await drop(answer)
         assert end is not None  # noqa: S101  (only questions have none)
-        return None if is_repeatable(answer, turn) else end
+        if is_repeatable(answer, turn):
+            return Turn(is_repeat=True, trace=turn.trace), "no"
+        return end, met.entry.sent
 
     async def _answer(self, going: Going, turn: Turn, caller: Caller) -> Answer:
         def emit(event: Event) -> None:
@@ -242,13 +222,15 @@ class Road:
         if turn.parked is not None:
             return await turn.parked.resume(turn.replies, emit, deadline_s)
         self.reached.add(going.upstream)
-        wants = (caller.log_level, caller.wants_progress)
+        wants = (caller.log_level, caller.wants_progress, turn.trace)
         wished = wishes(going.spec, caller.capabilities, *wants)
         upstream = self._upstreams[going.upstream]
         return await upstream.call(going.allow.request, wished, emit, deadline_s)
 
     async def _logged(self, number: int, going: Going, met: Met) -> End | None:
         """The call's end, once it is in the log; a question that is not there is not asked."""
+        for flag in met.flags:
+            self._log.note(flag, tool=going.label.name)
         try:
             self._log.answered(number, met.entry)
             if going.mutates:
@@ -275,17 +257,19 @@ class Road:
     def _park(self, asking: Asking) -> Result:
         """A client that comes again is told with what; until then the call waits."""
         going, turn, number = asking
+        # Our own question comes before the call has left, an upstream's after.
+        sent: Sent = "yes" if turn.request is None else "no"
         state = self._parking.park(
-            turn, going.label, going.allow.request, lambda: self._log.cancelled(number, "yes")
+            turn, going.label, going.allow.request, lambda: self._log.cancelled(number, sent)
         )
         return outcome.asking(turn.asked, state)
 
-    def _claimed(self, planned: Plan, params: dict[str, Any]) -> tuple[Plan, Turn]:
+    def _claimed(self, planned: Plan, params: dict[str, Any], first: Turn) -> tuple[Plan, Turn]:
         """S15: any mismatch is a fresh first leg, and a state that is none of ours an error."""
         if isinstance(planned, Refused):
-            return planned, FIRST
+            return planned, first
         found = self._parking.claim(params["requestState"], planned.label, planned.allow.request)
-        return planning.continued(planned, found, params.get("inputResponses"))
+        return planning.continued(planned, first, found, params.get("inputResponses"))
 
     def _broken(self, error: Exception) -> RpcError:
         text = f"mcp-proxy: internal {type(error).__name__} at {place_of(error)} (MCPX-I01)\n"
@@ -293,6 +277,13 @@ class Road:
             sys.stderr.write(text)
         self._log.note("internal error")
         return RpcError(jsonrpc.INTERNAL_ERROR, "Internal error (MCPX-I01)", None, "MCPX-I01")
+
+
+def _spent(turn: Turn, entered: Entered) -> Turn:
+    """The turn with what it has passed, which later legs of the call need not pay again."""
+    return (
+        turn._replace(passed=entered._replace(ticket="")) if isinstance(entered, Passed) else turn
+    )
 
 
 def _ms_since(began_s: float) -> int:

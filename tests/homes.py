@@ -4,7 +4,9 @@
 profile with three tools: find (read), refund (destructive), and ask (its approval is `always`).
 """
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 from mcp_proxy.core.payload import dump_lines
@@ -23,12 +25,15 @@ from mcp_proxy.core.profile import (
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.strict_json import dumps
 from mcp_proxy.core.trust_store import TrustedKey, key_id
+from mcp_proxy.edges.audit_ledger import ledger_path
 from mcp_proxy.edges.installs import change_keys, install_profile
 from mcp_proxy.edges.places import Home, init_home
 
 SEED = b"homes-publisher-key-for-tests-01"
 OTHER_SEED = b"homes-publisher-key-for-tests-02"
 BEARER = Auth("bearer", "billing-api", "Authorization")
+
+AUDIT = AuditRules(("customer",), "deny")
 
 _SCHEMA = {
     "type": "object",
@@ -74,8 +79,10 @@ def payload(
     tools: list[Tool] | None = None,
     upstreams: dict[str, UpstreamSpec] | None = None,
     reads: tuple[Resource | Prompt, ...] = (),
+    requires: tuple[str, ...] = (),
+    audit: AuditRules = AUDIT,
 ) -> bytes:
-    """An unsigned payload; `audit.clear` names customer. `upstreams` come beside `api`.
+    """An unsigned payload; `audit.clear` names customer by default. `upstreams` come beside `api`.
 
     `reads` are its resources, then its prompts.
     """
@@ -88,9 +95,9 @@ def payload(
         issued=1_700_000_000,
         expires=expires,
         timezone="UTC",
-        requires=(),
+        requires=requires,
         upstreams={"api": UpstreamSpec("rest", url, auth, 5_000, ()), **(upstreams or {})},
-        audit=AuditRules(("customer",), "deny"),
+        audit=audit,
         tools=tuple(item.name for item in made),
         resources=tuple(item.name for item in reads if isinstance(item, Resource)),
         prompts=tuple(item.name for item in reads if isinstance(item, Prompt)),
@@ -123,3 +130,23 @@ def tool(name: str, **changes: Any) -> Tool:
         retry="never",
     )
     return made._replace(**changes)
+
+
+def ledger_text(home: Home) -> str:
+    """What the ledger tells; empty where there is none."""
+    path = Path(ledger_path(home))
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def commands(home: Home) -> list[dict[str, Any]]:
+    """The ledger's entries of administrative commands."""
+    entries = [json.loads(line) for line in ledger_text(home).splitlines()]
+    return [entry for entry in entries if entry["kind"] == "admin"]
+
+
+def block_ledger(home: Home) -> None:
+    """From now on nothing can be logged in this home: a folder stands in the ledger's place."""
+    path = Path(ledger_path(home))
+    if path.exists():
+        path.rename(path.with_name("ledger.away"))
+    path.mkdir(parents=True)

@@ -1,7 +1,6 @@
 """A developer's desk for tests: a home, and a served repository that it trusts."""
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -74,13 +73,7 @@ class Desk(NamedTuple):
 
     def notes(self, what: str) -> list[dict[str, object]]:
         """The facts of the commands of that name in the audit log."""
-        found = []
-        for place, _, names in sorted(os.walk(os.path.join(self.home.state, "audit"))):
-            for name in sorted(names):
-                with open(os.path.join(place, name), encoding="utf-8") as file:
-                    rows = [json.loads(line) for line in file]
-                found += [row["facts"] for row in rows if row.get("what") == what]
-        return found
+        return [row["facts"] for row in homes.commands(self.home) if row["what"] == what]
 
 
 @contextlib.contextmanager

@@ -73,9 +73,79 @@ PROMISES = (
         ("e2e/test_serve.py::test_a_constant_cannot_be_chosen_by_the_client",),
     ),
     Promise(
-        "approval-denies",
-        "calls that need a person's approval are denied with the reason",
-        ("e2e/test_serve.py::test_a_denied_call_never_reaches_the_upstream",),
+        "a-person-is-waited-for",
+        "business limits hold over all processes, and what needs a person waits for one",
+        (
+            "e2e/test_limits.py::test_s18_a_budget_holds_over_two_sidecars_a_restart_and_a_new_version",
+            "e2e/test_approvals.py::test_s17_a_client_without_forms_waits_and_is_let_through",
+        ),
+    ),
+    Promise(
+        "the-bytes-are-shown",
+        "The person sees the request that is sent, to the byte",
+        ("cli/test_approve.py::test_s17_every_character_of_the_request_is_on_the_screen",),
+    ),
+    Promise(
+        "one-byte",
+        "One byte changed is asked anew.",
+        ("app/test_passing.py::test_s17_one_byte_changed_after_the_yes_is_asked_anew",),
+    ),
+    Promise(
+        "a-yes-is-kept",
+        "A call that never left keeps its yes; one that may have left does not.",
+        (
+            "app/test_passing.py::test_s17_what_never_left_keeps_its_yes_and_what_may_have_left_does_not",
+        ),
+    ),
+    Promise(
+        "asked-once",
+        "to make exactly the same call again, which goes through unasked after a yes",
+        (
+            "e2e/test_approvals.py::test_s17_after_the_deadline_the_same_call_and_no_other_goes_through",
+        ),
+    ),
+    Promise(
+        "a-decline-is-unknown",
+        "A client whose form is declined or dismissed has answered nothing",
+        (
+            "e2e/test_approvals.py::test_s17_a_quick_decline_is_unknown_and_the_person_can_still_say_yes",
+        ),
+    ),
+    Promise(
+        "the-page",
+        "It listens on 127.0.0.1 only while a request is open",
+        (
+            (
+                "edges/test_approval_page.py::"
+                "test_s22_it_listens_on_the_loopback_address_alone_and_while_a_request_is_open"
+            ),
+        ),
+    ),
+    Promise(
+        "grants",
+        "limits and constraints still hold, and a no to the very call stands above it",
+        (
+            "app/test_granted_calls.py::test_s17_limits_hold_under_a_grant",
+            (
+                "app/test_granted_calls.py::"
+                "test_s17_a_person_s_no_to_the_very_call_stands_above_a_grant"
+            ),
+        ),
+    ),
+    Promise(
+        "pause",
+        "denies every further call in every running process",
+        ("e2e/test_pause.py::test_s6_pause_stops_every_running_process_at_its_next_call",),
+    ),
+    Promise(
+        "state-db",
+        "If state.db is missing, replaced or damaged, calls with limits or approvals are denied.",
+        ("app/test_passing.py::test_s18_without_its_database_nothing_that_asks_or_counts_passes",),
+    ),
+    Promise(
+        "clock",
+        "One set forward by more than a day while the machine runs begins no new window.",
+        ("edges/test_ledger.py::test_s18_a_clock_that_is_set_to_and_fro_gives_nothing_back",),
     ),
     Promise(
         "results",
@@ -131,8 +201,8 @@ PROMISES = (
         ("workshop/test_source.py::test_what_this_version_does_not_enforce_is_refused",),
     ),
     Promise(
-        "corruption-evident",
-        "A changed, missing or torn entry inside a segment is",
+        "entries-as-written",
+        "| entries are as written | each segment's chain |",
         (
             "core/test_audit_check.py::test_every_single_flipped_bit_is_reported",
             "core/test_audit_check.py::test_a_removed_line_is_reported_where_the_chain_breaks",

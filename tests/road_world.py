@@ -1,8 +1,8 @@
 """The road's surroundings as one fake world: every effect is a line of one trace, in order.
 
 Contract, drift, log, parking's clock and upstreams in one. Tools: read, write, destroy, ask of the
-REST upstream `api`; look (read) and change (write) of the MCP upstream `gate`, which answers from
-the script that it was given.
+REST upstream `api`; look (read), change and sign (write) of the MCP upstream `gate`, which answers
+from the script that it was given. `ask` and `sign` need a person.
 """
 
 import asyncio
@@ -27,16 +27,21 @@ from mcp_proxy.core.answer import (
 from mcp_proxy.core.audit import Answered, Decided
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.outcome import End, RpcError
-from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource
+from mcp_proxy.core.passage import Again, AskClient, Passed
+from mcp_proxy.core.plan import UNKNOWN_TOOL, Going, Holdings, Label, ReadyPrompt, ReadyResource
 from mcp_proxy.core.planning import Planner
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.profile import FEATURES, Prompt, Resource, ResultRules
 from mcp_proxy.core.reading import find_resource
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.request import McpRequest, Outgoing, RestRequest
 from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.core.task_register import TaskRegister
+from mcp_proxy.core.trace_context import Trace, begin
+from mcp_proxy.core.turn import Turn
 from mcp_proxy.edges.parking import Parking
 from mcp_proxy.errors import AuditError
+from mcp_proxy.ports import Caller
 from mcp_proxy.relay import Road
 
 SCHEMA = {"type": "object", "properties": {"q": {"type": "integer", "maximum": 9}}}
@@ -64,7 +69,9 @@ SUMMARY = Prompt(
     "summary", "gate", "sum_up", {"name": "summary", "arguments": [{"name": "of"}]}, 4096
 )
 EFFECTS = {"read": "read", "write": "write", "destroy": "destructive", "ask": "read"}
-GATE_EFFECTS = {"look": "read", "change": "write"}
+GATE_EFFECTS = {"look": "read", "change": "write", "sign": "write"}
+
+SPAN = begin({}, bytes(range(24)))
 
 Step = Answer | Exception
 
@@ -79,11 +86,15 @@ class Client:
         self.log_level: str | None = None
         self.wants_progress = True
         self.waits = not modern
+        self.trace: Trace = other.get("trace", SPAN)
         self.asked: list[Mapping[str, Question]] = []
         self.told: list[Event] = []
 
     def tell(self, event: Event) -> None:
         self.told.append(event)
+
+    def awaits_person(self, *, is_waiting: bool) -> None:
+        self._world.trace.append(f"waits {is_waiting}")
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
         self.asked.append(questions)
@@ -118,7 +129,8 @@ class Waiting:
 
 class World:
     """See the module. `faults`: full_at (the log's method that fails, or its nth call as
-    `answered 2`), expires_s, waits (for cancel: durable, upstream), ready, drift, max_bytes.
+    `answered 2`), expires_s, waits (for cancel: gate, sending, durable, upstream), ready, drift,
+    max_bytes, gate (what it says, in turn), lapsed (why the last word is no).
     """
 
     def __init__(self, *answers: Step, **faults: Any) -> None:
@@ -128,6 +140,8 @@ class World:
         self.deadlines: list[float] = []
         self.requests: list[Outgoing] = []
         self.wishes: list[Wishes] = []
+        self.spans: list[tuple[str | None, str | None]] = []
+        self.sent_spans: list[Trace | None] = []
         self.replies: list[dict[str, Reply]] = []
         self.reached = asyncio.Event()
         self.now_s = 1000.0
@@ -149,7 +163,7 @@ class World:
         common: dict[str, Any] = {
             "enforced": SCHEMA,
             "name": tool,
-            "approval": "always" if tool == "ask" else "never",
+            "approval": "always" if tool in ("ask", "sign") else "never",
             "result": ResultRules("off", None, (), self.faults.get("max_bytes", 1 << 20), ()),
         }
         if tool in EFFECTS:
@@ -159,6 +173,13 @@ class World:
             common |= {"effect": GATE_EFFECTS[tool], "upstream": "gate"}
             made, spec = mcp_tool({"q": rule("argument", "/q")}, **common), GATE
         return Ready(made, compile_schema(SCHEMA), None, spec, expires_s)
+
+    def label(self, tool: str) -> Label:
+        if tool in EFFECTS:
+            return Label(tool, "api", EFFECTS[tool], is_tool=True)
+        if tool in GATE_EFFECTS:
+            return Label(tool, "gate", GATE_EFFECTS[tool], is_tool=True)
+        return UNKNOWN_TOOL
 
     def resource(self, uri: str, now_s: float) -> ReadyResource | Deny:
         held = self.holdings(now_s)
@@ -184,10 +205,35 @@ class World:
 
     def decided(self, entry: Decided, arguments: Any) -> int:
         self._may("decided")
-        self.entries.append(entry)
+        self.spans.append((entry.trace, entry.parent))
+        self.entries.append(entry._replace(trace=None, parent=None))
         self.arguments.append(arguments)
         self.trace.append(" ".join(filter(None, ("log decided", entry.decision, entry.error))))
         return len(self.entries)
+
+    async def enter(
+        self, going: Going, turn: Turn, caller: Caller
+    ) -> Passed | Deny | Again | AskClient:
+        """What `gate` of the faults says, in turn; passed once if it says nothing."""
+        if turn.passed is not None:
+            return turn.passed
+        said = self.faults.get("gate") or [Passed("ticket", "yes", "digest")]
+        at = self._times["gate"] = self._times.get("gate", 0) + 1
+        self.trace.append(f"gate {turn.request or ''}".strip())
+        if self.faults.get("waits") == "gate":
+            await self.wait()
+        met: Passed | Deny | Again | AskClient = said[min(at, len(said)) - 1]
+        return met
+
+    async def sending(self, passed: Passed) -> Deny | None:
+        if self.faults.get("waits") == "sending":
+            await self.wait()
+        self.trace.append(f"gate sending {passed.ticket}")
+        lapsed: Deny | None = self.faults.get("lapsed")
+        return lapsed
+
+    async def leave(self, passed: Passed, sent: str) -> None:
+        self.trace.append(f"gate left {sent}")
 
     async def durable(self) -> None:
         if self.faults.get("waits") == "durable":
@@ -205,7 +251,7 @@ class World:
         assert isinstance(self.entries[call - 1], Decided)
         self.trace.append(f"log cancelled {sent}")
 
-    def note(self, what: str) -> None:
+    def note(self, what: str, count: int = 1, tool: str | None = None) -> None:
         self.trace.append(f"log note {what}")
 
     async def call(
@@ -213,7 +259,8 @@ class World:
     ) -> Answer:
         self.trace.append("upstream " + _name(request))
         self.requests.append(request)
-        self.wishes.append(wishes)
+        self.wishes.append(wishes._replace(trace=None))
+        self.sent_spans.append(wishes.trace)
         self.deadlines.append(deadline_s)
         emit(Progress(1, None, None))
         if self.faults.get("waits") == "upstream":
@@ -248,7 +295,7 @@ class World:
         upstreams = {"api": self, "gate": self}
         kept = self.parking() if parking is None else parking
         planner = Planner(self, self.tasks)
-        return Road(planner, self, self, upstreams, kept, lambda: self.now_s)
+        return Road(planner, self, self, self, upstreams, kept, lambda: self.now_s)
 
     def told(self, answer: End) -> Self:
         if isinstance(answer, RpcError):

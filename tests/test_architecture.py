@@ -14,7 +14,7 @@ LONGEST = 300
 REASON = "longer than 300 lines because"
 VAGUE = {"utils", "helpers", "common", "manager", "models", "misc", "base"}
 # The rules that this version keeps; each has a test whose name bears its number, as test_s11_...
-RULES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 19, 20, 22, 23, 24, 25)
+RULES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25)
 
 
 def python_files(folder: str) -> Iterator[str]:

@@ -5,6 +5,9 @@ import os
 import re
 import runpy
 
+import pytest
+
+from mcp_proxy.core.grant_conditions import parse_conditions
 from mcp_proxy.errors import CATALOG
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -36,6 +39,14 @@ def test_the_client_entry_is_json_with_an_absolute_command() -> None:
     assert servers
     assert all(os.path.isabs(server["command"]) for server in servers)
     assert all(server["args"][0] == "--profile" for server in servers)
+
+
+def test_every_condition_of_an_approval_and_a_grant_is_named() -> None:
+    words = readme().split("Its words, as those of")[1].split("\n- ")[0]
+    with pytest.raises(ValueError, match="is none of") as refused:
+        parse_conditions({"a": {"unknown": 1}}, ["a"])
+    known = re.findall(r"\w+", str(refused.value).split("none of ")[1])
+    assert set(known) <= set(re.findall(r"`(\w+)`", words))
 
 
 def test_the_two_commands_of_the_checkout_exist() -> None:

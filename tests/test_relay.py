@@ -68,13 +68,6 @@ def test_an_unknown_tool_is_logged_and_is_no_tool_result() -> None:
     ], "a name that the profile does not have is the client's text, and stays out of the log"
 
 
-def test_a_call_that_asks_is_denied_until_there_are_approvals() -> None:
-    world = World()
-    answer = answer_of(world, "ask")
-    assert world.trace == ["log decided deny MCPX-D03", "reply MCPX-D03"]
-    assert "needs a person's approval" in text_of(answer)
-
-
 def test_s6_a_profile_no_longer_in_force_denies_at_once() -> None:
     refusal = Deny("MCPX-P03", "profile in force", "Signed by a key that is not trusted here.")
     world = World(ready=refusal)
@@ -94,7 +87,8 @@ def test_s20_without_a_log_there_is_no_call(tool: str) -> None:
     answer = answer_of(world, tool)
     assert world.trace == ["reply MCPX-A01"]
     assert text_of(answer) == (
-        "The audit log cannot be written: no space. So the call was not made. (MCPX-A01)"
+        "The audit log cannot be written: no space. So the call was not made. "
+        "The person at this machine can run: mcp-proxy doctor. (MCPX-A01)"
     )
 
 

@@ -277,6 +277,28 @@ def test_a_task_whose_tool_is_gone_is_denied() -> None:
     asyncio.run(play())
 
 
+def test_the_task_of_a_paused_tool_can_be_cancelled_and_nothing_else() -> None:
+    async def play() -> None:
+        world = World(CREATED, McpAnswer({}))
+        road, client = world.road(), Client(world, modern=True)
+        await road.call("tools/call", LOOK, client)
+        world.faults["ready"] = Deny("MCPX-D11", "paused", "A person has paused it.")
+        task = {"taskId": "t1"}
+        for method, params in (
+            ("tasks/get", task),
+            ("tasks/update", {**task, "inputResponses": {}}),
+        ):
+            assert error_of(await road.call(method, params, client)).error == "MCPX-D11"
+        assert await road.call("tasks/cancel", task, client) == Result({})
+        assert len(world.requests) == 2
+        world.faults["ready"] = Deny("MCPX-P16", "profile in force", "It is not trusted.")
+        assert error_of(await road.call("tasks/cancel", task, client)).error == "MCPX-P16"
+        last = [entry for entry in world.entries if isinstance(entry, Decided)][3]
+        assert (last.tool, last.effect, last.decision) == ("look", "read", "allow")
+
+    asyncio.run(play())
+
+
 def test_s14_an_acknowledgement_of_a_task_brings_nothing_of_the_upstream() -> None:
     told = McpAnswer({"content": [{"type": "text", "text": "unpicked"}], "inputRequests": {}})
     world = World(CREATED, told)

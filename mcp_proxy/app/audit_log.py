@@ -1,102 +1,107 @@
-"""The auditor's side: entries read back with their clear values, and the log verified."""
+"""The auditor's side: entries read back with their clear values."""
 
-import os
+import heapq
+from collections import deque
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from mcp_proxy.app.audit_stream import Damage, Entry, began, open_stream
 from mcp_proxy.core.audit import timestamp
-from mcp_proxy.core.audit_check import (
-    Segment,
-    check_clear,
-    check_segment,
-    clear_values_of,
-    parse_clear,
-)
-from mcp_proxy.edges.audit_reader import read_segment, segment_paths, written_ns
-from mcp_proxy.edges.places import find_home
-from mcp_proxy.errors import HomeError
+from mcp_proxy.core.audit_filter import Filter, passes
+from mcp_proxy.edges.audit_ledger import ledger_path
+from mcp_proxy.edges.audit_reader import segment_paths, written_ns
+from mcp_proxy.edges.places import Home, find_home
 
 _FILE_CLOCK_NS = 1_000_000_000  # file systems tell times late, the coarsest by about a second
 
 
-class Filter(NamedTuple):
-    """Which entries to show; None lets everything pass."""
+class _Turn(NamedTuple):
+    """A file's next entry; `place` differs for each file, so nothing behind it is compared."""
 
-    kind: str | None = None
-    tool: str | None = None
-    decision: str | None = None
-
-
-class Finding(NamedTuple):
-    """One segment that is not simply whole: `bad` ones make verification fail."""
-
-    path: str
-    line: int
-    what: str
-    bad: bool
+    time: str
+    place: int
+    entry: Entry
+    rest: Iterator[Entry]
 
 
-class Verification(NamedTuple):
-    """The whole log's state. `first` and `last` are the times of its outer entries."""
+class Reading:
+    """The log's entries in time order that pass a filter; each segment is open while it is read.
 
-    segments: int
-    entries: int
-    first: str | None
-    last: str | None
-    open_segments: int
-    findings: tuple[Finding, ...]
+    `damaged` tells afterwards of which files the rest could not be read.
+    """
 
-    @property
-    def good(self) -> bool:
-        """Whether nothing but torn tails was found."""
-        return not any(finding.bad for finding in self.findings)
+    def __init__(self, home: Home, only: Filter, *, kept: bool = False) -> None:
+        """Opens nothing; `kept` as SegmentStream has it."""
+        self._home = home
+        self._only = only
+        self._kept = kept
+        self.damaged: list[Damage] = []
 
+    def __iter__(self) -> Iterator[Entry]:
+        """Raises HomeError: a file is not safe to use, or not readable."""
+        return (entry for entry in self._merged() if passes(entry, self._only))
 
-def read_entries(only: Filter, newest: int | None = None) -> list[dict[str, Any]]:
-    """Entries in time order, clear values added; at most the `newest` ones, all if None."""
-    home = find_home()
-    entries: list[dict[str, Any]] = []
-    # A process may run for days, so the file that began last need not hold the newest entries.
-    for written, path in sorted(map(_dated, segment_paths(home.state)), reverse=True):
-        if newest is not None and len(entries) >= newest and _precedes(written, entries):
-            break
-        entries += (entry for entry in _entries(path) if _passes(entry, only))
-        entries.sort(key=lambda entry: str(entry["time"]))
-        entries = entries if newest is None else entries[max(0, len(entries) - newest) :]
-    return entries
+    def newest(self, count: int) -> list[Entry]:
+        """The last of them, at most so many. Raises HomeError as reading all."""
+        entries: list[Entry] = []
+        # A process may run for days, so the file that began last need not hold the newest entries.
+        for written, path in sorted(map(_dated, self._paths()), reverse=True):
+            if len(entries) >= count and (count == 0 or _precedes(written, entries)):
+                break
+            found = (entry for entry in self._entries(path) if passes(entry, self._only))
+            entries = sorted([*entries, *deque(found, count)], key=_time)[-count:]
+        return entries
 
+    def _merged(self) -> Iterator[Entry]:
+        """All entries by their time; a file is opened when it is its turn."""
+        waiting = deque(sorted((began(path), path) for path in self._paths()))
+        turns: list[_Turn] = []
+        opened = 0
+        while waiting or turns:
+            if waiting and (not turns or waiting[0][0] <= turns[0].time):
+                opened += 1
+                _queue(turns, opened, self._entries(waiting.popleft()[1]))
+                continue
+            turn = heapq.heappop(turns)
+            yield turn.entry
+            _queue(turns, turn.place, turn.rest)
 
-def verify_log() -> Verification:
-    """Every segment against its chain and its clear values."""
-    home = find_home()
-    findings: list[Finding] = []
-    segments = total = unclosed = 0
-    times: list[str] = []
-    for path in segment_paths(home.state):
+    def _entries(self, path: str) -> Iterator[Entry]:
+        stream = open_stream(path, kept=self._kept)
         try:
-            item = read_segment(path)
-        except HomeError as error:
-            findings.append(Finding(path, 0, error.why, bad=True))
-            continue
-        if item is None:
-            continue
-        segment = check_segment(item.data)
-        findings += _findings(item.path, segment)
-        faults = check_clear(segment.entries, parse_clear(item.clear))
-        findings += [Finding(item.path, 0, fault, bad=True) for fault in faults]
-        segments, total = segments + 1, total + len(segment.entries)
-        unclosed += not segment.closed
-        times += [entry["time"] for entry in segment.entries[:1] + segment.entries[-1:]]
-    first, last = (min(times), max(times)) if times else (None, None)
-    return Verification(segments, total, first, last, unclosed, tuple(findings))
+            yield from stream.read()
+        finally:
+            stream.close()
+            if stream.damage is not None:
+                self.damaged.append(stream.damage)
+
+    def _paths(self) -> Iterator[str]:
+        """The files that may hold entries of the time and the segment that are asked for."""
+        only = self._only
+        ledger = ledger_path(self._home)
+        for path in [ledger, *segment_paths(self._home.state)]:
+            is_early = only.since is not None and timestamp(_dated(path)[0]) < only.since
+            is_late = only.until is not None and began(path) > only.until
+            # The ledger tells what was erased of a call, and of an end by a crash.
+            is_other = only.call is not None and path != ledger and only.call[:26] not in path
+            if not (is_early or is_late or is_other):
+                yield path
 
 
-def _findings(path: str, segment: Segment) -> Iterator[Finding]:
-    if segment.damage is not None:
-        yield Finding(path, *segment.damage, bad=True)
-    elif segment.torn_bytes or not segment.entries:
-        what = f"torn tail of {segment.torn_bytes} bytes: the process ended while it wrote"
-        yield Finding(path, 0, what, bad=False)
+def read_entries(only: Filter, newest: int | None = None) -> list[Entry]:
+    """Entries in time order, clear values added; at most the `newest` ones, all if None."""
+    reading = Reading(find_home(), only)
+    return list(reading) if newest is None else reading.newest(newest)
+
+
+def _queue(turns: list[_Turn], place: int, rest: Iterator[Entry]) -> None:
+    entry = next(rest, None)
+    if entry is not None:
+        heapq.heappush(turns, _Turn(_time(entry), place, entry, rest))
+
+
+def _time(entry: Entry) -> str:
+    return str(entry["time"])
 
 
 def _dated(path: str) -> tuple[int, str]:
@@ -104,21 +109,5 @@ def _dated(path: str) -> tuple[int, str]:
     return written_ns(path) + _FILE_CLOCK_NS, path
 
 
-def _precedes(written: int, entries: list[dict[str, Any]]) -> bool:
+def _precedes(written: int, entries: list[Entry]) -> bool:
     return not entries or timestamp(written) < str(entries[0]["time"])
-
-
-def _entries(path: str) -> Iterator[dict[str, Any]]:
-    item = read_segment(path)
-    if item is None:
-        return
-    clear = parse_clear(item.clear)
-    segment = os.path.basename(path).removesuffix(".jsonl")
-    for entry in check_segment(item.data).entries:
-        values = clear_values_of(entry, clear)
-        yield {**entry, "segment": segment} | ({"values": values} if values else {})
-
-
-def _passes(entry: dict[str, Any], only: Filter) -> bool:
-    wanted = (("kind", only.kind), ("tool", only.tool), ("decision", only.decision))
-    return all(value is None or entry.get(key) == value for key, value in wanted)

@@ -2,19 +2,25 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.world import build_machinery
 from mcp_proxy.core import policy
 from mcp_proxy.core.answer import Event, Question, Reply, Told
+from mcp_proxy.core.constraints import Moment, judge_rule
+from mcp_proxy.core.explained_rules import ASSUMED
 from mcp_proxy.core.offer import Refusal
 from mcp_proxy.core.outcome import Result, RpcError
-from mcp_proxy.core.plan import Ready
 from mcp_proxy.core.profile import Profile, UpstreamSpec
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.request import Outgoing
+from mcp_proxy.core.rule_words import constraint_words
 from mcp_proxy.core.session import Session
+from mcp_proxy.core.shown import Shown
+from mcp_proxy.core.trace_context import RANDOM_BYTES, begin
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.places import find_home
 from mcp_proxy.edges.profile_store import load_profile, read_generation
@@ -38,29 +44,53 @@ class DryRun(NamedTuple):
         return None if isinstance(self.decision, policy.Deny) else self.decision.request
 
     @property
+    def if_shown(self) -> tuple[str, ...]:
+        """What serve wants to have shown before this call, in words; () for nothing."""
+        if self.ready is None or isinstance(self.decision, policy.Deny):
+            return ()
+        at, arguments = Moment(self.now_s, self.ready.zone), self.decision.arguments
+        return tuple(
+            constraint_words(rule)
+            for rule in self.ready.tool.constraints
+            if "shown" in rule and judge_rule(rule, arguments, at, Shown()) is not None
+        )
+
+    @property
     def spec(self) -> UpstreamSpec | None:
         """Where it would go."""
         return None if self.ready is None else self.ready.spec
 
 
 class NoCaller:
-    """Fills the road's `Caller`: a command that hears nothing and is asked nothing."""
+    """Fills the road's `Caller`: a command that is asked nothing; `say` tells what it waits for."""
 
     capabilities: Mapping[str, Any] = {}
     log_level: str | None = None
     wants_progress = False
     waits = True
 
+    def __init__(self, say: Callable[[str], None] = lambda _line: None) -> None:
+        self._say = say
+        self.trace = begin({}, os.urandom(RANDOM_BYTES))
+
     def tell(self, event: Event) -> None:
         """Progress and log messages have no reader here."""
+
+    def awaits_person(self, *, is_waiting: bool) -> None:
+        """Said once, where a person is at the terminal to read it."""
+        if is_waiting:
+            self._say("The call waits for a person's approval. In another terminal:")
+            self._say("  mcp-proxy approve")
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, Reply]:
         """Every question is declined."""
         return dict.fromkeys(questions, Told(-1, "Nobody can be asked here."))
 
 
-def make_call(profile_name: str, tool: str, arguments: Any) -> Result | RpcError:
-    """One audited call. Raises ProfileError, HomeError."""
+def make_call(
+    profile_name: str, tool: str, arguments: Any, say: Callable[[str], None]
+) -> Result | RpcError:
+    """One audited call; `say` tells what it waits for. Raises ProfileError, HomeError."""
     home = find_home()
     generation = read_generation(home)
     profile = load_profile(home, profile_name, clock.now_s())
@@ -72,16 +102,14 @@ def make_call(profile_name: str, tool: str, arguments: Any) -> Result | RpcError
 
     async def run() -> Result | RpcError:
         try:
-            return await machinery.road.call("tools/call", params, NoCaller())
+            return await machinery.road.call("tools/call", params, NoCaller(say))
         finally:
             await machinery.close()
             await machinery.authorizer.close()
+            with contextlib.suppress(AuditError):  # the answer says what could not be written (S20)
+                await machinery.checkpoints.close("done")
 
-    try:
-        return asyncio.run(run())
-    finally:
-        with contextlib.suppress(AuditError):  # the answer says what could not be written (S20)
-            machinery.log.close("done")
+    return asyncio.run(run())
 
 
 def dry_run(profile_name: str, tool: str, arguments: Any) -> DryRun:
@@ -100,10 +128,11 @@ def dry_run(profile_name: str, tool: str, arguments: Any) -> DryRun:
 
 
 def try_call(profile: Profile, ready: Ready | policy.Deny, arguments: Any, now_s: float) -> DryRun:
-    """The decision on a call of a tool that was made ready, or denied before."""
+    """The decision on a call of a tool that was made ready, or denied before.
+
+    What a rule wants to have been shown is taken as shown: only the serving process knows.
+    """
     if isinstance(ready, policy.Deny):
         return DryRun(profile, None, ready, now_s)
-    decision = policy.decide(
-        ready.tool, ready.schema, ready.spec, arguments, ready.expires_s, now_s
-    )
+    decision = policy.decide(ready, arguments, now_s, ASSUMED)
     return DryRun(profile, ready, decision, now_s)

@@ -1,19 +1,23 @@
 """The profile in force, for the road: parsed as it is asked for, verified again on change."""
 
 from collections.abc import Callable
+from datetime import tzinfo
 
+from mcp_proxy.app import warmup
 from mcp_proxy.core.command import Place
 from mcp_proxy.core.freshness import Freshness, bounded_grace_s, standing
+from mcp_proxy.core.mask import Mask
 from mcp_proxy.core.origin import parse_url
-from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource, ready_tool
+from mcp_proxy.core.plan import UNKNOWN_TOOL, Holdings, Label, ReadyPrompt, ReadyResource
 from mcp_proxy.core.policy import Deny
-from mcp_proxy.core.profile import Profile, UpstreamSpec
+from mcp_proxy.core.profile import Profile, ResultRules, Tool, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_prompt, parse_resource, parse_tool
 from mcp_proxy.core.reading import find_resource
+from mcp_proxy.core.ready import Ready, ready_tool
 from mcp_proxy.core.roots import late, stale
-from mcp_proxy.core.schema import SchemaRefused
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.credential_use import trusted_command
+from mcp_proxy.edges.pauses import Paused, read_pauses
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import check_held, load_profile, read_generation, read_trust
 from mcp_proxy.edges.settings import read_settings
@@ -48,6 +52,7 @@ class ProfileContract:
         self._is_late_told = False
         self._refusal: Deny | None = None
         self._final: Deny | None = None
+        self._pauses = read_pauses(home)
         self._freshness = profile.freshness
         self._looked_s = 0.0
         self._ready: dict[str, Ready] = {}
@@ -61,12 +66,26 @@ class ProfileContract:
         """The tool, or why no call of it may pass now; `now_s` since the epoch."""
         try:
             self._notice(now_s)
-            found = self._refused(now_s) or self._tool(tool)
+            found = self._refused(now_s, tool) or self._tool(tool)
         except McpProxyError as error:
             return _deny(error)
         if isinstance(found, Ready) and found.tool.effect != "read" and self._is_late(now_s):
             return _deny(late(self._profile.header.profile))
         return found
+
+    def label(self, tool: str) -> Label:
+        """What the log calls a tool; the client's own word for one that is not there is left out.
+
+        A tool whose line cannot be read is called by nothing, as is one that is not there.
+        """
+        line = self._profile.tool_lines.get(tool)
+        if line is None:
+            return UNKNOWN_TOOL
+        try:
+            found = parse_tool(line, tool)
+        except ProfileError:
+            return UNKNOWN_TOOL
+        return Label(found.name, found.upstream, found.effect, is_tool=True)
 
     def resource(self, uri: str, now_s: float) -> ReadyResource | Deny:
         """The resource that a URI names, or why it may not be read now."""
@@ -109,15 +128,18 @@ class ProfileContract:
         self._on_change()
         self._ready.clear()
         self._held = None
+        self._pauses = read_pauses(self._home)
         self._refusal = self._verdict(now_s)
         self._generation = generation
 
-    def _refused(self, now_s: float) -> Deny | None:
+    def _refused(self, now_s: float, tool: str | None = None) -> Deny | None:
         if self._final or self._refusal:
             return self._final or self._refusal
-        if standing(self._freshness, now_s) == "ended":
-            return _deny(stale(self._profile.header.profile))
-        return None
+        name = self._profile.header.profile
+        paused = self._pauses.of(name, tool)
+        if paused is not None:
+            return deny_paused(paused)
+        return _deny(stale(name)) if standing(self._freshness, now_s) == "ended" else None
 
     def _is_late(self, now_s: float) -> bool:
         return standing(self._freshness, now_s) not in ("fresh", "grace")
@@ -155,9 +177,27 @@ class ProfileContract:
         tool = parse_tool(line, name)
         spec = self._spec(tool.upstream, f"Tool {name}")
         try:
-            return ready_tool(tool, spec, self._profile.header.expires)
-        except SchemaRefused:
-            raise ProfileError("MCPX-P10", f"A schema of tool {name} is not valid.") from None
+            expires_s, zone = self._profile.header.expires, self._zone(tool)
+            return ready_tool(tool, spec, expires_s, zone, self._mask(tool.result))
+        except ValueError:
+            why = f"A schema or a redacted field of tool {name} is not valid."
+            raise ProfileError("MCPX-P10", why) from None
+
+    def _mask(self, rules: ResultRules) -> Mask | None:
+        """Made only for a tool whose rules redact: detectors cost an import."""
+        if not (rules.redact or rules.redact_fields):
+            return None
+        redaction = warmup.load(warmup.REDACTION)
+        key = redaction.mask_key(self._home.id, self._profile.header.profile)
+        mask: Mask = redaction.masker(rules.redact, rules.redact_fields, key)
+        return mask
+
+    def _zone(self, tool: Tool) -> tzinfo | None:
+        """Looked up only for a tool whose rules go by it: zones cost an import."""
+        if not tool.constraints and not tool.limits:
+            return None
+        zone: tzinfo | None = warmup.load(warmup.ZONES).find_zone(self._profile.header.timezone)
+        return zone
 
     def _resource(self, uri: str) -> ReadyResource | Deny:
         held = self._holdings()
@@ -214,3 +254,13 @@ class ProfileContract:
 
 def _deny(error: McpProxyError) -> Deny:
     return Deny(error.id, _RULE, f"{error.why} The person at this machine can run: {error.next}.")
+
+
+def deny_paused(paused: Paused) -> Deny:
+    """What the model reads of a call that a person has paused."""
+    reason = f' The person says: "{paused.reason}"' if paused.reason else ""
+    text = (
+        f"A person has paused {paused.text}, so the call was not made.{reason} Do not try again "
+        f"before the person says so; at this machine, mcp-proxy resume {paused.words} ends it."
+    )
+    return Deny("MCPX-D11", "paused", text)

@@ -1,6 +1,7 @@
 """A session's outcomes put to work: replies written, calls taken down the road side by side."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -24,8 +25,9 @@ from mcp_proxy.core.session import (
 )
 from mcp_proxy.core.session_params import ListenFilter
 from mcp_proxy.core.session_voice import Voice
+from mcp_proxy.core.trace_context import RANDOM_BYTES, begin
 from mcp_proxy.edges.call_log import CallLog
-from mcp_proxy.relay import Caller
+from mcp_proxy.ports import Caller
 
 _SUBSCRIBING = ("resources/subscribe", "resources/unsubscribe")
 _UPSTREAM, _PERSON = "waiting for the upstream", "waiting for the person"
@@ -96,6 +98,15 @@ class Conversation:
             self._write(self._voice.progress(asked, event))
         else:
             self._write(self._voice.log(asked, event))
+
+    def awaits_person(self, asked: Asked, *, is_waiting: bool) -> None:
+        """From now on, a sign of life says so; the first one at once."""
+        if not is_waiting:
+            self._asking.discard(asked.id)
+            return
+        self._asking.add(asked.id)
+        if asked.progress_token is not None:
+            self._write(self._voice.beat(asked, _PERSON))
 
     async def ask(self, asked: Asked, questions: Mapping[str, Question]) -> dict[str, Replied]:
         """A legacy client's replies, by key; what it leaves unanswered is refused in its name."""
@@ -169,8 +180,10 @@ class Conversation:
     async def _heard(
         self, asked: Asked, method: str, key: str, wanted: frozenset[str]
     ) -> frozenset[str]:
-        caller = self._caller(asked)
-        ends = {one: await self._road.call(method, {key: one}, caller) for one in sorted(wanted)}
+        ends = {
+            one: await self._road.call(method, {key: one}, self._caller(asked))
+            for one in sorted(wanted)
+        }
         return frozenset(one for one, end in ends.items() if not isinstance(end, RpcError))
 
     def _caller(self, asked: Asked) -> "AskedBy":
@@ -203,11 +216,15 @@ class AskedBy:
         self.log_level = log_level
         self.wants_progress = asked.progress_token is not None
         self.waits = not is_modern(asked.version)
+        self.trace = begin(asked.trace, os.urandom(RANDOM_BYTES))
         can = asked.capabilities
         self.capabilities: Mapping[str, Any] = _without_tasks(can) if self.waits else can
 
     def tell(self, event: Event) -> None:
         self._conversation.tell(self._asked, event)
+
+    def awaits_person(self, *, is_waiting: bool) -> None:
+        self._conversation.awaits_person(self._asked, is_waiting=is_waiting)
 
     async def ask(self, questions: Mapping[str, Question]) -> dict[str, Replied]:
         return await self._conversation.ask(self._asked, questions)

@@ -11,9 +11,12 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mcp_proxy.app import audit_log, profiles, signing, trust, warmup
+from mcp_proxy.app.audit_means import verify_home
 from mcp_proxy.app.client_entry import client_entry, launch_command
 from mcp_proxy.app.demo_calls import CALLS, Call
+from mcp_proxy.app.demo_person import DemoPerson
 from mcp_proxy.app.demo_stage import PROFILE, SCOPE, Stage, raised_stage
+from mcp_proxy.core.audit_filter import Filter
 from mcp_proxy.edges.profile_store import profile_path
 from mcp_proxy.errors import ProfileError
 
@@ -83,7 +86,8 @@ def _develop(stage: Stage, path: str) -> Iterator[Step]:
 
 def _use(stage: Stage) -> Iterator[Step]:
     for era, some in (("modern", CALLS), ("legacy", CALLS[:1])):
-        talk = _launch(stage, era, some)
+        with DemoPerson():
+            talk = _launch(stage, era, some)
         act = f"A client of the {era} era: mcp-proxy --profile {PROFILE}"
         if talk.problem is not None:
             yield Step(act, "tools/list", f"{talk.problem} {talk.stderr}", False)
@@ -95,8 +99,8 @@ def _use(stage: Stage) -> Iterator[Step]:
             tried = f"{call.tool} {json.dumps(call.arguments)}"
             yield Step(act, f"{tried}\n{call.meant}", told.text, call.check(told))
     refunds = [seen for seen in stage.api.seen if seen.method == "POST"]
-    came = f"{len(stage.api.seen)} requests, {len(refunds)} refund: denied calls never arrived"
-    yield Step("What the API saw", "requests", came, len(refunds) == 1)
+    came = f"{len(stage.api.seen)} requests, {len(refunds)} refunds: denied calls never arrived"
+    yield Step("What the API saw", "requests", came, len(refunds) == 2)
     tenants = {seen.headers.get("x-tenant") for seen in stage.api.seen}
     yield Step(
         "What the API saw", "tenant, a constant", ", ".join(map(str, tenants)), tenants == {"acme"}
@@ -125,13 +129,13 @@ def _defend(stage: Stage, first: str) -> Iterator[Step]:
 
 def _audit(stage: Stage) -> Iterator[Step]:
     act = "The auditor"
-    for entry in audit_log.read_entries(audit_log.Filter(kind="decided")):
+    for entry in audit_log.read_entries(Filter(kind="decided")):
         came = f"{entry['decision']} by {entry['rule']} {entry['error'] or ''}"
         values = " ".join(f"{key}={value}" for key, value in entry.get("values", {}).items())
         yield Step(
             act, f"{entry['time'][11:23]} {entry['tool'] or '(unknown)'} {values}", came, True
         )
-    log = audit_log.verify_log()
+    log = verify_home()
     came = f"{log.entries} entries in {log.segments} segments, every chain whole"
     yield Step(act, "mcp-proxy audit verify", came if log.good else str(log.findings), log.good)
     leaks = [path for path in _files(stage.folder) if _holds_secret(stage, path)]

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from mcp_proxy.app.demo_person import WORD
+
 
 class Call(NamedTuple):
     """One tools/call; `check` takes the answer as the SDK's client tells it."""
@@ -32,9 +34,27 @@ CALLS = (
     ),
     Call(
         "refund_invoice",
+        {"invoice_id": "inv_2001", "amount": 500},
+        "refused by a constraint: find_invoices has not shown this invoice",
+        lambda told: told.is_error and "MCPX-D14" in told.text,
+    ),
+    Call(
+        "refund_invoice",
         {"invoice_id": "inv_1003", "amount": 25_000},
-        "denied by policy: needs a person's approval",
-        lambda told: told.is_error and "MCPX-D03" in told.text,
+        "waits for a person, who approves it in a terminal",
+        lambda told: not told.is_error and "re_2" in told.text,
+    ),
+    Call(
+        "refund_invoice",
+        {"invoice_id": "inv_1003", "amount": 20_000},
+        "waits for a person, who denies it, with a word to the model",
+        lambda told: told.is_error and "MCPX-D12" in told.text and WORD in told.text,
+    ),
+    Call(
+        "refund_invoice",
+        {"invoice_id": "inv_1003", "amount": 30_000},
+        "refused by the limit of the day; nobody is asked for it",
+        lambda told: told.is_error and "MCPX-D13" in told.text,
     ),
     Call(
         "refund_invoice",

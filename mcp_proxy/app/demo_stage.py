@@ -16,17 +16,23 @@ from typing import NamedTuple
 
 from mcp_proxy.app import home as homes
 from mcp_proxy.app.assets import read_asset
+from mcp_proxy.app.audit_keys import KEY_ITEM
 from mcp_proxy.app.credentials import Wish, set_credential
 from mcp_proxy.app.demo_api import BillingApi
 from mcp_proxy.app.demo_gateway import Gateway
 from mcp_proxy.app.demo_http import LoopbackServer
 from mcp_proxy.app.talk_env import talk_env
+from mcp_proxy.edges.audit_anchor import HEAD_ITEM
 from mcp_proxy.edges.keychain import KEYCHAIN_NAME, open_keychain
 from mcp_proxy.edges.places import VARIABLE, Home
+from mcp_proxy.edges.settings import Settings, write_settings
+from mcp_proxy.edges.settings_approval import ApprovalSettings
 from mcp_proxy.errors import CredentialError
 
 PROFILE = "demo-billing"
 SCOPE = "demo-*"
+# The demo's person looks by itself; the desktop of whoever plays it is left alone.
+_ASKED = ApprovalSettings(wait=20, show="terminal")
 _KEY_NAME = "demo-key"
 _KEY_VARIABLE = "MCP_PROXY_DEMO_KEY"
 
@@ -108,6 +114,7 @@ def raised_stage(keep: bool) -> Iterator[Stage]:
         os.environ[VARIABLE] = os.path.join(folder, "home")
         os.environ[_KEY_VARIABLE] = base64.b64encode(secrets.token_bytes(32)).decode()
         home = homes.init(os.environ[VARIABLE])
+        write_settings(home, Settings(approval=_ASKED))
         stage = Stage(folder, home, _find_store(home), api, gateway, named)
         with api, gateway:
             yield stage
@@ -140,7 +147,7 @@ def _find_store(home: Home) -> Store:
 def _forget(stage: Stage) -> None:
     keychain = open_keychain(stage.home.id)
     names = [f"credential:{item.name}" for item in stage.credentials]
-    for name in (*names, f"signing:{_KEY_NAME}"):
+    for name in (*names, f"signing:{_KEY_NAME}", KEY_ITEM, HEAD_ITEM):
         keychain.delete(name)
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from platformdirs import user_config_dir, user_data_dir, user_state_dir
 
 from mcp_proxy.app import admin_log, profiles, repositories, trust, warmup
+from mcp_proxy.app.audit_key_check import check_heads, check_key
 from mcp_proxy.app.authorizing import profile_authorizer
 from mcp_proxy.app.check import Check
 from mcp_proxy.app.client_entry import launch_command
@@ -22,7 +23,9 @@ from mcp_proxy.app.doctor_network import check_certificate, check_network
 from mcp_proxy.app.keychain_store import credential_store, vault_key
 from mcp_proxy.app.missing import missing_commands, missing_credentials, unset_variables
 from mcp_proxy.app.network import network_of
+from mcp_proxy.app.pausing import check_pauses
 from mcp_proxy.app.repository_check import check_repository, check_standing
+from mcp_proxy.app.state_check import check_state
 from mcp_proxy.app.talk_env import talk_env
 from mcp_proxy.core.admin_policy import FREE, bounds
 from mcp_proxy.core.answer import Failure, Wishes
@@ -64,6 +67,10 @@ def examine() -> Iterator[Check]:
         yield Check("key", False, "No key is trusted yet.", _ADD_KEY)
         return
     yield _check_log(home)
+    yield from check_key(home)
+    yield from check_heads(home)
+    yield from check_state(home)
+    yield from check_pauses(home)
     yield from _check_keys(home)
     yield from _check_profiles(home)
 
@@ -133,7 +140,9 @@ def _check_log(home: Home) -> Check:
     try:
         admin_log.record(home, "doctor")
     except McpProxyError as error:
-        return Check("audit log", False, error.why, f"make {home.state} writable")
+        is_damaged = error.id == "MCPX-A02"
+        mend = error.next if is_damaged else f"make {home.state} writable"
+        return Check("audit log", False, error.why, mend)
     return Check("audit log", True, f"{home.state} takes entries")
 
 

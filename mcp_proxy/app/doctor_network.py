@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from mcp_proxy.app.check import Check
 from mcp_proxy.app.network import network_of
+from mcp_proxy.app.otlp_check import check_collector
 from mcp_proxy.core.origin import parse_url
 from mcp_proxy.core.proxy import FROM_ENVIRONMENT, find_proxy, parse_bypass
 from mcp_proxy.edges.ca_file import read_ca_file
@@ -41,6 +42,7 @@ def check_network(home: Home, environment: Mapping[str, str] = os.environ) -> It
         yield _environment_proxy(environment)
     if not settings.ca_file:
         yield from _unused_ca(environment)
+    yield from check_collector(home)
 
 
 def _summary(settings: NetworkSettings) -> str:

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, Protocol
 from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.drift import drifted_tools
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.plan import Ready
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.profile import Bound, McpTemplate, Profile, Tool
 from mcp_proxy.core.profile_lines import parse_bound
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.wishes import full_wishes, wishes
 from mcp_proxy.edges import verdicts
 from mcp_proxy.edges.places import Home

@@ -6,9 +6,14 @@ meanwhile counts for running processes too.
 """
 
 import functools
-from typing import Any
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from mcp_proxy.app import warmup
+from mcp_proxy.core.keychain_words import key_mend
 from mcp_proxy.core.secret import Secret
 from mcp_proxy.edges.credentials import CredentialStore, Keychain
 from mcp_proxy.edges.places import Home
@@ -16,6 +21,14 @@ from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.edges.token_store import TokenStore
 from mcp_proxy.edges.vault import Vault
 from mcp_proxy.edges.vault_items import VaultItems
+from mcp_proxy.errors import CredentialError
+
+
+class _System(Keychain, Protocol):
+    """The system's own, which may be locked."""
+
+    def is_open(self) -> bool:
+        """Whether a read would ask nobody to unlock it."""
 
 
 def credential_store(home: Home) -> CredentialStore:
@@ -36,6 +49,31 @@ def home_keychain(home: Home) -> Keychain:
 def store_name(home: Home) -> str:
     """What holds the items of that home, in a word: keychain or vault."""
     return "keychain" if read_settings(home).vault is None else "vault"
+
+
+@contextmanager
+def kept_key(instead: str = "") -> Iterator[None]:
+    """Whatever a keychain refuses here is about a key: the next command is as `key_mend` says."""
+    try:
+        yield
+    except CredentialError as error:
+        raise CredentialError(error.id, error.why, key_mend(error.next, instead)) from None
+
+
+def asks_nobody(home: Home) -> bool:
+    """Whether `home_keychain` can be read now without a person being asked for anything.
+
+    On macOS that cannot be told: there the answer is yes. Raises HomeError.
+    """
+    vault = read_settings(home).vault
+    if vault is not None:
+        return bool(vault.passphrase)
+    if sys.platform == "linux" and not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        return False  # known without loading the keychain's library
+    try:
+        return _open(home.id).is_open()
+    except CredentialError:
+        return False
 
 
 def system_keychain(home: Home) -> Keychain:
@@ -90,6 +128,6 @@ def _passphrase(reference: str) -> Secret:
     return secret
 
 
-def _open(home_id: str) -> Keychain:
-    keychain: Keychain = warmup.load(warmup.KEYCHAIN).open_keychain(home_id)
+def _open(home_id: str) -> _System:
+    keychain: _System = warmup.load(warmup.KEYCHAIN).open_keychain(home_id)
     return keychain

@@ -1,9 +1,10 @@
-"""`mcp-proxy status`: what each upstream's credential is good for now, and what mends it."""
+"""`mcp-proxy status`: what is paused, what each credential is good for now, and what mends it."""
 
 import os
 from typing import NamedTuple
 
 from mcp_proxy.app.missing import Missing, Stores, lacking_credential, open_stores
+from mcp_proxy.app.pausing import list_paused, paused_words
 from mcp_proxy.core.login_state import end_s
 from mcp_proxy.core.profile import OAuth, Profile, UpstreamSpec
 from mcp_proxy.core.token_set import TokenSet
@@ -16,6 +17,7 @@ from mcp_proxy.errors import CredentialError, McpProxyError
 READY, RENEWS, LOGIN, MISSING = "ready", "refreshes at next call", "login required", "missing"
 UNSET, UNTRIED = "not set here", "not tried (cmd:)"
 UNUSABLE = "profile not usable"
+PAUSED = "paused"
 # What keeps a credential that is there, or may be, from its use.
 _KEPT = {
     "MCPX-C02": "keychain locked",
@@ -27,10 +29,11 @@ _KEPT = {
 
 
 class Row(NamedTuple):
-    """One upstream's credential; "" and () for what its kind has not.
+    """One upstream's credential, or one pause; "" and () for what its kind has not.
 
-    `why` and `next` are set where something is lacking. `expires_s` is the access token's end, in
-    seconds of the epoch, None where nobody said.
+    A pause has the state PAUSED, * for every profile, and in `tool` its tool or * for every one.
+    `why` and `next` are set where something is lacking or paused. `expires_s` is
+    the access token's end, in seconds of the epoch, None where nobody said.
     """
 
     profile: str
@@ -43,10 +46,11 @@ class Row(NamedTuple):
     issuer: str = ""
     scopes: tuple[str, ...] = ()
     expires_s: float | None = None
+    tool: str = ""
 
 
 def read_status(profile_name: str | None) -> list[Row]:
-    """A row for each upstream with a credential, of one profile or of all that are installed.
+    """A row for each pause and each upstream with a credential, of one profile or of all.
 
     Raises:
         ProfileError: the profile that was named is not installed or not trusted.
@@ -54,8 +58,23 @@ def read_status(profile_name: str | None) -> list[Row]:
     """
     home = find_home()
     if profile_name is not None:
-        return _rows(home, load_profile(home, profile_name, clock.now_s()))
-    return [row for name in list_installed(home) for row in _rows_of(home, name)]
+        rows = _rows(home, load_profile(home, profile_name, clock.now_s()))
+    else:
+        rows = [row for name in list_installed(home) for row in _rows_of(home, name)]
+    return [*_paused(home, profile_name), *rows]
+
+
+def _paused(home: Home, profile_name: str | None) -> list[Row]:
+    return [
+        Row(
+            *(paused.profile or "*", "", "", "", PAUSED),
+            tool=paused.tool or "*",
+            why=paused_words(paused),
+            next=f"mcp-proxy resume {paused.words}",
+        )
+        for paused in list_paused(home)
+        if None in (profile_name, paused.profile) or paused.profile == profile_name
+    ]
 
 
 def _rows_of(home: Home, name: str) -> list[Row]:

@@ -1,7 +1,9 @@
 """This machine's way to upstreams, by the local settings of a home."""
 
+from collections.abc import Callable
+
 from mcp_proxy.app.keychain_store import credential_store
-from mcp_proxy.core.authorization import Certificate
+from mcp_proxy.core.authorization import Certificate, Headers
 from mcp_proxy.core.binding_use import set_words
 from mcp_proxy.core.origin import Origin
 from mcp_proxy.core.secret import Secret
@@ -12,9 +14,9 @@ from mcp_proxy.edges.settings import read_settings
 from mcp_proxy.errors import CredentialError
 
 
-def network_of(home: Home) -> Network:
-    """The way out of that home's settings; reads nothing yet."""
-    return Network(lambda: read_settings(home).network, _Keys(home))
+def network_of(home: Home, along: Callable[[], Headers] = tuple) -> Network:
+    """The way out of that home's settings; reads nothing yet. `along` goes with each request."""
+    return Network(lambda: read_settings(home).network, _Keys(home), along)
 
 
 class _Keys:

@@ -8,9 +8,12 @@ import re
 from typing import Any, NamedTuple
 
 from mcp_proxy.app.entry_check import check_listed, check_upstreams
+from mcp_proxy.core.constraint_forms import kind_of_rule
 from mcp_proxy.core.contents import parse_rows
+from mcp_proxy.core.detectors import NAMES
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.profile import NAME_PATTERN, Profile, Tool, UpstreamSpec
+from mcp_proxy.core.pick import parse_picks
+from mcp_proxy.core.profile import NAME_PATTERN, Limit, Profile, Tool, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_tool
 from mcp_proxy.core.schema import SchemaRefused, compile_schema
 from mcp_proxy.core.text import is_visible_line
@@ -29,7 +32,10 @@ class Argument(NamedTuple):
 
 
 class ToolSummary(NamedTuple):
-    """One tool: what the model reads, and what policy says."""
+    """One tool: what the model reads, and what policy says.
+
+    `masks` are the detectors and the fields by which answers are masked.
+    """
 
     name: str
     effect: str
@@ -37,6 +43,11 @@ class ToolSummary(NamedTuple):
     description: str
     approval: Any
     arguments: tuple[Argument, ...]
+    channels: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    constraints: tuple[dict[str, Any], ...] = ()
+    masks: tuple[str, ...] = ()
+    outward: str = "deny"
 
 
 def check_tools(profile: Profile) -> tuple[ToolSummary, ...]:
@@ -79,6 +90,7 @@ def _summarise(tool: Tool, row: dict[str, Any], upstreams: dict[str, UpstreamSpe
         raise _malformed(f"tool {tool.name} may have more bytes than this version takes")
     if tool.upstream not in upstreams:
         raise _malformed(f"tool {tool.name} names an upstream that it does not have")
+    _check_rules(tool)
     try:
         compile_schema(tool.enforced)
         compile_schema(True if tool.result.schema is None else tool.result.schema)
@@ -91,7 +103,28 @@ def _summarise(tool: Tool, row: dict[str, Any], upstreams: dict[str, UpstreamSpe
         str(row.get("description", "")),
         tool.approval,
         _arguments(row.get("inputSchema")),
+        tool.channels,
+        tool.limits,
+        tool.constraints,
+        (*tool.result.redact, *tool.result.redact_fields),
+        tool.outward,
     )
+
+
+def _check_rules(tool: Tool) -> None:
+    """A rule that this version could not judge would deny each call, and its person not know."""
+    rules = tool.result
+    if not all(map(kind_of_rule, tool.constraints)):
+        raise _malformed(f"tool {tool.name} has a constraint that this version does not know")
+    if not set(rules.redact) <= set(NAMES):
+        raise _malformed(f"tool {tool.name} masks what this version cannot find")
+    names = [limit.rule for limit in tool.limits]
+    if len(set(names)) != len(names):
+        raise _malformed(f"tool {tool.name} has two limits of one name")
+    try:
+        parse_picks((*rules.pick, *rules.redact_fields, *tool.shows))
+    except ValueError:
+        raise _malformed(f"tool {tool.name} names a field that is none") from None
 
 
 def _arguments(schema: Any) -> tuple[Argument, ...]:

@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.profile_check import ToolSummary, check_tools
+from mcp_proxy.core.digest import sha256_hex
+from mcp_proxy.core.envelope import parse_envelope
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.listing import held_digest
 from mcp_proxy.core.profile import NAME_PATTERN, Profile
+from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.roots import check_activation, delegated_keys
 from mcp_proxy.core.seen import PINNED_KEYS, Seen
 from mcp_proxy.core.trust import Arrival, TrustedKeys, check_record, verify_arrival
@@ -192,14 +195,32 @@ def _arrive(home: Home, data: bytes) -> tuple[Arrival, TrustedKeys]:
     """A file by the pinned keys, or else by those that a repository lists for an installed name."""
     now_s = clock.now_s()
     if not home.id:
-        return verify_arrival(data, {}, now_s), {}
+        return _by_nobody(data, now_s), {}
     try:
         arrival = judged(home, lambda trust: verify_arrival(data, trust.keys, now_s))
     except ProfileError as error:
         if error.id not in ("MCPX-P03", "MCPX-P04"):
             raise
-        return _arrive_delegated(home, data, error)
+        return _arrive_delegated(home, data, _named(data, error))
     return arrival, read_keys(home)
+
+
+def _by_nobody(data: bytes, now_s: float) -> Arrival:
+    try:
+        return verify_arrival(data, {}, now_s)
+    except ProfileError as error:
+        raise _named(data, error) from None
+
+
+def _named(data: bytes, refused: ProfileError) -> ProfileError:
+    """The same with the name that the file gives itself in the command; it decides nothing."""
+    try:
+        payload = parse_envelope(data).payload
+        name = parse_payload(payload, sha256_hex(payload), "").header.profile
+    except ProfileError:
+        return refused
+    mend = f"mcp-proxy trust add KEY-LINE --profiles {name}"
+    return ProfileError(refused.id, refused.why, mend) if refused.id == "MCPX-P03" else refused
 
 
 def _arrive_delegated(

@@ -19,7 +19,8 @@ from mcp_proxy.core.seen import REPOSITORY
 from mcp_proxy.core.text import one_sentence
 from mcp_proxy.edges.own_command import Ended, start_own
 from mcp_proxy.errors import CATALOG, ProfileError
-from mcp_proxy.relay import Caller, Road
+from mcp_proxy.ports import Caller
+from mcp_proxy.relay import Road
 
 _PROOF_DEADLINE_S = 20
 _RENEW_DEADLINE_S = 120

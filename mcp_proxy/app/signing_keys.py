@@ -19,6 +19,8 @@ OWN_NAMES = ("default", "repository-root", "repository-targets", "repository-onl
 _KEY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _SEED_BYTES = 32
+# An item whose absence is fine: whether the place answers at all is what is asked.
+_PROBED = "signing:grants"
 
 
 class SigningKey(NamedTuple):
@@ -69,6 +71,17 @@ def find_key(key: str, *, make: bool) -> SigningKey:
     if not make:
         raise _lacking(key)
     return _make(key)
+
+
+def check_keys_place() -> None:
+    """Raises CredentialError C02, C09 where keychain or vault, which hold keys, do not answer."""
+    home = ensure_home()
+    try:
+        home_keychain(home).get(_PROBED)
+    except CredentialError as error:
+        if error.id != "MCPX-C02" or store_name(home) == "vault":
+            raise
+        raise CredentialError(error.id, error.why, "mcp-proxy vault init") from None
 
 
 def find_or_make_key(key: str, *, new: bool) -> SigningKey:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from mcp_proxy.app.audit_keys import KEY_ITEM as AUDIT_KEY
 from mcp_proxy.app.keychain_store import system_keychain
 from mcp_proxy.app.signing_keys import OWN_NAMES
 from mcp_proxy.core.secret import Secret
@@ -21,13 +22,14 @@ class Copied(NamedTuple):
 
 
 def read_known(home: Home, *, keys: bool = True) -> Copied:
-    """The items of the settings' credentials, and the signing keys of our own names with `keys`.
+    """The items of the settings' credentials; with `keys` the signing keys of our own names too,
+    and the one of the audit log.
 
     A keychain that does not answer once is not asked again. Raises HomeError.
     """
     held = read_settings(home).credentials
     credentials = sorted(name for name, reference in held.items() if reference is None)
-    signing = [f"signing:{name}" for name in OWN_NAMES] if keys else []
+    signing = [f"signing:{name}" for name in OWN_NAMES] + [AUDIT_KEY] if keys else []
     wanted = [*map(item_name, credentials), *signing]
     found: dict[str, Secret] = {}
     silent = ""

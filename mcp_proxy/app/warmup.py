@@ -21,7 +21,11 @@ SOURCE_LOGINS = "mcp_proxy.app.login_source"
 LOCAL_SERVERS = "mcp_proxy.edges.upstream_stdio"
 DRIFT_START = "mcp_proxy.app.drift_start"
 ADMIN_LOG = "mcp_proxy.app.admin_log"
+REDACTION = "mcp_proxy.core.redact"
 COMMANDS = "mcp_proxy.cli.main"
+GATE = "mcp_proxy.app.passing"
+STATE_DB = "mcp_proxy.edges.state_db"
+ZONES = "mcp_proxy.edges.zones"
 SDK_CLIENT = "mcp_proxy.app.sdk_client"
 
 

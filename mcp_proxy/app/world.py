@@ -9,14 +9,20 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mcp_proxy.app import warmup
+from mcp_proxy.app.audit_anchors import HeadHeader
+from mcp_proxy.app.audit_prune import apply_retention
 from mcp_proxy.app.authorizing import profile_authorizer
+from mcp_proxy.app.checkpointing import Checkpoints
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.app.conversation import Conversation
+from mcp_proxy.app.crashes import close_crashed
 from mcp_proxy.app.drift_watch import DriftWatch
+from mcp_proxy.app.gate import ShutGate
 from mcp_proxy.app.network import network_of
+from mcp_proxy.app.otlp_start import OtlpStart
 from mcp_proxy.app.owners import ProfileOwners
 from mcp_proxy.app.proof import GuardedRoad, begin_proof, is_of_repository
 from mcp_proxy.app.watching import Watching
@@ -40,6 +46,7 @@ from mcp_proxy.edges.stdio_loop import StdioLoop
 from mcp_proxy.edges.upstream_mcp import McpUpstream, http_upstream
 from mcp_proxy.edges.upstream_rest import RestUpstream
 from mcp_proxy.errors import AuditError, McpProxyError, ProfileError
+from mcp_proxy.ports import Gate
 from mcp_proxy.relay import Road
 
 EOF_GRACE_S = 0.5
@@ -64,11 +71,20 @@ class Start(NamedTuple):
     outcomes: list[Outcome]
 
 
+class ClosableGate(Gate, Protocol):
+    """A gate that may hold a page and a database open."""
+
+    async def close(self) -> None:
+        """Let go of both."""
+
+
 class Machinery(NamedTuple):
     """One profile's road with the edges behind it."""
 
     road: Road | GuardedRoad
+    gate: ClosableGate
     log: CallLog
+    checkpoints: Checkpoints
     drift: DriftWatch
     parking: Parking
     watching: Watching
@@ -79,7 +95,7 @@ class Machinery(NamedTuple):
     async def close(self) -> None:
         """Close every connection, and end what was started; cut short after `grace_s`, kill it."""
         upstreams = (item.close() for item in self.upstreams.values())
-        await asyncio.gather(self.drift.close(), *upstreams)
+        await asyncio.gather(self.drift.close(), self.gate.close(), *upstreams)
 
 
 def build_machinery(
@@ -88,17 +104,20 @@ def build_machinery(
     """The road of a verified profile; opens nothing."""
     header = profile.header
     authorizer = profile_authorizer(home, header.profile, profile.root)
-    network = network_of(home)
+    head = HeadHeader(home)
+    network = network_of(home, head)
 
     def changed() -> None:
         authorizer.forget()
         network.forget()
+        head.forget()
         session.mark_stale()
         for name in gateways:
             drift.stale(name)
 
     subject = Subject(header.profile, header.version, profile.digest)
-    log = CallLog(home.state, subject, header.audit.clear, lambda: session.client)
+    log = CallLog(home, subject, header.audit, lambda: session.client)
+    checkpoints = _checkpoints(home, log)
     warn = partial(_warn, log, header.profile)
     contract = ProfileContract(home, profile, generation, changed, warn)
     upstreams = {
@@ -114,13 +133,34 @@ def build_machinery(
 
     drift = DriftWatch(home, profile, gateways, log, hide)
     parking = Parking(profile.digest, clock.now_s, LIMITS)
-    road = Road(Planner(contract, tasks), drift, log, upstreams, parking, clock.now_s)
+    gate = _gate(home, profile, log)
+    road = Road(Planner(contract, tasks), drift, gate, log, upstreams, parking, clock.now_s)
     owners = ProfileOwners(contract, tasks, log.note, clock.now_s)
     watching = Watching(listeners, gateways, road.reached, owners, drift.stale)
-    local = any(spec.kind == "stdio" for spec in header.upstreams.values())
-    grace_s = _LOCAL_GRACE_S if local else EOF_GRACE_S
     guarded = _guard(road, profile, contract, listeners, watching)
-    return Machinery(guarded, log, drift, parking, watching, upstreams, authorizer, grace_s)
+    edges = (drift, parking, watching, upstreams, authorizer)
+    return Machinery(guarded, gate, log, checkpoints, *edges, _grace_s(profile))
+
+
+def _grace_s(profile: Profile) -> float:
+    local = any(spec.kind == "stdio" for spec in profile.header.upstreams.values())
+    return _LOCAL_GRACE_S if local else EOF_GRACE_S
+
+
+def _checkpoints(home: Home, log: CallLog) -> Checkpoints:
+    chores = (partial(close_crashed, home), partial(apply_retention, home), OtlpStart(home))
+    return Checkpoints(home, log, chores)
+
+
+def _gate(home: Home, profile: Profile, log: CallLog) -> ClosableGate:
+    if not _needs_gate(profile):
+        return ShutGate()
+    gate: ClosableGate = warmup.load(warmup.GATE).open_gate(home, profile, log)
+    return gate
+
+
+def _needs_gate(profile: Profile) -> bool:
+    return not {"approval", "limits"}.isdisjoint(profile.header.requires)
 
 
 def _warn(log: CallLog, name: str) -> None:
@@ -164,6 +204,10 @@ def _build_upstream(
 def prepare(home: Home, profile: Profile) -> None:
     """Load now what this profile will need: its local servers' edge, the keychain or vault."""
     begin_proof(profile)
+    if _needs_gate(profile):
+        warmup.load(warmup.GATE)
+    if "result-guards" in profile.header.requires:
+        warmup.load(warmup.REDACTION)
     specs = profile.header.upstreams.values()
     if any(spec.kind == "stdio" for spec in specs):
         warmup.load(warmup.LOCAL_SERVERS)
@@ -227,7 +271,7 @@ async def _close(machinery: Machinery, stdio: StdioLoop, reason: str) -> int:
         async with asyncio.timeout(EOF_GRACE_S):
             await machinery.parking.close()
     try:
-        machinery.log.close(reason)
+        await machinery.checkpoints.close(reason)
     except AuditError as error:
         complain(str(error))
         return error.exit_code

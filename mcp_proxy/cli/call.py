@@ -12,6 +12,7 @@ from mcp_proxy.core.outcome import Result, RpcError
 from mcp_proxy.core.policy import Ask, Deny
 from mcp_proxy.errors import UsageError
 
+_CONSTRAINT = "MCPX-D14"
 _EXIT_CODES = {"P": 3, "H": 3, "C": 4, "A": 5, "U": 6}
 
 
@@ -34,7 +35,12 @@ def _run(options: argparse.Namespace) -> int:
     arguments = read_arguments(options.arguments)
     if options.dry_run:
         return _show_dry_run(dry_run(options.profile, options.tool, arguments), options.json)
-    return _show(make_call(options.profile, options.tool, arguments), options)
+    answer = make_call(options.profile, options.tool, arguments, render.say)
+    code = _show(answer, options)
+    if answer.error == _CONSTRAINT and dry_run(options.profile, options.tool, arguments).if_shown:
+        render.say("This command begins anew each time and has shown nothing, so that such a call")
+        render.say("never passes here: a client makes it, in the process that has shown the value.")
+    return code
 
 
 def read_arguments(text: str) -> Any:
@@ -69,11 +75,24 @@ def _show_dry_run(run: DryRun, as_json: bool) -> int:
     if as_json:
         shown = plain_request(run.request, run.spec)
         text = getattr(decision, "text", None)
-        render.json_out({"decision": word, "rule": decision.rule, "text": text, "request": shown})
+        render.json_out(
+            {
+                "decision": word,
+                "rule": decision.rule,
+                "text": text,
+                "request": shown,
+                "if_shown": list(run.if_shown),
+            }
+        )
         return 1 if isinstance(decision, Deny) else 0
     render.say(f"decision: {word} ({decision.rule})", "bold")
-    if isinstance(decision, (Ask, Deny)):
+    if isinstance(decision, Deny):
         render.say(decision.text)
+    if isinstance(decision, Ask):
+        render.say("The call would wait for a person's approval: mcp-proxy approve")
+        render.say("A grant may let it pass unasked: mcp-proxy profile explain says whether.")
+    for words in run.if_shown:
+        render.say(f"This holds only if {words}.")
     for line in request_lines(run.request, run.spec):
         render.data(line)
     return 1 if isinstance(decision, Deny) else 0

@@ -14,6 +14,7 @@ from mcp_proxy.errors import McpProxyError
 _GROUPS = (
     *("demo", "doctor", "profile", "repository", "trust"),
     *("credential", "login", "logout", "status", "call", "audit", "home", "network", "vault"),
+    *("approve", "grant", "pause", "resume"),
 )
 
 _DESCRIPTION = """\
@@ -24,7 +25,8 @@ A local sidecar between an AI client and your APIs.
 publisher   profile import, lint, sign, diff, explain, publish; repository init, delegate
 developer   trust add, trust add-repository, profile install, profile update,
             trust command, credential set, login, status, call, doctor
-auditor     audit tail, show, verify
+you         approve, grant, pause, resume
+auditor     audit tail, show, stats, report, verify, key, export, replay, erase, prune
 """
 
 

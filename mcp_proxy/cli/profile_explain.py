@@ -8,7 +8,7 @@ from mcp_proxy.app.explain import Explained, explain_call
 from mcp_proxy.cli import render
 from mcp_proxy.cli.call import read_arguments
 from mcp_proxy.cli.request_view import plain_request, request_lines
-from mcp_proxy.core.explanation import Effective
+from mcp_proxy.core.explanation import Effective, Explanation
 from mcp_proxy.core.text import clean
 
 
@@ -42,19 +42,29 @@ def _lines(explained: Explained) -> list[str]:
     run, words = explained.run, explained.words
     header = run.profile.header
     return [
-        f"decision   {words.decision}{'' if words.id is None else f', answered as {words.id}'}",
+        f"decision   {words.decision}{_by(words)}",
+        *(f"           if {rule}" for rule in run.if_shown),
+        *([f"state      {words.state}"] if words.state else []),
         f"rule       {words.rule}: {words.meaning}",
         *([] if words.text is None else [f"told       {words.text}"]),
         f"profile    {header.profile} version {header.version}",
         f"           {words.freshness}",
         *_tool_lines(explained),
         *_section("arguments", [_argument(item) for item in words.arguments]),
+        *_section("constraints", words.constraints),
+        *_section("limits", words.limits),
         *_section("approval", words.approval),
         *_section("request", request_lines(run.request, run.spec)),
         *_section("sending", words.sending),
         *_section("answer", [f"{step.name:<10}{step.words}" for step in words.results]),
-        *_section("log", [_clear(words.clear)]),
+        *_section("log", _logged(words, header.audit.recipient)),
     ]
+
+
+def _by(words: Explanation) -> str:
+    if words.grant:
+        return f", by {words.grant}"
+    return "" if words.id is None else f", answered as {words.id}"
 
 
 def _tool_lines(explained: Explained) -> list[str]:
@@ -73,9 +83,14 @@ def _argument(item: Effective) -> str:
     return f"{item.name} = {value} ({item.origin}, goes to {item.place})"
 
 
-def _clear(names: tuple[str, ...]) -> str:
-    readable = f"readable: {', '.join(names)}; " if names else ""
-    return f"{readable}every argument as a keyed digest"
+def _logged(words: Explanation, recipient: str) -> list[str]:
+    readable = f"readable: {', '.join(words.clear)}; " if words.clear else ""
+    lines = [f"{readable}every argument as a keyed digest"]
+    if words.sealed:
+        lines.append(f"all arguments too, sealed to the key of {words.sealed}")
+    if recipient:
+        lines.append(f"with a MAC that only the holder of {recipient} verifies")
+    return lines
 
 
 def _plain(explained: Explained) -> dict[str, Any]:

@@ -9,9 +9,12 @@ from mcp_proxy.app.entry_check import check_listed
 from mcp_proxy.app.profile_check import ToolSummary
 from mcp_proxy.app.profiles import Checked
 from mcp_proxy.cli import render
+from mcp_proxy.core.change import named
 from mcp_proxy.core.change_policy import approval_words
 from mcp_proxy.core.package_runner import find_runner
-from mcp_proxy.core.profile import Auth, Aws, OAuth, Prompt, Resource, UpstreamSpec
+from mcp_proxy.core.payload import plain as plain_values
+from mcp_proxy.core.profile import AuditRules, Auth, Aws, OAuth, Prompt, Resource, UpstreamSpec
+from mcp_proxy.core.rule_words import constraint_words, limit_words
 
 
 def summary_lines(checked: Checked) -> list[str]:
@@ -23,10 +26,11 @@ def summary_lines(checked: Checked) -> list[str]:
         f"digest    {checked.profile.digest}",
         *(f"signed by key {key.name} ({key.keyid})" for key in checked.signers),
         *(line for name, spec in header.upstreams.items() for line in _upstream(name, spec)),
+        *log_lines(header.audit),
         *_counted("resources", [_resource(item) for item in listed.resources]),
         *_counted("prompts", [_prompt(item) for item in listed.prompts]),
         f"tools     {len(checked.tools)}",
-        *(f"  {_tool(tool)}" for tool in checked.tools),
+        *(line for tool in checked.tools for line in (f"  {_tool(tool)}", *_rules(tool))),
     ]
 
 
@@ -35,6 +39,17 @@ def counted_entries(checked: Checked) -> str:
     header = checked.profile.header
     counts = {"tools": header.tools, "resources": header.resources, "prompts": header.prompts}
     return ", ".join(f"{len(names)} {kind}" for kind, names in counts.items() if names)
+
+
+def log_lines(rules: AuditRules) -> list[str]:
+    """What the log keeps beside digests and readable values, and for whom."""
+    lines = []
+    if rules.arguments == "sealed":
+        whose = named(rules.recipient.rpartition(":")[2]) or "this home itself"
+        lines.append(f"log       keeps all arguments, sealed for {whose}")
+    if rules.recipient:
+        lines.append(f"log       bears MACs that the holder of {named(rules.recipient)} verifies")
+    return lines
 
 
 def command_lines(spec: UpstreamSpec) -> list[str]:
@@ -52,7 +67,7 @@ def detail_lines(checked: Checked) -> list[str]:
     told = ["", "instructions:", textwrap.indent(instructions, "  ")] if instructions else []
     lines = [*summary_lines(checked), *told]
     for tool in checked.tools:
-        lines += ["", _tool(tool), textwrap.indent(tool.description, "  ")]
+        lines += ["", _tool(tool), *_rules(tool), textwrap.indent(tool.description, "  ")]
         for item in tool.arguments:
             need = "required" if item.required else "optional"
             lines.append(f"  {item.name} ({need}): {_compact(item.schema)}")
@@ -72,6 +87,7 @@ def plain(checked: Checked) -> dict[str, Any]:
         "digest": checked.profile.digest,
         "signers": [{"keyid": key.keyid, "name": key.name} for key in checked.signers],
         "upstreams": {name: _plain_upstream(spec) for name, spec in header.upstreams.items()},
+        "audit": plain_values(header.audit),
         "tools": [_plain_tool(tool) for tool in checked.tools],
         "resources": [item._asdict() for item in listed.resources],
         "prompts": [item._asdict() for item in listed.prompts],
@@ -133,6 +149,17 @@ def _tool(tool: ToolSummary) -> str:
     return f"{tool.name}: {tool.effect}, {tool.upstream}{asks}"
 
 
+def _rules(tool: ToolSummary) -> list[str]:
+    """What holds its calls and answers beyond schema and approval."""
+    return [
+        *([f"    answered by {', '.join(tool.channels)}"] if tool.channels else []),
+        *(f"    limit {limit_words(limit)}" for limit in tool.limits),
+        *(f"    rule  {constraint_words(rule)}" for rule in tool.constraints),
+        *([f"    masks {', '.join(map(named, tool.masks))}"] if tool.masks else []),
+        *(["    a secret in an argument is let out"] if tool.outward == "allow" else []),
+    ]
+
+
 def _plain_upstream(spec: UpstreamSpec) -> dict[str, Any]:
     return {
         "kind": spec.kind,
@@ -153,7 +180,11 @@ def _plain_auth(auth: Auth | OAuth | Aws) -> dict[str, Any]:
 
 
 def _plain_tool(tool: ToolSummary) -> dict[str, Any]:
-    return {**tool._asdict(), "arguments": [item._asdict() for item in tool.arguments]}
+    return {
+        **tool._asdict(),
+        "limits": [limit._asdict() for limit in tool.limits],
+        "arguments": [item._asdict() for item in tool.arguments],
+    }
 
 
 def _date(seconds: int | None) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -23,9 +24,9 @@ _TERMINAL = "CONIN$" if os.name == "nt" else "/dev/tty"
 _UNHEARD: list[TextIO] = []
 
 
-def data(text: str) -> None:
+def data(text: str, end: str = "\n") -> None:
     """One line or more of data, on stdout."""
-    _write(sys.stdout, clean(text) + "\n")
+    _write(sys.stdout, clean(text) + end)
 
 
 def json_out(value: Any) -> None:
@@ -33,6 +34,41 @@ def json_out(value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     is_seen = hidden_character(text) is None
     _write(sys.stdout, (text if is_seen else json.dumps(value, indent=2)) + "\n")
+
+
+def styled(text: Text) -> None:
+    """One line of data, on stdout, in colours where that is a terminal; its text is cleaned."""
+    if not sys.stdout.isatty():
+        data(text.plain)
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    with console.capture() as captured:
+        console.print(text)
+    _write(sys.stdout, captured.get())
+
+
+def flush_data() -> None:
+    """What was written so far is seen now, by whoever follows it."""
+    if is_read():
+        _write(sys.stdout, "", flush=True)
+
+
+def is_read() -> bool:
+    """Whether nobody is known to have stopped reading the data (`| head`)."""
+    return sys.stdout not in _UNHEARD
+
+
+def has_reader() -> bool:
+    """Whether anybody can still read the data: tells of an end that nothing was written to yet."""
+    if not hasattr(select, "poll") or not is_read():
+        return is_read()
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout, 0)
+        gone = poll.poll(0)
+    except (OSError, ValueError):
+        return True
+    return not any(event & (select.POLLERR | select.POLLHUP) for _, event in gone)
 
 
 def open_streams() -> None:
@@ -88,12 +124,9 @@ def table(
         drawn.add_column(column, overflow="fold", no_wrap=column == "time")
     for row in rows:
         drawn.add_row(*(Text(clean(str(cell))) for cell in row))
-    try:
-        with console.capture() as captured:
-            console.print(drawn)
-    except OSError as error:  # rich flushes what was written before
-        _drop(1)
-        raise _unwritten(error) from None
+    flush_data()  # rich would, and ends the process where nobody reads
+    with console.capture() as captured:
+        console.print(drawn)
     lines = captured.get().splitlines()
     _write(sys.stdout, "".join(f"{line.rstrip()}\n" for line in lines))
 
@@ -141,10 +174,10 @@ def _unheard() -> UsageError:
     return UsageError("MCPX-W01", why, "repeat the command without a pipe")
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str, *, flush: bool = False) -> None:
     try:
         stream.write(text)
-        if stream is sys.stderr:
+        if flush or stream is sys.stderr:
             stream.flush()
     except BrokenPipeError:
         _UNHEARD.append(stream)

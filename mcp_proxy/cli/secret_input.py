@@ -60,4 +60,8 @@ def read_secret(name: str, kind: str) -> str:
         text = data.decode()
     except UnicodeDecodeError:
         raise UsageError("MCPX-W01", "The secret on stdin is not UTF-8 text.") from None
-    return text.removesuffix("\n").removesuffix("\r")
+    found = text.removesuffix("\n").removesuffix("\r")
+    if not found:
+        mend = "pipe the secret in, or repeat with --from env:VARIABLE"
+        raise UsageError("MCPX-W01", "The secret on stdin is empty.", mend)
+    return found

@@ -5,6 +5,7 @@ import getpass
 from typing import Any
 
 from mcp_proxy.app import vault
+from mcp_proxy.app.audit_keys import KEY_ITEM as AUDIT_KEY
 from mcp_proxy.cli import render
 from mcp_proxy.errors import UsageError
 
@@ -124,5 +125,7 @@ def _say_copies(made: vault.Made) -> None:
 
 
 def _item_words(name: str) -> str:
+    if name == AUDIT_KEY:
+        return "the audit log's key"
     kind, _, rest = name.partition(":")
     return f"the signing key {rest}" if kind == "signing" else f"the credential {rest}"

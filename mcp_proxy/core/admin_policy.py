@@ -14,13 +14,14 @@ from mcp_proxy.errors import ProfileError
 _HEX_DIGITS = frozenset("0123456789abcdef")
 _SECONDS = {"h": 3_600, "d": 86_400}
 _LISTS = ("signers", "repositories")
+_CHANNELS = frozenset(("page", "terminal", "client"))
 
 
 class AdminPolicy(NamedTuple):
     """`signers` and `repositories` are ids of those that may be trusted, None for any.
 
     `grace_max_s` bounds every profile's offline grace. `yes` lets commands be confirmed by `--yes`,
-    and `home` lets MCP_PROXY_HOME name another home.
+    and `home` lets MCP_PROXY_HOME name another home. `channels` are those that may give approvals.
     """
 
     signers: frozenset[str] | None = None
@@ -28,6 +29,7 @@ class AdminPolicy(NamedTuple):
     grace_max_s: int = GRACE_MAX_S
     yes: bool = True
     home: bool = True
+    channels: frozenset[str] = _CHANNELS
 
 
 FREE = AdminPolicy()
@@ -39,13 +41,14 @@ def parse_policy(table: dict[str, Any]) -> AdminPolicy:
     Raises:
         ValueError: which key is not right, and what it has to be.
     """
-    unknown = sorted(table.keys() - {*_LISTS, "grace", "yes", "home"})
+    unknown = sorted(table.keys() - {*_LISTS, "grace", "yes", "home", "approval_channels"})
     if unknown:
         raise ValueError(f"{unknown[0][:64]} is no key of it")
     is_listed = any(name in table for name in _LISTS)
     signers, repositories = (_ids(table, name) if is_listed else None for name in _LISTS)
     return AdminPolicy(
-        signers, repositories, _grace_s(table), _boolean(table, "yes"), _boolean(table, "home")
+        *(signers, repositories, _grace_s(table), _boolean(table, "yes"), _boolean(table, "home")),
+        channels=_channels(table),
     )
 
 
@@ -76,6 +79,9 @@ def bounds(policy: AdminPolicy) -> list[str]:
     if policy.grace_max_s < GRACE_MAX_S:
         words.append(f"offline grace is at most {policy.grace_max_s / 3_600:g} h")
     words += [] if policy.yes else ["--yes is refused"]
+    if policy.channels != _CHANNELS:
+        by = ", ".join(sorted(policy.channels))
+        words.append(f"calls are approved by {by} alone" if by else "no call can be approved")
     return words + ([] if policy.home else ["MCP_PROXY_HOME is refused"])
 
 
@@ -104,6 +110,15 @@ def _ids(table: dict[str, Any], name: str) -> frozenset[str]:
     given = table.get(name, [])
     if not isinstance(given, list) or not all(_is_id(item) for item in given):
         raise ValueError(f"{name} must be a list of fingerprints, 64 digits 0-9 and a-f each")
+    return frozenset(given)
+
+
+def _channels(table: dict[str, Any]) -> frozenset[str]:
+    given = table.get("approval_channels", [*_CHANNELS])
+    if not isinstance(given, list) or not all(
+        isinstance(item, str) and item in _CHANNELS for item in given
+    ):
+        raise ValueError(f"approval_channels must be a list of {', '.join(sorted(_CHANNELS))}")
     return frozenset(given)
 
 

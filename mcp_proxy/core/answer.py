@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 from mcp_proxy.core import jsonrpc
+from mcp_proxy.core.trace_context import Trace
 
 Sent = Literal["no", "maybe", "yes"]
 Told = jsonrpc.Told
@@ -74,12 +75,14 @@ class Wishes(NamedTuple):
     """What the client of one request can take, as its upstream may be told.
 
     `capabilities` are the client's that the profile names too, in the protocol's own form
-    (`{"elicitation": {"form": {}}, "extensions": {...}}`); `log_level` an RFC 5424 name.
+    (`{"elicitation": {"form": {}}, "extensions": {...}}`); `log_level` an RFC 5424 name. `trace` is
+    the call's span; a request of our own has none.
     """
 
     capabilities: dict[str, Any]
     log_level: str | None = None
     progress: bool = False
+    trace: Trace | None = None
 
 
 class Progress(NamedTuple):

@@ -5,6 +5,7 @@ that cannot be judged (absent, null, another type, not comparable, unknown) asks
 that an odd value could slip past would be none.
 """
 
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -46,6 +47,13 @@ def asks(judged: tuple[Judged, ...]) -> bool:
     """Whether a map whose conditions were judged so asks a person."""
     verdicts = [item.holds for item in judged]
     return any(verdict is None for verdict in verdicts) or all(verdicts)
+
+
+def condition_words(judged: Judged) -> str:
+    """`amount above 10000 (holds)`."""
+    told = {True: "holds", False: "does not hold", None: "cannot be judged"}[judged.holds]
+    test = f"{judged.operator.replace('_', ' ')} {json.dumps(judged.operand, ensure_ascii=False)}"
+    return f"{judged.where} {test} ({told})"
 
 
 def _judge(where: str, operator: str, operand: Any, arguments: dict[str, Any]) -> bool | None:

@@ -6,13 +6,15 @@ the first of a segment. A segment is one process's file: `open`, then `decided`,
 `cancelled` and `note` entries, then `close`. The chained line holds enumerations, numbers, names
 from the profile and digests alone; arguments appear as an HMAC-SHA256 over their canonical JSON
 (keys sorted, compact) under a random key per call, which stands in the `.clear.jsonl` file beside
-the segment, so that erasing a call's line there leaves the chain valid.
+the segment, so that erasing a call's line there leaves the chain valid. `row` of a decision is the
+HMAC of what is sealed there (null: nothing), and so binds the key of each call.
 """
 
 import hashlib
 import hmac
 import json
 import time
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.limits import LIMITS
@@ -28,8 +30,19 @@ class Chained(NamedTuple):
     hash: str
 
 
+class Head(NamedTuple):
+    """The newest entry of a chain: its number, and its hash in hex."""
+
+    seq: int
+    hash: str
+
+
 class Decided(NamedTuple):
-    """What a decision leaves in the log. `tool` is None where the profile has none of that name."""
+    """What a decision leaves in the log. `tool` is None where the profile has none of that name.
+
+    `decision` is allow, ask or deny; `approval` the id of what a person was asked, if one was;
+    `trace` the call's own span as `TRACE-SPAN` in hex, `parent` the client's, if it gave one.
+    """
 
     tool: str | None
     upstream: str | None
@@ -37,6 +50,9 @@ class Decided(NamedTuple):
     decision: str
     rule: str
     error: str | None
+    approval: str | None = None
+    trace: str | None = None
+    parent: str | None = None
 
 
 class Answered(NamedTuple):
@@ -52,27 +68,57 @@ class Answered(NamedTuple):
 
 # What each kind of entry holds beside seq, time, kind, prev and hash; a note tells more in its own.
 FIELDS: dict[str, tuple[str, ...]] = {
-    "open": ("v", "pid", "client", "profile", "version", "digest", "ledger"),
-    "decided": (*Decided._fields, "args", "clear"),
+    "open": ("v", "pid", "client", "profile", "version", "digest", "ledger", "mac"),
+    "decided": (*Decided._fields, "args", "clear", "row"),
     "answered": ("call", *Answered._fields),
     "cancelled": ("call", "sent"),
     "note": ("what",),
     "close": ("reason",),
 }
+# Those that came to version 1 later, which a whole entry of an earlier program lacks.
+LATER = frozenset({"approval", "trace", "parent", "mac", "row"})
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_PREV_BYTES = len(b',"prev":""') + 64
 
 
-def chain(seq: int, time_ns: int, kind: str, fields: dict[str, Any], prev: str) -> Chained:
-    """One entry after `prev`."""
+def chain(  # noqa: PLR0913, PLR0917 - an entry's five parts
+    seq: int,
+    time_ns: int,
+    kind: str,
+    fields: dict[str, Any],
+    prev: str,
+    mac_key: bytes | bytearray | None = None,
+) -> Chained:
+    """One entry after `prev`.
+
+    With a key, `,"mac":"HEX"` stands before `,"prev":`: HMAC-SHA256 over the bytes before
+    `,"hash":` as they are without it (S21); but in none of kind open, whose `mac` is the wrapped
+    key, and which the next one's MAC covers by `prev`.
+    """
     entry = {"seq": seq, "time": timestamp(time_ns), "kind": kind, **fields, "prev": prev}
-    body = _compact(entry)[:-1]
+    body = compact(entry)[:-1]
+    if mac_key is not None and kind != "open":
+        mac = hmac.digest(mac_key, body, "sha256").hex().encode()
+        body = body[:-_PREV_BYTES] + b',"mac":"' + mac + b'"' + body[-_PREV_BYTES:]
     digest = hashlib.sha256(body).hexdigest()
     return Chained(body + b',"hash":"' + digest.encode() + b'"}\n', digest)
 
 
-def open_fields(
-    pid: int, client: dict[str, Any], profile: str | None, version: int | None, digest: str | None
+def open_fields(  # noqa: PLR0913, PLR0917 - the subject's three, and where the ledger stands
+    pid: int,
+    client: dict[str, Any],
+    profile: str | None,
+    version: int | None,
+    digest: str | None,
+    ledger: Head | None = None,
+    mac: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The fields of a segment's first entry; the client's name is what it says of itself."""
+    """The fields of a segment's first entry; the client's name is what it says of itself.
+
+    `ledger` is the entry there that opened this segment; `mac` the first MAC key, wrapped to the
+    organisation's recipient (`{"recipient": ..., "wrapped": ...}`), if the profile names one.
+    """
     named = {key: escaped(client.get(key, "")) for key in ("name", "version")}
     return {
         "v": VERSION,
@@ -81,14 +127,19 @@ def open_fields(
         "profile": profile,
         "version": version,
         "digest": digest,
-        "ledger": None,
+        "ledger": None if ledger is None else ledger._asdict(),
+        "mac": mac,
     }
 
 
 def keyed(key: bytes, value: Any) -> str:
     """HMAC-SHA256 in hex of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hmac.new(key, text.encode(errors="replace"), hashlib.sha256).hexdigest()
+    return hmac.digest(key, canonical(value), "sha256").hex()
+
+
+def canonical(value: Any) -> bytes:
+    """A value's JSON as digests are made of it: keys sorted, no spaces."""
+    return _CANONICAL.encode(value).encode(errors="replace")
 
 
 def clear_values(arguments: Any, names: tuple[str, ...]) -> dict[str, Any]:
@@ -99,9 +150,12 @@ def clear_values(arguments: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if _is_short_scalar(value)}
 
 
-def clear_line(seq: int, key: bytes, clear: dict[str, Any]) -> bytes:
-    """One line of the file beside the segment."""
-    return _compact({"seq": seq, "key": key.hex(), "clear": clear}) + b"\n"
+def clear_line(seq: int, key: bytes, clear: dict[str, Any], sealed: str | None = None) -> bytes:
+    """One line of the file beside the segment; `sealed` are all arguments, if they are kept."""
+    row: dict[str, Any] = {"seq": seq, "key": key.hex(), "clear": clear}
+    if sealed is not None:
+        row["sealed"] = sealed
+    return compact(row) + b"\n"
 
 
 def escaped(text: Any) -> str:
@@ -112,7 +166,12 @@ def escaped(text: Any) -> str:
 def timestamp(time_ns: int) -> str:
     """UTC, RFC 3339, with microseconds."""
     seconds, rest = divmod(time_ns, 1_000_000_000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest // 1000:06d}Z"
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def _is_short_scalar(value: Any) -> bool:
@@ -121,5 +180,6 @@ def _is_short_scalar(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float))
 
 
-def _compact(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+def compact(value: Any) -> bytes:
+    """JSON without spaces, keys in their order."""
+    return _COMPACT.encode(value).encode(errors="replace")

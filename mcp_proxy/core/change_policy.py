@@ -83,12 +83,67 @@ def _judge_pick(old: tuple[str, ...], new: tuple[str, ...]) -> Judged:
     yield kind, f"the model gets of an answer: {words[0]} -> {words[1]}"
 
 
+def judge_outward(old: str, new: str) -> Judged:
+    """Of what becomes of a secret in an argument."""
+    yield (NARROWER if new == "deny" else WIDER), f"a secret in an argument: {old} -> {new}"
+
+
+def _judge_types(old: tuple[str, ...], new: tuple[str, ...]) -> Judged:
+    if old and not new:
+        # A gateway's images and files of any type pass where no type is listed.
+        yield WIDER, f"media types of an answer: {shown(list(old))} -> none is listed"
+        return
+    yield from fewer("media type of an answer")(old, new)
+
+
+def _judge_text(old: str, new: str) -> Judged:
+    yield SAME, f"answers are written as: {old} -> {new}"
+
+
+def _ranked(what: str, *order: Any) -> Judge:
+    """The judge of a choice, the freest first."""
+
+    def judge(old: Any, new: Any) -> Judged:
+        is_closer = order.index(new) > order.index(old)
+        yield (NARROWER if is_closer else WIDER), f"{what}: {shown(old)} -> {shown(new)}"
+
+    return judge
+
+
+def _capped(what: str, unit: str, none: str) -> Judge:
+    """The judge of an upper bound of which 0 is none."""
+
+    def judge(old: int, new: int) -> Judged:
+        is_lower = new != 0 and (old == 0 or new < old)
+        words = [f"{bound:,} {unit}" if bound else none for bound in (old, new)]
+        yield (NARROWER if is_lower else WIDER), f"{what}: {words[0]} -> {words[1]}"
+
+    return judge
+
+
+def _more(what: str) -> Judge:
+    """The judge of a set of names that take away: one more is narrower."""
+    less = fewer(what)
+    return lambda old, new: [
+        (SAME if kind == SAME else {WIDER: NARROWER, NARROWER: WIDER}[kind], words)
+        for kind, words in less(old, new)
+    ]
+
+
 RESULT_FIELDS: dict[str, Judge] = {
     "validate": elsewhere,
     "schema": elsewhere,
     "pick": _judge_pick,
     "max_bytes": at_most("an answer has at most", "bytes"),
-    "types": fewer("media type of an answer"),
+    "types": _judge_types,
+    "redact": _more("masked in an answer"),
+    "redact_fields": _more("masked field of an answer"),
+    "max_items": _capped("a list of an answer has at most", "items", "no bound"),
+    "text": _judge_text,
+    "html": _ranked("HTML of an answer", "keep", "text"),
+    "mark": _ranked("an answer is marked as data", False, True),
+    "instructions": _ranked("instructions in an answer", "ignore", "flag", "withhold"),
+    "binary_bytes": _capped("an image or file has at most", "bytes", "the answer's bound"),
 }
 
 

@@ -34,7 +34,7 @@ def tells_no_more(old: Any, new: Any) -> bool:
     """Whether a listed schema holds, at each place, only text that the old one holds there."""
     if same_json(old, new):
         return True
-    if "$ref" in _strings(old) or "$ref" in _strings(new):
+    if "$ref" in all_strings(old) or "$ref" in all_strings(new):
         return False  # a listed schema has none, and where text stands would not be plain
     try:
         return _tells([old], [new])
@@ -75,7 +75,7 @@ def _is_told(key: str, value: Any, olds: list[dict[str, Any]]) -> bool:
     if key == "required":
         held += [list(one.get("properties", ())) for one in olds]
     if key in _WORDS:
-        return _strings(value) - _VOCABULARY <= _strings(held)
+        return all_strings(value) - _VOCABULARY <= all_strings(held)
     return any(same_json(value, one) for one in held)
 
 
@@ -95,7 +95,8 @@ def _annotations(schemas: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((key, repr(value)) for key, value in told))
 
 
-def _strings(value: Any) -> set[str]:
+def all_strings(value: Any) -> set[str]:
+    """Every string of a JSON value, its keys included."""
     return set(_each_string(value, is_value=True))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from mcp_proxy.core.change import (
     NARROWER,
+    SAME,
     WIDER,
     Change,
     Judge,
@@ -28,10 +29,13 @@ from mcp_proxy.core.change_policy import (
     approval_words,
     judge_approval,
     judge_channels,
+    judge_outward,
     result_changes,
 )
+from mcp_proxy.core.change_rules import rule_changes
 from mcp_proxy.core.change_text import tells_no_more
 from mcp_proxy.core.change_words import request_words
+from mcp_proxy.core.rule_words import constraint_words, limit_words
 
 _EFFECTS = ("read", "write", "destructive")
 # Hints that a client gets, from the freest effect to the one it warns of most.
@@ -42,11 +46,14 @@ _HINTS: tuple[dict[str, bool], ...] = (
 )
 
 
-def tool_changes(place: str, old: Offered, new: Offered) -> Iterator[Change]:
-    """All differences of a tool that both versions have."""
+def tool_changes(
+    place: str, old: Offered, new: Offered, tools: frozenset[str] = frozenset()
+) -> Iterator[Change]:
+    """All differences of a tool that both versions have; `tools` are the old version's names."""
     yield from _row_changes(place, old.row, new.row)
     yield from field_changes(place, old.tool, new.tool, TOOL_FIELDS)
     yield from argument_changes(place, old, new)
+    yield from rule_changes(place, old.tool, new.tool, tools)
     yield from result_changes(place, old.tool.result, new.tool.result)
 
 
@@ -59,6 +66,8 @@ def new_tool(place: str, new: Offered) -> Change:
         *offered_words(new),
         *(f"always sent: {named(name)} = {shown(one)}" for name, one in tool.constants.items()),
         f"asks a person: {approval_words(tool.approval)}",
+        *(f"limited to: {limit_words(limit)}" for limit in tool.limits),
+        *(f"held to: {constraint_words(rule)}" for rule in tool.constraints),
     ]
     return Change(WIDER, place, "\n".join(words))
 
@@ -115,6 +124,10 @@ def _judge_retry(old: str, new: str) -> Judged:
     )
 
 
+def _judge_shows(old: Any, new: Any) -> Judged:
+    yield SAME, f"remembered of its answers: {shown(list(old))} -> {shown(list(new))}"
+
+
 _ROW_KEYS: dict[str, Judge] = {
     "annotations": _judge_hints,
     "outputSchema": _judge_output,
@@ -133,4 +146,8 @@ TOOL_FIELDS: dict[str, Judge] = {
     "approval": judge_approval,
     "retry": _judge_retry,
     "channels": judge_channels,
+    "constraints": elsewhere,
+    "limits": elsewhere,
+    "shows": _judge_shows,
+    "outward": judge_outward,
 }

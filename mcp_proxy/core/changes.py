@@ -21,6 +21,7 @@ from mcp_proxy.core.change import (
     elsewhere,
     field_changes,
     named,
+    old_to_new,
     same_text,
 )
 from mcp_proxy.core.change_arguments import Offered
@@ -28,9 +29,11 @@ from mcp_proxy.core.change_entries import prompt_changes, resource_changes, upst
 from mcp_proxy.core.change_tool import new_tool, tool_changes
 from mcp_proxy.core.contents import Contents
 from mcp_proxy.core.payload import plain
+from mcp_proxy.core.profile import AuditRules
 
 # They follow from the tools alone, which are compared themselves.
-_DERIVED = frozenset({"approval", "response-validation"})
+_DERIVED = frozenset({"approval", "constraints", "limits", "response-validation", "result-guards"})
+_ARGUMENTS = {"digest": "as digests", "sealed": "as digests, and all of them sealed"}
 
 
 def compare(old: Contents, new: Contents) -> tuple[Change, ...]:
@@ -52,7 +55,7 @@ def is_wider(changes: Iterable[Change]) -> bool:
 def _changes(old: Contents, new: Contents) -> Iterable[Change]:
     return (
         *field_changes("profile", old.header, new.header, HEADER_FIELDS),
-        *field_changes("profile", old.header.audit, new.header.audit, AUDIT_FIELDS),
+        *_audit_changes(old.header.audit, new.header.audit),
         *_order_changes(old, new),
         *upstream_changes(old.header.upstreams, new.header.upstreams),
         *_tool_changes(old, new),
@@ -73,7 +76,27 @@ def _tool_changes(old: Contents, new: Contents) -> Iterator[Change]:
             continue
         before = Offered(old.tools[name], old.rows[name])
         if not same_text(plain(before), plain(now)):
-            yield from tool_changes(place, before, now)
+            yield from tool_changes(place, before, now, frozenset(old.tools))
+
+
+def _audit_changes(old: AuditRules, new: AuditRules) -> Iterator[Change]:
+    yield from field_changes("profile", old, new, AUDIT_FIELDS)
+    if old.arguments == new.arguments == "sealed" and old.recipient != new.recipient:
+        words = f"all arguments are sealed to {_whose(old)} -> {_whose(new)}"
+        yield Change(WIDER, "profile", words)
+
+
+def _whose(rules: AuditRules) -> str:
+    return named(rules.recipient.rpartition(":")[2]) or "the home itself"
+
+
+def _judge_recipient(old: str, new: str) -> Judged:
+    kind = WIDER if old else NARROWER
+    yield kind, f"who can verify the log's MACs: {old_to_new(old or None, new or None)}"
+
+
+def _judge_arguments(old: str, new: str) -> Judged:
+    yield WIDER, f"arguments in the audit log: {_ARGUMENTS[old]} -> {_ARGUMENTS[new]}"
 
 
 def _judge_expires(old: int | None, new: int | None) -> Judged:
@@ -128,4 +151,8 @@ AUDIT_FIELDS: dict[str, Judge] = {
     # More says more of the arguments to who reads the log, less is a weaker log.
     "clear": changed("arguments kept readable in the audit log"),
     "on_failure": changed("what a failing audit log does"),
+    # One more who can verify takes nothing from anybody; another one or none does.
+    "recipient": _judge_recipient,
+    # As with `clear`.
+    "arguments": _judge_arguments,
 }

@@ -4,6 +4,7 @@ Modern (2026-07-28 and later) requests describe themselves in `params._meta`; le
 (2024-11-05 to 2025-11-25) follow the initialize handshake.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mcp_proxy import __version__
@@ -31,7 +32,8 @@ SERVER_INFO = {"name": "mcp-proxy", "version": __version__}
 class Asked(NamedTuple):
     """What the answer to one request has to respect. `version` names its era.
 
-    `capabilities` are the client's: of this request (modern), or of the handshake.
+    `capabilities` are the client's: of this request (modern), or of the handshake. `trace` is what
+    the request's `_meta` says of its span, unchecked.
     """
 
     id: Id
@@ -39,6 +41,7 @@ class Asked(NamedTuple):
     progress_token: Id | None
     log_level: str | None
     capabilities: dict[str, Any]
+    trace: Mapping[str, Any] = {}
 
 
 def is_modern(version: str) -> bool:

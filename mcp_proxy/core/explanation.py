@@ -3,18 +3,18 @@
 Made from the very values that serve decides and works with, so that it cannot say otherwise.
 """
 
-import json
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.approval import Judged, asks, judge, needed_approval
+from mcp_proxy.core.approval import Judged, asks, condition_words, judge, needed_approval
+from mcp_proxy.core.arguments import effective_arguments
 from mcp_proxy.core.audit import clear_values, timestamp
+from mcp_proxy.core.constraints import Moment
+from mcp_proxy.core.explained_results import Step, result_steps
+from mcp_proxy.core.explained_rules import channel_line, constraint_lines, limit_lines
 from mcp_proxy.core.freshness import standing
-from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.plan import Ready
-from mcp_proxy.core.policy import Ask, Decision, Deny, unasked
-from mcp_proxy.core.profile import Profile, ResultRules, Tool, UpstreamSpec
-
-_SCHEMA = "schema."
+from mcp_proxy.core.policy import Decision, Deny
+from mcp_proxy.core.profile import AuditRules, Profile, Tool
+from mcp_proxy.core.ready import Ready
 
 # What each rule of a decision is, in the profile's terms.
 _RULES = {
@@ -29,7 +29,15 @@ _RULES = {
     "request": "no argument may change the request's address, its headers or its form",
     "tools of the profile": "a client may call only the tools that the profile names",
     "profile in force": "what this machine trusts of the profile and its upstreams",
+    "outward.secrets": "outward: an argument holds what looks like a secret",
 }
+_KINDS = {
+    "schema.": "in the schema that the profile enforces",
+    "constraint.": "in the constraints of the tool",
+    "limit.": "in the limits of the tool",
+}
+# After these the arguments fit, and the rules that they were held against are of use.
+_RULED = ("constraint.", "limit.")
 
 _STANDINGS = {
     "fresh": "it holds",
@@ -48,17 +56,12 @@ class Effective(NamedTuple):
     place: str
 
 
-class Step(NamedTuple):
-    """One thing that is done with an answer, in the order of doing."""
-
-    name: str
-    words: str
-
-
 class Explanation(NamedTuple):
     """All that is to be said of one call; what a denied call never comes to is empty.
 
-    `id` is the error that serve answers with, None where the call is made.
+    `id` is the error that serve answers with, None where the call is made. `grant` is the one that
+    lets it pass unasked, `state` why what was counted or granted cannot be read. `sealed` is
+    whose key opens the arguments in the log, "" where they are not kept.
     """
 
     decision: str
@@ -67,18 +70,23 @@ class Explanation(NamedTuple):
     meaning: str
     text: str | None
     clear: tuple[str, ...]
+    sealed: str
     freshness: str
     arguments: tuple[Effective, ...] = ()
+    constraints: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
     approval: tuple[str, ...] = ()
     sending: tuple[str, ...] = ()
     results: tuple[Step, ...] = ()
+    grant: str = ""
+    state: str = ""
 
 
 def explain(
     profile: Profile, ready: Ready | None, decision: Decision, given: Any, now_s: float
 ) -> Explanation:
     """The decision on a call with these arguments; `ready` is None where the tool has none."""
-    denied = unasked(decision) if isinstance(decision, Ask) else decision
+    denied = decision
     told = Explanation(
         decision=type(decision).__name__.lower(),
         id=denied.id if isinstance(denied, Deny) else None,
@@ -86,49 +94,38 @@ def explain(
         meaning=_meaning(decision.rule),
         text=denied.text if isinstance(denied, Deny) else None,
         clear=tuple(clear_values(given, profile.header.audit.clear)),
+        sealed=_sealed(profile.header.audit),
         freshness=_freshness(profile, now_s),
     )
-    if ready is None or isinstance(decision, Deny):
+    if ready is None:
+        return told
+    if isinstance(decision, Deny) and not decision.rule.startswith(_RULED):
+        return told
+    arguments = effective_arguments(ready.tool, given)
+    told = told._replace(
+        arguments=_effective(ready.tool, arguments, given),
+        constraints=constraint_lines(ready.tool, arguments, Moment(now_s, ready.zone)),
+        limits=limit_lines(ready.tool.limits, arguments),
+    )
+    if isinstance(decision, Deny):
         return told
     return told._replace(
-        arguments=_effective(ready.tool, decision.arguments, given),
-        approval=_approval(ready.tool, decision.arguments),
+        approval=_approval(ready.tool, arguments),
         sending=_sending(ready),
         results=result_steps(ready.tool.result, ready.spec),
     )
 
 
-def result_steps(rules: ResultRules, spec: UpstreamSpec) -> tuple[Step, ...]:
-    """What becomes of an answer, in the order in which it is done (formats: Results)."""
-    steps = [
-        Step("bound", f"at most {LIMITS.upstream_body_bytes:,} bytes are read, decompressed"),
-        Step("parse", _parsed(rules, spec)),
-        Step("validate", _VALIDATIONS[rules.validate]),
-        Step("pick", f"kept: {', '.join(rules.pick)}" if rules.pick else "every field is kept"),
-        Step("clean", "control and invisible characters are taken out"),
-        Step("bound", f"above {rules.max_bytes:,} bytes the model gets MCPX-R01 instead"),
-    ]
-    return tuple(steps)
-
-
-_VALIDATIONS = {
-    "off": "the answer is held against no schema",
-    "strip": "fields that the schema does not name are left out; what then breaks it is MCPX-R02",
-    "strict": "an answer that breaks the schema is withheld, as MCPX-R02",
-}
-
-
-def _parsed(rules: ResultRules, spec: UpstreamSpec) -> str:
-    if spec.kind != "rest":
-        return "the server's result is taken block by block, their kinds kept"
-    also = f", also {', '.join(rules.types)}" if rules.types else ""
-    wanted = "JSON" if rules.pick or rules.validate != "off" else "JSON or text"
-    return f"{wanted} is taken{also}; any other type is MCPX-R03"
+def _sealed(rules: AuditRules) -> str:
+    if rules.arguments != "sealed":
+        return ""
+    return rules.recipient.rpartition(":")[2] or "this home"
 
 
 def _meaning(rule: str) -> str:
-    if rule.startswith(_SCHEMA):
-        return f"{rule.removeprefix(_SCHEMA)} in the schema that the profile enforces"
+    for kind, words in _KINDS.items():
+        if rule.startswith(kind):
+            return f"{rule.removeprefix(kind)} {words}"
     return _RULES.get(rule, rule)
 
 
@@ -162,18 +159,12 @@ def _approval(tool: Tool, arguments: dict[str, Any]) -> tuple[str, ...]:
     words += [] if words else [_judged(judge(conditions, arguments)) for conditions in rule]
     if needed_approval(rule, arguments) is None:
         return tuple(words)
-    return (*words, "this version can ask nobody, so serve denies the call")
+    return (*words, "the call waits for a person's yes", channel_line(tool))
 
 
 def _judged(judged: tuple[Judged, ...]) -> str:
     verdict = "asks" if asks(judged) else "does not ask"
-    return f"{' and '.join(map(_condition, judged))}: {verdict}"
-
-
-def _condition(judged: Judged) -> str:
-    told = {True: "holds", False: "does not hold", None: "cannot be judged"}[judged.holds]
-    test = f"{judged.operator.replace('_', ' ')} {json.dumps(judged.operand, ensure_ascii=False)}"
-    return f"{judged.where} {test} ({told})"
+    return f"{' and '.join(map(condition_words, judged))}: {verdict}"
 
 
 def _sending(ready: Ready) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Each function takes a value and what it is called, and raises ProfileError P09 o
 """
 
 import json
+import re
 from typing import Any
 
 from mcp_proxy.errors import ProfileError
@@ -41,6 +42,14 @@ def as_string(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise malformed(f"{what} is not a string")
     return value
+
+
+def as_form(value: Any, pattern: str, what: str) -> str:
+    """A string that the pattern matches, or the empty one."""
+    text = as_string(value, what)
+    if text and re.fullmatch(pattern, text, re.ASCII) is None:
+        raise malformed(f"{what} has another form")
+    return text
 
 
 def as_strings(value: Any, what: str) -> tuple[str, ...]:

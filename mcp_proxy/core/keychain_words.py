@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-_BY_REFERENCE = "mcp-proxy vault init, or mcp-proxy credential set NAME --from env:VAR"
+_REFERENCE = "mcp-proxy credential set NAME --from env:VAR"
+_BY_REFERENCE = f"mcp-proxy vault init, or {_REFERENCE}"
 
 # OSStatus values of Apple's Security framework.
 _MAC = {
@@ -29,7 +30,7 @@ _WINDOWS = {
     ),
     1783: (
         "The Windows credential store takes at most 1280 characters in one item",
-        "mcp-proxy credential set NAME --from env:VAR, or mcp-proxy vault init",
+        f"{_REFERENCE}, or mcp-proxy vault init",
     ),
 }
 # The library's own error, and the system's where the bus that a variable names is not there.
@@ -93,6 +94,15 @@ def rewrite_words(platform: str) -> str:
     if platform != "darwin":
         return ""
     return "macOS takes it for a new item and asks once more at the next use: choose Always Allow."
+
+
+def key_mend(mend: str, instead: str = "") -> str:
+    """The next command where not a credential but a key is to be kept: no reference stands for it.
+
+    `instead` is what can be done in the place of keeping it here.
+    """
+    kept = mend.replace(f", or {_REFERENCE}", "").replace(f"{_REFERENCE}, or ", "")
+    return f"{kept}, or {instead}" if instead and kept != mend else kept
 
 
 def _no_service(place: Surroundings) -> tuple[str, str]:

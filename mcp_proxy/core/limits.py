@@ -12,6 +12,7 @@ class Limits:
     result_default_bytes: int = 1 << 20
     result_max_bytes: int = 8 << 20
     upstream_body_bytes: int = 16 << 20
+    html_chars: int = 4 << 20
     sse_event_bytes: int = 16 << 20
     sse_events: int = 10_000
     sse_id_chars: int = 1_024
@@ -100,6 +101,40 @@ class Limits:
     oauth_lifetime_max_s: int = 10 * 365 * 86_400
     scopes: int = 1_000
     scope_chars: int = 256
+    state_wait_ms: int = 2_000
+    reservation_ms: int = 300_000
+    pauses: int = 256
+    grants: int = 64
+    grant_uses: int = 1_000
+    grant_s: int = 30 * 86_400
+    grant_rules: int = 16
+    approval_view_bytes: int = 64 << 10
+    approval_open_s: int = 600
+    approval_kept_days: int = 30
+    approval_minutes: int = 480
+    approval_uses: int = 50
+    approval_word_chars: int = 300
+    approvals_open: int = 32
+    shown_values: int = 10_000
+    shown_bytes: int = 8 << 20
+    shown_chars: int = 1_024
+    shown_arguments: int = 64
+    ledger_wait_ms: int = 2_000
+    ledger_entry_bytes: int = 1 << 20
+    segment_bytes: int = 16 << 20
+    segment_s: int = 86_400
+    segment_retry_s: int = 60
+    checkpoint_entries: int = 64
+    checkpoint_ms: int = 30_000
+    audit_close_ms: int = 1_000
+    audit_key_retry_ms: int = 600_000
+    mirror_every_ms: int = 60_000
+    otlp_batch: int = 512
+    otlp_deadline_ms: int = 10_000
+    otlp_retry_first_ms: int = 1_000
+    otlp_retry_max_ms: int = 60_000
+    otlp_drain_ms: int = 3_000
+    otlp_restart_ms: int = 60_000
 
     def __setattr__(self, name: str, _bound: object) -> Never:
         raise AttributeError(f"{name} is fixed")

@@ -11,6 +11,7 @@ from mcp_proxy.core import jsonrpc
 from mcp_proxy.core.answer import Failure, Question, Told
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.policy import Deny
+from mcp_proxy.core.presentation import OURS, with_own_meta
 from mcp_proxy.core.results import Admitted, Rejected
 from mcp_proxy.core.text import one_sentence
 
@@ -20,10 +21,6 @@ _PASSED = frozenset((jsonrpc.INVALID_PARAMS, jsonrpc.RESOURCE_NOT_FOUND))
 
 # No tool, or no request state, of that name: the request is wrong, not the call.
 _NO_SUCH = frozenset(("MCPX-D05", "MCPX-D09"))
-
-
-# Metadata that only this process may speak in.
-_OURS = "mcp-proxy/"
 
 
 class Result(NamedTuple):
@@ -71,11 +68,7 @@ def ended(admitted: Admitted | Rejected, *, is_tool: bool) -> End:
     """What the result rules made of an answer."""
     if isinstance(admitted, Rejected):
         return failed(admitted.id, admitted.text, is_tool=is_tool)
-    value = admitted.result
-    if isinstance(value.get("_meta"), dict):
-        said = {key: row for key, row in value["_meta"].items() if not key.startswith(_OURS)}
-        value = {**value, "_meta": said}
-    return Result(value, admitted.error)
+    return Result(with_own_meta(admitted.result, admitted.left_out), admitted.error)
 
 
 def unanswered(failure: Failure, *, is_tool: bool, is_modern: bool) -> End:
@@ -104,7 +97,7 @@ def unlogged(end: End, why: str, error_id: str) -> End:
     if "content" in value:
         value = {**value, "content": [*value["content"], {"type": "text", "text": note}]}
     else:
-        value = {**value, "_meta": {**value.get("_meta", {}), f"{_OURS}note": note}}
+        value = {**value, "_meta": {**value.get("_meta", {}), f"{OURS}note": note}}
     return Result(value, error_id)
 
 

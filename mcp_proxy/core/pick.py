@@ -92,6 +92,9 @@ def _pick(value: Any, mask: Mask) -> Any:
     picked = {}
     for key, item in value.items():
         deeper = below(mask, key) if has_star else mask.get(key)
-        if deeper is not None and (part := _pick(item, deeper)) is not _NOTHING:
+        if deeper is None:
+            continue
+        part = _pick(item, deeper) if deeper else item
+        if part is not _NOTHING:
             picked[key] = part
     return picked

@@ -4,29 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from mcp_proxy.core.answer import HttpAnswer, McpAnswer
+from mcp_proxy.core.passage import Need
 from mcp_proxy.core.policy import Allow, Deny
-from mcp_proxy.core.profile import Prompt, Resource, Tool, UpstreamSpec
+from mcp_proxy.core.profile import Prompt, Resource, UpstreamSpec
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.results import Admitted, Rejected
-from mcp_proxy.core.schema import Schema, compile_schema
 
 Admit = Callable[[HttpAnswer | McpAnswer], Admitted | Rejected]
-
-
-class Ready(NamedTuple):
-    """A tool in force, with its compiled schemas and its upstream."""
-
-    tool: Tool
-    schema: Schema
-    response: Schema | None
-    spec: UpstreamSpec
-    expires_s: int | None
-
-
-def ready_tool(tool: Tool, spec: UpstreamSpec, expires_s: int | None) -> Ready:
-    """The tool with its schemas compiled. Raises SchemaRefused."""
-    rules = tool.result
-    response = None if rules.validate == "off" else compile_schema(rules.schema)
-    return Ready(tool, compile_schema(tool.enforced), response, spec, expires_s)
 
 
 class ReadyResource(NamedTuple):
@@ -54,11 +38,26 @@ class Holdings(NamedTuple):
     expires_s: int | None
 
 
+class Label(NamedTuple):
+    """What a request is called in the log: names of the profile alone, None where it has none."""
+
+    name: str | None
+    upstream: str | None
+    effect: str | None
+    is_tool: bool
+
+
+UNKNOWN_TOOL = Label(None, None, None, is_tool=True)
+
+
 class Contract(Protocol):
     """The profile in force, re-verified when local state changed (S6); times are epoch seconds."""
 
     def ready(self, tool: str, now_s: float) -> Ready | Deny:
         """The tool, or why no call of it may pass now."""
+
+    def label(self, tool: str) -> Label:
+        """What the log calls a tool that may not be called now; no name that is not its own."""
 
     def resource(self, uri: str, now_s: float) -> ReadyResource | Deny:
         """The resource that a URI names, or why it may not be read now."""
@@ -70,19 +69,11 @@ class Contract(Protocol):
         """All prompts and resources, or why there are none now."""
 
 
-class Label(NamedTuple):
-    """What a request is called in the log: names of the profile alone, None where it has none."""
-
-    name: str | None
-    upstream: str | None
-    effect: str | None
-    is_tool: bool
-
-
 class Going(NamedTuple):
     """A request that may leave. `arguments` are what the log digests, `ready` its tool.
 
-    A wish is not sent by itself: who watches the upstream carries it.
+    `need` is what it has to pass first: a person, counters. A wish is not sent by itself: who
+    watches the upstream carries it.
     """
 
     label: Label
@@ -93,6 +84,7 @@ class Going(NamedTuple):
     admit: Admit
     ready: Ready | None = None
     is_wish: bool = False
+    need: Need | None = None
 
     @property
     def mutates(self) -> bool:

@@ -8,7 +8,8 @@ from mcp_proxy.core import policy, questions, results
 from mcp_proxy.core.answer import HttpAnswer, McpAnswer
 from mcp_proxy.core.audit import Decided
 from mcp_proxy.core.capabilities import has_extension
-from mcp_proxy.core.plan import Contract, Going, Label, Plan, Ready, Refused
+from mcp_proxy.core.passage import AskClient, Need, Passed
+from mcp_proxy.core.plan import Contract, Going, Label, Plan, Refused
 from mcp_proxy.core.plan_reads import (
     UNKNOWN,
     as_wish,
@@ -19,9 +20,12 @@ from mcp_proxy.core.plan_reads import (
     plan_watch,
 )
 from mcp_proxy.core.policy import Allow, Ask, Deny
+from mcp_proxy.core.presentation import presented
 from mcp_proxy.core.reading import expiry
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.request import McpRequest
 from mcp_proxy.core.results import Admitted, Rejected
+from mcp_proxy.core.shown import Remember, Shown
 from mcp_proxy.core.task_register import Held, TaskRegister
 from mcp_proxy.core.tasks import (
     Owner,
@@ -31,7 +35,8 @@ from mcp_proxy.core.tasks import (
     get_request,
     update_request,
 )
-from mcp_proxy.core.turn import FIRST, Turn
+from mcp_proxy.core.trace_context import Trace
+from mcp_proxy.core.turn import Turn
 from mcp_proxy.core.wishes import TASKS, wishes
 
 
@@ -41,6 +46,7 @@ class Planner:
     def __init__(self, contract: Contract, tasks: TaskRegister) -> None:
         self._contract = contract
         self._tasks = tasks
+        self._shown = Shown()
 
     def plan(
         self, method: str, params: dict[str, Any], capabilities: Mapping[str, Any], now_s: float
@@ -78,37 +84,55 @@ class Planner:
         arguments = {} if arguments is None else arguments
         ready = self._contract.ready(params["name"], now_s)
         if isinstance(ready, Deny):
-            return Refused(_UNKNOWN_TOOL, arguments, ready)
+            return Refused(self._contract.label(params["name"]), arguments, ready)
         tool, spec = ready.tool, ready.spec
         label = Label(tool.name, tool.upstream, tool.effect, is_tool=True)
-        made = policy.decide(tool, ready.schema, spec, arguments, ready.expires_s, now_s)
-        if isinstance(made, Ask):
-            made = policy.unasked(made)
+        made = policy.decide(ready, arguments, now_s, self._shown)
         if isinstance(made, Deny):
             return Refused(label, arguments, made)
-        admit = partial(self._admit_call, ready=ready, capabilities=capabilities)
-        checked = None if spec.kind == "rest" else ready
-        return Going(label, arguments, made, spec, tool.upstream, admit, checked)
+        call = (tool.name, tool.shows, made.arguments, now_s)
+        remember = self._shown.of_call(*call) if tool.shows else None
+        admit = partial(self._admit_call, ready=ready, capabilities=capabilities, remember=remember)
+        asks = made.rule if isinstance(made, Ask) else None
+        need = Need(asks, made.reservations) if asks or made.reservations else None
+        allow = Allow(*made)
+        return Going(label, arguments, allow, spec, tool.upstream, admit, ready, need=need)
 
     def _admit_call(
-        self, answer: HttpAnswer | McpAnswer, ready: Ready, capabilities: Mapping[str, Any]
+        self,
+        answer: HttpAnswer | McpAnswer,
+        ready: Ready,
+        capabilities: Mapping[str, Any],
+        remember: Remember | None,
     ) -> Admitted | Rejected:
         if isinstance(answer, McpAnswer) and answer.result.get("resultType") == "task":
-            return self._admit_created(answer, ready, capabilities)
-        return results.admit(answer, ready.tool.result, ready.response)
+            return self._admit_created(answer, ready, capabilities, remember)
+        rules = ready.tool.result
+        admitted = results.admit(answer, rules, ready.response, ready.mask)
+        if remember is not None and isinstance(admitted, Admitted):
+            remember(admitted.result)
+        return presented(admitted, rules)
 
     def _admit_created(
-        self, answer: McpAnswer, ready: Ready, capabilities: Mapping[str, Any]
+        self,
+        answer: McpAnswer,
+        ready: Ready,
+        capabilities: Mapping[str, Any],
+        remember: Remember | None,
     ) -> Admitted | Rejected:
         tool, agreed = ready.tool, wishes(ready.spec, capabilities, None, progress=False)
         if not has_extension(agreed.capabilities, TASKS):
-            return results.admit(answer, tool.result, ready.response)
-        admitted = admit_created(answer.result)
+            admitted = results.admit(answer, tool.result, ready.response, ready.mask)
+            return presented(admitted, tool.result)
+        admitted = admit_created(answer.result, ready.mask)
         if isinstance(admitted, Rejected):
             return admitted
         owner = Owner(
             *(tool.name, tool.upstream, ready.spec, tool.result, ready.response),
             agreed.capabilities,
+            ready.mask,
+            remember,
+            tool.effect,
         )
         if self._tasks.own(admitted.result["taskId"], owner):
             return admitted
@@ -116,27 +140,29 @@ class Planner:
         return Rejected("MCPX-U05", text)
 
     def _plan_task(self, method: str, params: dict[str, Any], now_s: float) -> Plan:
-        """A task's legs bear its tool's name; they pass for as long as the tool is there."""
+        """A task's legs bear its tool's name; they pass for as long as the tool is there.
+
+        One that is paused can be cancelled: who stops calls wants no more of those under way.
+        """
         task_id = params["taskId"]
         held = self._tasks.find(task_id)
         if held is None:
             denied = Deny("MCPX-D05", "tasks of the client", "Unknown task")
             return Refused(UNKNOWN, [task_id], denied)
-        ready = self._contract.ready(held.owner.tool, now_s)
-        if isinstance(ready, Deny):
-            return Refused(UNKNOWN, [task_id], ready)
-        tool = ready.tool
-        effect = "read" if method == "tasks/get" else tool.effect
-        label = Label(tool.name, tool.upstream, effect, is_tool=False)
-        expired = expiry(ready.expires_s, now_s)
+        owner, ready = held.owner, self._contract.ready(held.owner.tool, now_s)
+        effect = "read" if method == "tasks/get" else owner.effect
+        label = Label(owner.tool, owner.upstream, effect, is_tool=False)
+        if isinstance(ready, Deny) and (ready.id, method) != (_PAUSED, "tasks/cancel"):
+            return Refused(label, [task_id], ready)
+        expired = expiry(ready.expires_s, now_s) if isinstance(ready, Ready) else None
         request = _task_request(method, params, held) if expired is None else expired
         if isinstance(request, Deny):
             return Refused(label, [task_id], request)
         allow = Allow(method.replace("/", " "), request, {})
         admit = partial(self._admit_task, task_id=task_id, held=held, method=method)
         # What the client replies goes on with the call, so that drift bears on it (S16).
-        checked = ready if method == "tasks/update" else None
-        return Going(label, [task_id], allow, ready.spec, tool.upstream, admit, checked)
+        checked = ready if method == "tasks/update" and isinstance(ready, Ready) else None
+        return Going(label, [task_id], allow, owner.spec, owner.upstream, admit, checked)
 
     def _admit_task(
         self, answer: HttpAnswer | McpAnswer, task_id: str, held: Held, method: str
@@ -147,7 +173,7 @@ class Planner:
         if isinstance(task, Rejected):
             return task
         self._tasks.ask(task_id, task.questions)
-        return Admitted(task.result, task.size_bytes, task.error)
+        return Admitted(task.result, task.size_bytes, task.error, flags=task.flags)
 
 
 def refuse(plan: Plan, deny: Deny) -> Refused:
@@ -155,11 +181,11 @@ def refuse(plan: Plan, deny: Deny) -> Refused:
     return Refused(plan.label, plan.arguments, deny)
 
 
-def continued(plan: Plan, found: Turn | Deny | None, raw: Any) -> tuple[Plan, Turn]:
+def continued(plan: Plan, first: Turn, found: Turn | Deny | None, raw: Any) -> tuple[Plan, Turn]:
     """The plan of a request that came again, by what its state was found to stand for."""
     if found is None:
-        return plan, FIRST
-    return (refuse(plan, found), FIRST) if isinstance(found, Deny) else answered(plan, found, raw)
+        return plan, first
+    return (refuse(plan, found), first) if isinstance(found, Deny) else answered(plan, found, raw)
 
 
 def answered(plan: Plan, turn: Turn, raw: Any) -> tuple[Plan, Turn]:
@@ -170,14 +196,19 @@ def answered(plan: Plan, turn: Turn, raw: Any) -> tuple[Plan, Turn]:
     return plan, turn._replace(replies=replies)
 
 
-def decided_entry(plan: Plan) -> Decided:
-    """What the log tells of a decision."""
-    label = plan.label
+def decided_entry(plan: Plan, entered: object = None, trace: Trace | None = None) -> Decided:
+    """What the log tells of a decision, of what the call met at the gate, and of its span."""
+    label, span = plan.label, (None, None) if trace is None else (trace.own, trace.parent)
+    word, approval = "allow", None
     if isinstance(plan, Refused):
-        word, rule, error = "deny", plan.deny.rule, plan.deny.id
-    else:
-        word, rule, error = "allow", plan.allow.rule, None
-    return Decided(label.name, label.upstream, label.effect, word, rule, error)
+        rule, id_ = plan.deny.rule, plan.deny.id
+        return Decided(label.name, label.upstream, label.effect, "deny", rule, id_, None, *span)
+    if isinstance(entered, Passed):
+        approval = entered.approval
+    elif isinstance(entered, AskClient):
+        word, approval = "ask", entered.request
+    rule = plan.allow.rule
+    return Decided(label.name, label.upstream, label.effect, word, rule, None, approval, *span)
 
 
 def _task_request(method: str, params: dict[str, Any], held: Held) -> McpRequest | Deny:
@@ -192,4 +223,4 @@ def _task_request(method: str, params: dict[str, Any], held: Held) -> McpRequest
     return update_request(task_id, replies)
 
 
-_UNKNOWN_TOOL = Label(None, None, None, is_tool=True)
+_PAUSED = "MCPX-D11"

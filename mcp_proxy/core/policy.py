@@ -9,9 +9,14 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core.approval import needed_approval
 from mcp_proxy.core.arguments import effective_arguments
-from mcp_proxy.core.profile import Tool, UpstreamSpec
+from mcp_proxy.core.budget import Reservation, Unreckoned, reckon
+from mcp_proxy.core.constraints import Moment, first_broken
+from mcp_proxy.core.outward import secret_in
+from mcp_proxy.core.pointer import parse_pointer
+from mcp_proxy.core.profile import Tool
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.request import Outgoing, Refusal, build_request
-from mcp_proxy.core.schema import Schema
+from mcp_proxy.core.shown import Shown
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -28,57 +33,68 @@ class Ask(NamedTuple):
     """The call is made if a person approves; `arguments` are the effective ones."""
 
     rule: str
-    text: str
     request: Outgoing
     arguments: dict[str, Any]
+    reservations: tuple[Reservation, ...] = ()
 
 
 class Allow(NamedTuple):
-    """The call is made; `arguments` are the effective ones."""
+    """The call is made if its reservations are to be had; `arguments` are the effective ones."""
 
     rule: str
     request: Outgoing
     arguments: dict[str, Any]
+    reservations: tuple[Reservation, ...] = ()
 
 
 Decision = Deny | Ask | Allow
 
 
-def decide(  # noqa: PLR0913, PLR0917 - all that a decision rests on, and nothing else
-    tool: Tool,
-    schema: Schema,
-    upstream: UpstreamSpec,
-    arguments: Any,
-    expires: int | None,
-    now_s: float,
-) -> Decision:
-    """What becomes of a call. `schema` is `tool.enforced`, compiled; times are epoch seconds."""
+NOTHING_SHOWN = Shown()
+
+
+def decide(ready: Ready, arguments: Any, now_s: float, shown: Shown = NOTHING_SHOWN) -> Decision:
+    """What becomes of a call; `now_s` since the epoch, `shown` what read tools have shown."""
+    tool, expires = ready.tool, ready.expires_s
     if expires is not None and now_s >= expires + 1:
         return Deny(
             "MCPX-P06", "expired", "The profile has expired; a newer one must be installed."
         )
-    if not isinstance(arguments, dict):
-        return _misfit("object", "arguments", "must be an object")
-    denied = _check_names(tool, arguments) or _check_nulls(tool, arguments)
+    denied = _check_arguments(ready, arguments)
     if denied is not None:
         return denied
-    violation = schema.violation(arguments)
-    if violation is not None:
-        where = violation.pointer.removeprefix("/") or "arguments"
-        return _misfit(f"schema.{violation.keyword}", where, violation.message)
     effective = effective_arguments(tool, arguments)
-    request = build_request(tool, upstream, effective)
+    request = build_request(tool, ready.spec, effective)
     if isinstance(request, Refusal):
         return _misfit("request", request.argument or "arguments", request.text)
+    secret = secret_in(arguments) if tool.outward == "deny" else None
+    if secret is not None:
+        return _secretive(secret)
+    broken = first_broken(tool.constraints, effective, Moment(now_s, ready.zone), shown)
+    if broken is not None:
+        text = f"The call was not made. {broken.text}."
+        return Deny("MCPX-D14", f"constraint.{broken.kind}", text)
+    taken = reckon(tool.limits, effective)
+    if isinstance(taken, Unreckoned):
+        text = f"The call was not made. {taken.text}."
+        return Deny("MCPX-D13", f"limit.{taken.limit.rule}", text)
     rule = needed_approval(tool.approval, effective)
     if rule is not None:
-        return Ask(rule, f"{tool.name} needs a person's approval here.", request, effective)
-    return Allow("allow", request, effective)
+        return Ask(rule, request, effective, taken)
+    return Allow("allow", request, effective, taken)
 
 
-def unasked(ask: Ask) -> Deny:
-    """What a call that asks comes to where nobody can be asked: so far, everywhere."""
-    return Deny("MCPX-D03", ask.rule, ask.text)
+def _check_arguments(ready: Ready, arguments: Any) -> Deny | None:
+    if not isinstance(arguments, dict):
+        return _misfit("object", "arguments", "must be an object")
+    denied = _check_names(ready.tool, arguments) or _check_nulls(ready.tool, arguments)
+    if denied is not None:
+        return denied
+    violation = ready.schema.violation(arguments)
+    if violation is None:
+        return None
+    where = violation.pointer.removeprefix("/") or "arguments"
+    return _misfit(f"schema.{violation.keyword}", where, violation.message)
 
 
 def _check_names(tool: Tool, arguments: dict[str, Any]) -> Deny | None:
@@ -101,3 +117,9 @@ def _check_nulls(tool: Tool, arguments: dict[str, Any]) -> Deny | None:
 
 def _misfit(rule: str, where: str, words: str) -> Deny:
     return Deny("MCPX-D01", rule, f"The call was not made. {where}: {words}.")
+
+
+def _secretive(where: str) -> Deny:
+    name = next(iter(parse_pointer(where)), "arguments")
+    words = "holds what looks like a secret (a key, a token, a password); take it out"
+    return Deny("MCPX-D15", "outward.secrets", f"The call was not made. {name} {words}.")

@@ -13,7 +13,9 @@ from mcp_proxy.core.seen import PINNED_KEYS
 PAYLOAD_TYPE = "application/vnd.mcp-proxy.profile.v1+jsonl"
 
 # What a payload may demand in `requires`; each name is enforced by this version.
-KNOWN_REQUIREMENTS = frozenset({"approval", "response-validation"})
+KNOWN_REQUIREMENTS = frozenset(
+    {"approval", "constraints", "limits", "response-validation", "result-guards"}
+)
 
 NAME_PATTERN = r"[a-z0-9-]{1,16}"
 
@@ -105,10 +107,16 @@ class UpstreamSpec(NamedTuple):
 
 
 class AuditRules(NamedTuple):
-    """`clear`: argument names whose values are kept readable; `on_failure` is always deny here."""
+    """`clear`: argument names whose values are kept readable; `on_failure` is always deny here.
+
+    `recipient` is the organisation's X25519 key line (S21), or "". `arguments` is digest, or
+    sealed: all are kept too, for whoever holds the recipient's key, or the home's without one.
+    """
 
     clear: tuple[str, ...]
     on_failure: str
+    recipient: str = ""
+    arguments: str = "digest"
 
 
 class Header(NamedTuple):
@@ -172,20 +180,54 @@ class McpTemplate(NamedTuple):
 
 
 class ResultRules(NamedTuple):
-    """What happens to an answer. `validate`: off, strip or strict; empty `pick` keeps all."""
+    """What happens to an answer. `validate`: off, strip or strict; empty `pick` keeps all.
+
+    `redact` names detectors (email, national_id.de ...) and `redact_fields` paths as `pick` has
+    them; what they find is masked. Lists are cut to `max_items`, 0 for whole. `text` is json or
+    rows, `html` text or keep; with `mark` a text is announced as data of the upstream's.
+    `instructions`, found in an answer, are ignored (ignore), told to the log (flag) or withheld
+    (withhold). Images, sound and other binary parts have at most `binary_bytes`, 0 for `max_bytes`.
+    """
 
     validate: str
     schema: Any
     pick: tuple[str, ...]
     max_bytes: int
     types: tuple[str, ...]
+    redact: tuple[str, ...] = ()
+    redact_fields: tuple[str, ...] = ()
+    max_items: int = 0
+    text: str = "json"
+    html: str = "text"
+    mark: bool = False
+    instructions: str = "flag"
+    binary_bytes: int = 0
+
+
+class Limit(NamedTuple):
+    """How much calls of a tool may take within a calendar window of the profile's time zone.
+
+    `rule` names it within its tool; what was taken is kept under that name across versions. `of` is
+    the argument (or pointer) whose integers are summed, "" for the calls themselves; `per` is
+    second, minute, hour, day or month. `by` is the argument by whose values it is counted apart,
+    "" for none.
+    """
+
+    rule: str
+    of: str
+    per: str
+    at_most: int
+    by: str
 
 
 class Tool(NamedTuple):
     """One tool, ready to decide and to send. `approval` is never, always, or a list of maps.
 
-    `channels` may give an approval (page, terminal, client; empty is the effect's default); this
-    version has none of them, so it denies every call that asks.
+    `channels` may give an approval (page, terminal, client; empty is the effect's default).
+    `constraints` are rules over the arguments as `core.constraints` reads them, `limits` what calls
+    may take in a time. `shows` are the fields (paths as `pick` has them) of its answers that other
+    tools' constraints refer to. `outward` is deny or allow: what becomes of an argument that holds
+    what looks like a secret.
     """
 
     name: str
@@ -200,6 +242,10 @@ class Tool(NamedTuple):
     approval: Any
     retry: str
     channels: tuple[str, ...] = ()
+    constraints: tuple[dict[str, Any], ...] = ()
+    limits: tuple[Limit, ...] = ()
+    shows: tuple[str, ...] = ()
+    outward: str = "deny"
 
 
 class Bound(NamedTuple):

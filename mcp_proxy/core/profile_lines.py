@@ -6,6 +6,7 @@ this version does not know is never silently ignored.
 
 from typing import Any
 
+from mcp_proxy.core.detectors import parse_detectors
 from mcp_proxy.core.fields import (
     as_boolean,
     as_integer,
@@ -24,12 +25,12 @@ from mcp_proxy.core.profile import (
     KNOWN_REQUIREMENTS,
     OAUTH_GRANTS,
     ArgumentRule,
-    AuditRules,
     Auth,
     Aws,
     Bound,
     Header,
     Identity,
+    Limit,
     McpTemplate,
     OAuth,
     Profile,
@@ -40,6 +41,7 @@ from mcp_proxy.core.profile import (
     Tool,
     UpstreamSpec,
 )
+from mcp_proxy.core.profile_audit import parse_audit
 
 
 def parse_payload(payload: bytes, digest: str, signer: str) -> Profile:
@@ -69,7 +71,6 @@ def parse_header(value: Any) -> Header:
     if unknown:
         raise newer(f"it requires {', '.join(unknown)}")
     upstreams = as_mapping(row["upstreams"], "upstreams")
-    audit = as_object(row["audit"], AuditRules._fields, "audit")
     return Header(
         profile=as_string(row["profile"], "profile"),
         version=as_integer(row["version"], "version"),
@@ -80,10 +81,7 @@ def parse_header(value: Any) -> Header:
         timezone=as_string(row["timezone"], "timezone"),
         requires=as_strings(row["requires"], "requires"),
         upstreams={name: _parse_upstream(item, name) for name, item in upstreams.items()},
-        audit=AuditRules(
-            as_strings(audit["clear"], "audit.clear"),
-            one_of(audit["on_failure"], ("deny",), "audit.on_failure"),
-        ),
+        audit=parse_audit(row["audit"]),
         tools=as_strings(row["tools"], "tools"),
         resources=as_strings(row["resources"], "resources"),
         prompts=as_strings(row["prompts"], "prompts"),
@@ -113,6 +111,10 @@ def parse_tool(line: bytes, name: str) -> Tool:
             one_of(item, ("page", "terminal", "client"), "channels")
             for item in as_strings(row["channels"], "channels")
         ),
+        constraints=_parse_constraints(row["constraints"]),
+        limits=_parse_limits(row["limits"]),
+        shows=as_strings(row["shows"], "shows"),
+        outward=one_of(row["outward"], ("deny", "allow"), "outward"),
     )
 
 
@@ -253,7 +255,36 @@ def _parse_result(value: Any) -> ResultRules:
         as_strings(row["pick"], "pick"),
         as_integer(row["max_bytes"], "max_bytes"),
         as_strings(row["types"], "types"),
+        parse_detectors(row["redact"]),
+        as_strings(row["redact_fields"], "redact_fields"),
+        as_integer(row["max_items"], "max_items"),
+        one_of(row["text"], ("json", "rows"), "text"),
+        one_of(row["html"], ("text", "keep"), "html"),
+        as_boolean(row["mark"], "mark"),
+        one_of(row["instructions"], ("ignore", "flag", "withhold"), "instructions"),
+        as_integer(row["binary_bytes"], "binary_bytes"),
     )
+
+
+def _parse_limits(value: Any) -> tuple[Limit, ...]:
+    rows = value if isinstance(value, list) else [value]
+    return tuple(_parse_limit(as_object(row, Limit._fields, "limits")) for row in rows)
+
+
+def _parse_limit(row: dict[str, Any]) -> Limit:
+    return Limit(
+        as_string(row["rule"], "limits.rule"),
+        as_string(row["of"], "limits.of"),
+        one_of(row["per"], ("second", "minute", "hour", "day", "month"), "limits.per"),
+        as_integer(row["at_most"], "limits.at_most"),
+        as_string(row["by"], "limits.by"),
+    )
+
+
+def _parse_constraints(value: Any) -> tuple[dict[str, Any], ...]:
+    if isinstance(value, list) and all(isinstance(item, dict) and item for item in value):
+        return tuple(value)
+    raise malformed("constraints are no list of rules")
 
 
 def _parse_approval(value: Any) -> Any:

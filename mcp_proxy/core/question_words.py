@@ -102,6 +102,11 @@ def bears_our_name(text: str) -> bool:
     return _OUR_NAME.search(text) is not None
 
 
+def likeness(text: str) -> str:
+    """The text in lower case without accents, letters that look like Latin ones read as these."""
+    return _plain(unicodedata.normalize("NFKC", text)).translate(_LOOKALIKES)
+
+
 def strings_in(value: Any) -> Iterator[str]:
     """Every string of a JSON value, keys included."""
     stack = [value]

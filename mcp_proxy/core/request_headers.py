@@ -35,10 +35,11 @@ _REFUSED = frozenset(
     }
 )
 _REFUSED_PREFIXES = ("mcp-", "proxy-", "sec-")
-# Framing, hop-by-hop and negotiation: RFC 9110 7.6.1, RFC 9112, and what the MCP transport sets.
+# Framing, hop-by-hop and negotiation: RFC 9110 7.6.1, RFC 9112; what the MCP transport and a call's
+# span set.
 _NOT_FOR_SECRETS = re.compile(
     "accept|accept-encoding|connection|content-(encoding|length|type)|expect|host|keep-alive|"
-    "last-event-id|mcp-.*|proxy-.*|te|trailer|transfer-encoding|upgrade",
+    "last-event-id|mcp-.*|proxy-.*|te|trace(parent|state)|trailer|transfer-encoding|upgrade",
     re.IGNORECASE,
 )
 _SECRET_NAME_CHARS = 64

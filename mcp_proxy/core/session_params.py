@@ -53,12 +53,13 @@ def read_asked(
     token = meta.get("progressToken")
     if not isinstance(token, (str, int)) or isinstance(token, bool):
         token = None
+    trace = {key: meta[key] for key in _OF_A_TRACE if key in meta}
     if not eras.is_modern(version):
-        return Asked(request_id, version, token, None, handshake_capabilities)
+        return Asked(request_id, version, token, None, handshake_capabilities, trace)
     level = meta.get(eras.LOG_LEVEL_KEY)
     if level is not None and level not in eras.LEVELS:
         return Told(INVALID_PARAMS, "Unknown log level")
-    return Asked(request_id, version, token, level, meta[eras.CAPABILITIES_KEY])
+    return Asked(request_id, version, token, level, meta[eras.CAPABILITIES_KEY], trace)
 
 
 def parse_call(method: str, params: dict[str, Any], asked: Asked) -> dict[str, Any] | Told:
@@ -148,6 +149,7 @@ _CHARS = {
     "taskId": LIMITS.task_id_chars,
     "requestState": LIMITS.sealed_chars,
 }
+_OF_A_TRACE = ("traceparent", "tracestate")
 _OF_A_RETRY = ("inputResponses", "requestState")
 _AGAIN = (("inputResponses", dict, False), ("requestState", str, False))
 _URI = ("uri", str, True)

@@ -19,7 +19,12 @@ class Unfit(ValueError):
 
 def wants_json(rules: ResultRules, schema: Schema | None) -> bool:
     """Whether the profile's rules can hold for a JSON value only."""
-    return bool(rules.pick) or is_validated(rules, schema)
+    return has_fields(rules) or is_validated(rules, schema)
+
+
+def has_fields(rules: ResultRules) -> bool:
+    """Whether the profile names fields, so that only what has fields can be let through."""
+    return bool(rules.pick or rules.redact_fields)
 
 
 def is_validated(rules: ResultRules, schema: Schema | None) -> bool:

@@ -12,8 +12,8 @@ def public_key(seed: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
 
-def sign_payload(payload: bytes, seed: bytes) -> bytes:
+def sign_payload(payload: bytes, seed: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """Payload bytes to a canonical envelope. Raises ValueError unless the seed has 32 bytes."""
-    sig = Ed25519PrivateKey.from_private_bytes(seed).sign(pae(PAYLOAD_TYPE, payload))
+    sig = Ed25519PrivateKey.from_private_bytes(seed).sign(pae(payload_type, payload))
     signature = Signature(key_id(public_key(seed)), sig)
-    return dump_envelope(Envelope(PAYLOAD_TYPE, payload, (signature,)))
+    return dump_envelope(Envelope(payload_type, payload, (signature,)))

@@ -11,6 +11,11 @@ from typing import Any
 from mcp_proxy.core.limits import LIMITS
 
 _WIDE_DIGITS = 1000
+# Below 10^18 no integer is beyond 2^63.
+_LONG_DIGITS = b"0" * 19
+_DIGITS = bytes(ord("0") if chr(code) in "0123456789" else ord(" ") for code in range(256))
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes({*range(256)} - {*b'[]{}"'})
 
 
 class Refused(ValueError):
@@ -25,14 +30,14 @@ def loads(data: bytes, *, wide_integers: bool = False) -> Any:
     """One JSON text as a value; integers beyond 2^63 only where `wide_integers`. Raises Refused."""
     try:
         text = data.decode()
-        value = (_WIDE_DECODER if wide_integers else _DECODER).decode(text)
+        value = _decoder(data, wide_integers=wide_integers).decode(text)
     except Refused:
         raise
     except RecursionError:
         raise Refused("depth", f"nested deeper than {LIMITS.json_depth} levels") from None
     except ValueError:
         raise Refused("parse", "not valid JSON in UTF-8") from None
-    if text.count("[") + text.count("{") > LIMITS.json_depth:
+    if text.count("[") + text.count("{") > LIMITS.json_depth and not _is_shallow(data):
         _check_depth(value)
     if "\\u" in text:
         _check_text(value)
@@ -43,6 +48,29 @@ def dumps(value: Any) -> bytes:
     """Compact UTF-8 JSON in one line; non-finite numbers raise ValueError."""
     text: str = _ENCODER.encode(value)
     return text.encode(errors="replace")
+
+
+def _decoder(data: bytes, *, wide_integers: bool) -> json.JSONDecoder:
+    """What reads the text; one with no integer to be refused needs no look at each."""
+    if _LONG_DIGITS not in data.translate(_DIGITS):
+        return _SHORT_DECODER
+    return _WIDE_DECODER if wide_integers else _DECODER
+
+
+def _is_shallow(data: bytes) -> bool:
+    """Whether valid JSON surely keeps the limit; False means: look closer.
+
+    Without all but quotes and brackets, two quotes in a row are a string, or the end of one and
+    the start of the next: taking both away leaves what is within a string within one.
+    """
+    if b"\\" in data:
+        return False
+    brackets = data.translate(_BRACKETS, _NO_BRACKETS).replace(b'""', b"")
+    for _ in range(LIMITS.json_depth):
+        brackets = brackets.replace(b"[]", b"")
+        if not brackets:
+            return True
+    return False
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,4 +133,10 @@ _WIDE_DECODER = json.JSONDecoder(
     parse_int=_wide_integer,
     parse_float=_float,
 )
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_SHORT_DECODER = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float
+)
+# What is written was read as JSON or made here, and never holds itself.
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+)

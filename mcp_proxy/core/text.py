@@ -9,7 +9,7 @@ import re
 # C0 and C1 controls but \n and \t, all of category Cf, lone surrogates, line and paragraph
 # separators, and what Unicode calls default ignorable (fillers, variation selectors): one string of
 # ranges, so that `clean` and `hidden_character` cannot disagree. Unicode 16.
-_HIDDEN = (
+HIDDEN = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
     "\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
@@ -21,7 +21,7 @@ _EMOJI = (
 )
 _EMOJI_UNIT = _EMOJI + "\ufe0f?[\U0001f3fb-\U0001f3ff]?"
 
-_ANY_HIDDEN = re.compile(f"[{_HIDDEN}]")
+_ANY_HIDDEN = re.compile(f"[{HIDDEN}]")
 _ASCII = bytes(range(128))
 _ASCII_CONTROLS = bytes({*range(32), 127} - {9, 10})
 _BREAK = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -34,11 +34,11 @@ _ESCAPE = re.compile(
 )
 _SEQUENCE_OR_HIDDEN = re.compile(
     f"(?P<keep>{_EMOJI_UNIT}(?:\u200d{_EMOJI_UNIT})*|[#*0-9]\ufe0f(?=\u20e3))"
-    f"|(?P<half>[\ud800-\udfff])|[{_HIDDEN}]"
+    f"|(?P<half>[\ud800-\udfff])|[{HIDDEN}]"
 )
 
-# What compact JSON text holds wherever a string of it holds an ASCII control.
-_JSON_MARKS = (b"\x7f", b"\\u", b"\\r", b"\\b", b"\\f")
+# What compact JSON text holds wherever a string of it holds an ASCII control below DEL.
+_JSON_MARKS = (b"\\u", b"\\r", b"\\b", b"\\f")
 
 
 def clean(text: str) -> str:
@@ -73,7 +73,9 @@ def clean_value(value: object) -> object:
 
 def is_clean_json(data: bytes) -> bool:
     """Whether compact UTF-8 JSON surely holds clean strings alone; False means: look closer."""
-    return not any(mark in data for mark in _JSON_MARKS) and _shows_all(data)
+    if b"\x7f" in data or (b"\\" in data and any(mark in data for mark in _JSON_MARKS)):
+        return False
+    return _shows_all(data)
 
 
 def hidden_character(text: str) -> str | None:

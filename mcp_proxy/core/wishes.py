@@ -10,12 +10,11 @@ from typing import Any
 from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.eras import PREFIX
 from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.trace_context import Trace
 
 TASKS = PREFIX + "tasks"
 APPS = PREFIX + "ui"
 _EXTENSIONS = {"tasks": TASKS, "apps": APPS}
-
-_NONE = Wishes({})
 
 # A client that can do everything.
 _ABLE: Mapping[str, Any] = {
@@ -27,12 +26,16 @@ _ABLE: Mapping[str, Any] = {
 
 
 def wishes(
-    spec: UpstreamSpec, capabilities: Mapping[str, Any], log_level: str | None, progress: bool
+    spec: UpstreamSpec,
+    capabilities: Mapping[str, Any],
+    log_level: str | None,
+    progress: bool,
+    trace: Trace | None = None,
 ) -> Wishes:
     """The wishes of one request; `capabilities`, `log_level` and `progress` are its client's."""
     features = spec.features
     if not features:
-        return _NONE
+        return Wishes({}, trace=trace)
     told = {
         "elicitation": _elicitation(spec, capabilities.get("elicitation")),
         "sampling": _sampling(capabilities.get("sampling")),
@@ -44,6 +47,7 @@ def wishes(
         {**agreed, "extensions": extensions} if extensions else agreed,
         log_level if "logging" in features else None,
         progress and "progress" in features,
+        trace,
     )
 
 

@@ -7,24 +7,27 @@ unlinked file, so that a disk that fills up meanwhile still takes them.
 """
 
 import contextlib
-import errno
 import os
-import sys
+import threading
 from typing import Any, NamedTuple
 
 from mcp_proxy.core import audit
+from mcp_proxy.core.audit import Head
+from mcp_proxy.core.audit_ledger import close_fields
+from mcp_proxy.core.audit_mac import Protection, evolve
 from mcp_proxy.edges import clock
+from mcp_proxy.edges.appended import Appended
+from mcp_proxy.edges.audit_ledger import AuditLedger, Sign
+from mcp_proxy.edges.audit_lock import cannot_write, sync_data
+from mcp_proxy.edges.audit_running import Running, running_folder
 from mcp_proxy.edges.files import ensure_folder
 from mcp_proxy.edges.folders import sync_folder
+from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.room import give_back, reserve
-from mcp_proxy.errors import AuditError, McpProxyError
-
-if sys.platform == "darwin":
-    import fcntl
+from mcp_proxy.edges.state_mark import read_mark
+from mcp_proxy.errors import AuditError, HomeError, McpProxyError
 
 _ROOM_BYTES = 128 << 10  # answers of LIMITS.calls_in_flight calls, below 1 KiB each
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-_APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Subject(NamedTuple):
@@ -41,37 +44,67 @@ class AuditSegment:
     Every method that writes raises AuditError A01 when the entry is not wholly in the file.
     """
 
-    def __init__(self, state: str, subject: Subject, client: dict[str, Any]) -> None:
-        """Opens the file and writes its open entry; leaves no file behind where it cannot."""
-        self.path = ""
-        self._seq, self._prev = 0, audit.GENESIS
-        self._ended = False
+    def __init__(
+        self,
+        home: Home,
+        subject: Subject,
+        client: dict[str, Any],
+        *,
+        protect: Protection | None = None,
+    ) -> None:
+        """Tells the ledger, then opens the file and writes its open entry.
+
+        Leaves no file behind where it cannot. With `protect` each entry bears a MAC (S21).
+        """
+        self.path = self.name = ""
+        self._folders: tuple[str, ...] = ()
+        self._ledger = AuditLedger(home)
+        self._head = (0, audit.GENESIS)
+        self._covered = 0
+        self._key = None if protect is None else protect.key
+        self._ended = self._is_lost = False
         self._names = self._durable_names = 0
-        self._file: _Appended | None = None
-        self._clear: _Appended | None = None
+        self._files_lock, self._ledger_turn = threading.Lock(), threading.Lock()
+        self._disk_turn = threading.Lock()
+        self._file: Appended | None = None
+        self._clear: Appended | None = None
+        self._running: Running | None = None
         self._room_fd = -1
         try:
-            self._create(state)
-            self.append("open", audit.open_fields(os.getpid(), client, *subject))
-            self._room_fd = reserve(self.path + ".room", _ROOM_BYTES)
-        except AuditError:
-            self._discard()
-            raise
+            self._create(home)
+            opened = self._announce(home, subject)
+            self._begin(subject, client, opened, protect)
         except (OSError, McpProxyError) as error:
-            self._discard()
-            raise _cannot(error) from error
+            self._let_go()
+            raise cannot_write(error) from error
+
+    @property
+    def uncovered(self) -> int:
+        """How many entries were written since the last checkpoint."""
+        return self._head[0] - self._covered
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the segment is, its clear file aside."""
+        return 0 if self._file is None else self._file.size
+
+    def snapshot(self) -> tuple[int, str]:
+        """How many entries there are, and the last one's hash; of one moment, in any thread."""
+        return self._head
 
     def append(self, kind: str, fields: dict[str, Any]) -> int:
         """Write one entry; returns its sequence number."""
         if self._ended or self._file is None:
-            raise _cannot("an earlier entry could not be written")
-        chained = audit.chain(self._seq, clock.now_ns(), kind, fields, self._prev)
+            raise cannot_write("an earlier entry could not be written")
+        seq, prev = self._head
+        chained = audit.chain(seq, clock.now_ns(), kind, fields, prev, self._key)
         try:
             self._file.append(chained.line)
         except OSError as error:
-            raise _cannot(error) from error
-        seq, self._prev = self._seq, chained.hash
-        self._seq += 1
+            raise cannot_write(error) from error
+        if self._key is not None:
+            evolve(self._key)
+        self._head = (seq + 1, chained.hash)
         return seq
 
     def append_last(self, kind: str, fields: dict[str, Any]) -> int:
@@ -86,114 +119,151 @@ class AuditSegment:
             finally:
                 self._ended = True
 
-    def append_clear(self, key: bytes, clear: dict[str, Any]) -> None:
+    def append_clear(self, key: bytes, clear: dict[str, Any], sealed: str | None = None) -> None:
         """Keep the next entry's key and clear values, in the file beside the segment."""
         try:
             if self._clear is None:
-                self._clear = _Appended(self.path.removesuffix(".jsonl") + ".clear.jsonl")
+                self._clear = Appended(self.path.removesuffix(".jsonl") + ".clear.jsonl")
                 self._names += 1
-            self._clear.append(audit.clear_line(self._seq, key, clear))
+            self._clear.append(audit.clear_line(self._head[0], key, clear, sealed))
         except OSError as error:
-            raise _cannot(error) from error
+            raise cannot_write(error) from error
 
     def sync(self) -> None:
-        """Bring everything appended so far to the disk, new names included (S20).
+        """Bring everything appended so far to the disk, new names included (S20); in any thread.
 
-        A failure ends the log: the system may have dropped what it could not write, and would call
-        the next attempt a success.
+        A failure ends the log, and every sync after it fails too: the system may have dropped what
+        it could not write, tells one caller of it alone, and would call the next a success.
         """
-        names = self._names  # read before: another call may sync, or make the clear file, meanwhile
-        try:
-            for file in (self._file, self._clear):
-                if file is not None:
-                    file.sync()
-            if self._durable_names < names:
-                sync_folder(os.path.dirname(self.path))
-                self._durable_names = names
-        except OSError as error:
-            self._ended = True
-            raise _cannot(error) from error
+        with self._disk_turn:
+            if self._is_lost:
+                raise cannot_write("an earlier entry did not reach the disk")
+            try:
+                self._sync()
+            except OSError as error:
+                self._ended = self._is_lost = True
+                raise cannot_write(error) from error
 
-    def close(self, reason: str) -> None:
-        """Write the close entry and let go of the files."""
+    def _sync(self) -> None:
+        names = self._names  # read before: a call may make the clear file meanwhile
+        for file, size, descriptor in self._unsynced():
+            try:
+                sync_data(descriptor)
+            finally:
+                os.close(descriptor)
+            file.durable = size
+        if self._durable_names < names:
+            for folder in self._folders:
+                sync_folder(folder)
+            self._durable_names = names
+
+    def checkpoint(self, sign: Sign | None = None) -> Head | None:
+        """Tell the ledger how far this segment is, once that is on the disk; in any thread.
+
+        None where it is closed already, which told the ledger all.
+        """
+        with self._ledger_turn:
+            if self._file is None:
+                return None
+            entries, head = self.snapshot()
+            self.sync()
+            fields = {"segment": self.name, "entries": entries, "head": head}
+            told = self._ledger.append("checkpoint", fields, sign)
+            self._covered = max(self._covered, entries)
+            return told
+
+    def close(self, reason: str, sign: Sign | None = None) -> None:
+        """Write the close entry, tell the ledger, and let go of the files.
+
+        What the ledger cannot be told now it is told by the next process, which finds the marker.
+        """
+        with self._ledger_turn:
+            try:
+                self._finish(reason)
+                self._free_room()  # which the ledger may need
+                self._end(reason, sign)
+            finally:
+                self._let_go()
+
+    def _finish(self, reason: str) -> None:
         try:
             self.append_last("close", {"reason": reason})
-            self.sync()
         finally:
-            self._let_go()
+            self.sync()  # a call whose answer was promised may be waiting for it
 
-    def _create(self, state: str) -> None:
-        day = audit.timestamp(clock.now_ns())[:10]
-        folder = os.path.join(state, "audit", day)
+    def _end(self, reason: str, sign: Sign | None = None) -> None:
+        self._ledger.append("close", close_fields(self.name, *self._head, reason, 0), sign)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Nothing of this segment is left to be told."""
+        if self._running is not None:
+            self._running.release()
+            self._running = None
+
+    def _create(self, home: Home) -> None:
+        day, ulid = audit.timestamp(clock.now_ns())[:10], clock.new_ulid()
+        folder = os.path.join(home.state, "audit", day)
         ensure_folder(folder)
-        self.path = os.path.join(folder, clock.new_ulid() + ".jsonl")
-        self._file = _Appended(self.path)
-        self._names += 1
+        self.path, self.name = os.path.join(folder, ulid + ".jsonl"), f"{day}/{ulid}"
+        # The marker too: without it nobody would find after a power loss that we ended so.
+        self._folders = (folder, running_folder(home))
+        self._room_fd = reserve(self.path + ".room", _ROOM_BYTES)
+        self._running = Running(home, ulid)
 
-    def _discard(self) -> None:
-        made = self._file is not None
-        self._let_go()
-        if made:
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
+    def _announce(self, home: Home, subject: Subject) -> Head:
+        mark = None
+        with contextlib.suppress(HomeError):  # whoever needs state.db is told what is wrong with it
+            mark = read_mark(home)
+        fields = {
+            "segment": self.name,
+            "pid": os.getpid(),
+            "profile": subject.profile,
+            "digest": subject.digest,
+            "state": None if mark is None else mark.id,
+        }
+        try:
+            return self._ledger.append("open", fields)
+        except AuditError:
+            self._settle()
+            raise
+
+    def _begin(
+        self, subject: Subject, client: dict[str, Any], opened: Head, protect: Protection | None
+    ) -> None:
+        try:
+            self._file = Appended(self.path)
+            self._names += 1
+            mac = None if protect is None else protect.mac
+            self.append("open", audit.open_fields(os.getpid(), client, *subject, opened, mac))
+        except (OSError, AuditError):
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(self.path)
+            with contextlib.suppress(AuditError):
+                self._end("not begun")
+            raise
+
+    def _unsynced(self) -> list[tuple[Appended, int, int]]:
+        """The files that have more than is on the disk, how large they are now, and a descriptor.
+
+        Those are copies that the caller closes: another thread may let go of the files meanwhile.
+        """
+        with self._files_lock:
+            held = [file for file in (self._file, self._clear) if file is not None]
+            return [(file, file.size, file.copied()) for file in held if file.durable < file.size]
 
     def _let_go(self) -> None:
-        for file in (self._file, self._clear):
-            if file is not None:
-                file.close()
-        self._file = self._clear = None
+        with self._files_lock:
+            for file in (self._file, self._clear):
+                if file is not None:
+                    file.close()
+            self._file = self._clear = None
+        if self._running is not None:
+            self._running.abandon()
+            self._running = None
         self._free_room()
 
     def _free_room(self) -> None:
         give_back(self._room_fd)
         self._room_fd = -1
-
-
-class _Appended:
-    """A new file, mode 0600; a line is in it whole or not at all."""
-
-    def __init__(self, path: str) -> None:
-        self._fd = os.open(path, _APPEND, 0o600)
-        self._size = 0
-        self._is_torn = False
-
-    def append(self, line: bytes) -> None:
-        """Raises OSError, after which the file is as it was before."""
-        if self._is_torn:
-            raise OSError(errno.EIO, "an earlier line could not be cut off")
-        if os.fstat(self._fd).st_nlink == 0:
-            raise OSError(errno.ENOENT, "its file was removed")
-        view = memoryview(line)
-        try:
-            while view:
-                view = view[os.write(self._fd, view) :]
-        except OSError:
-            self._take_back()
-            raise
-        self._size += len(line)
-
-    def sync(self) -> None:
-        """Raises OSError."""
-        if sys.platform == "darwin":
-            fcntl.fcntl(self._fd, fcntl.F_FULLFSYNC)  # fsync there does not reach the disk
-        else:
-            getattr(os, "fdatasync", os.fsync)(self._fd)
-
-    def close(self) -> None:
-        """Let go of the descriptor."""
-        os.close(self._fd)
-
-    def _take_back(self) -> None:
-        try:
-            os.ftruncate(self._fd, self._size)
-        except OSError:
-            self._is_torn = True
-
-
-def _cannot(reason: object) -> AuditError:
-    text = str(reason)
-    if isinstance(reason, OSError):
-        text = reason.strerror or text
-    elif isinstance(reason, McpProxyError):
-        text = reason.why.rstrip(".")
-    return AuditError("MCPX-A01", f"The audit log cannot be written: {text}.")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from mcp_proxy.edges.files import read_file
 from mcp_proxy.errors import HomeError
 
+RUNNING = "running"  # the folder of markers, beside the days
 _SEGMENT_BYTES = 1 << 30
 
 
@@ -25,6 +26,11 @@ def segment_paths(state: str) -> list[str]:
         names = sorted(_names(os.path.join(folder, day)))
         found += [os.path.join(folder, day, name) for name in names if _is_segment(name)]
     return found
+
+
+def running_names(state: str) -> frozenset[str]:
+    """The ULIDs of segments that a process may still write, or left open as it was killed."""
+    return frozenset(_names(os.path.join(state, "audit", RUNNING)))
 
 
 def written_ns(path: str) -> int:

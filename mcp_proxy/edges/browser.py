@@ -1,7 +1,7 @@
-"""The person's browser, sent to a page of somebody else's by way of a small file (S22).
+"""The person's browser, sent to a page by way of a small file (S22).
 
-What starts it gets the path of a file that redirects: no address of a login stands in a process
-list, where every user of the machine reads. No shell, and no word of $BROWSER.
+What starts it gets the path of a file that redirects: no address of a login or an approval stands
+in a process list, where every user of the machine reads. No shell, and no word of $BROWSER.
 """
 
 import asyncio
@@ -24,8 +24,9 @@ from mcp_proxy.errors import CredentialError, HomeError
 
 # How long a failure of the program is waited for; one that works may stay for hours.
 _FAILS_WITHIN_S = 3.0
-# What a login that was killed has left, with the temporary file of its writing.
-_LEFT = re.compile(r"mcp-proxy-login-[0-9a-f]{16}\.html|\.mcp-proxy-login-[0-9a-f]{16}\.html\.\w+")
+# What a process that was killed has left, with the temporary file of its writing.
+_NAME = r"mcp-proxy-(?:login|approval)-[0-9a-f]{16}\.html"
+_LEFT = re.compile(rf"{_NAME}|\.{_NAME}\.\w+")
 _LEFT_S = 3600.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _WSL = ("/usr/bin/wslview", "/usr/local/bin/wslview")
@@ -93,11 +94,11 @@ def person_folder() -> str:
 
 
 @contextmanager
-def redirect_file(url: str, folder: str) -> Iterator[str]:
+def redirect_file(url: str, folder: str, purpose: str = "login") -> Iterator[str]:
     """The path of a file, readable by this user alone, that sends a browser to `url`.
 
     It lies in `folder` under a name that is not hidden, or a browser in a sandbox could not read
-    it, and is taken away in any case.
+    it, and is taken away in any case. `purpose` is login or approval.
 
     Raises:
         CredentialError: C07 `url` is not one to send a browser to.
@@ -105,12 +106,29 @@ def redirect_file(url: str, folder: str) -> Iterator[str]:
     """
     check_page(url)
     _sweep(folder)
-    path = os.path.join(folder, f"mcp-proxy-login-{os.urandom(8).hex()}.html")
+    path = os.path.join(folder, f"mcp-proxy-{purpose}-{os.urandom(8).hex()}.html")
     try:
         write_file(path, _redirect(url))
         yield path
     finally:
         remove_file(path)
+
+
+async def open_page(url: str, opener: tuple[str, ...], folder: str, kept_s: float) -> str:
+    """Show the person a page of this machine; "" or why it is not shown, in a whole sentence.
+
+    The file that redirects lies in `folder` for `kept_s` seconds, since a browser that has to
+    start reads it late, or until this is cancelled.
+
+    Raises:
+        CredentialError: C07 `url` is not one to send a browser to.
+        HomeError: H02, H03 the file cannot be written.
+    """
+    with redirect_file(url, folder, "approval") as path:
+        why = await open_file(opener, path)
+        if not why:
+            await asyncio.sleep(kept_s)
+    return why
 
 
 async def open_file(opener: tuple[str, ...], path: str) -> str:
@@ -188,10 +206,10 @@ def _sweep(folder: str) -> None:
 def _redirect(url: str) -> bytes:
     target = html.escape(url)
     text = (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>mcp-proxy login</title>'
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>mcp-proxy</title>'
         '<meta name="referrer" content="no-referrer">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
         f'<meta http-equiv="refresh" content="0;url={target}">'
-        f'<p><a href="{target}">Go on to the login</a></p></html>\n'
+        f'<p><a href="{target}">Go on</a></p></html>\n'
     )
     return text.encode()

@@ -4,6 +4,7 @@ Not checked on Windows: owner and DACL. There the user's own profile folder, whi
 from other users, is what protects them.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -20,6 +21,7 @@ else:
     import fcntl
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_ANOTHER = "name another file, as with -o FILE"
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # Opening a named pipe to read must not wait for its writer.
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
@@ -35,8 +37,29 @@ def read_file(
     Raises:
         HomeError: H02 not safe to use, H03 not readable.
     """
+    descriptor = open_file(path, secret=secret, owner=owner)
+    if descriptor is None:
+        return None
     try:
-        descriptor = os.open(path, os.O_RDONLY | _FLAGS | _NO_LINK | _NO_WAIT)
+        return _read_bounded(descriptor, path, max_bytes)
+    except OSError as error:
+        raise broken(path, error) from None
+    finally:
+        os.close(descriptor)
+
+
+def open_file(
+    path: str, mode: int = os.O_RDONLY, *, secret: bool = False, owner: int | None = None
+) -> int | None:
+    """A descriptor of a file that was checked as `read_file` does; None where there is none.
+
+    `mode` is os.O_RDONLY or os.O_RDWR. The caller closes it.
+
+    Raises:
+        HomeError: H02 not safe to use, H03 cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, mode | _FLAGS | _NO_LINK | _NO_WAIT)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -46,11 +69,13 @@ def read_file(
     try:
         _check_file(path, os.fstat(descriptor), secret, owner)
         check_ancestors(os.path.dirname(path))
-        return _read_bounded(descriptor, path, max_bytes)
-    except OSError as error:
-        raise broken(path, error) from None
-    finally:
+    except HomeError:
         os.close(descriptor)
+        raise
+    except OSError as error:
+        os.close(descriptor)
+        raise broken(path, error) from None
+    return descriptor
 
 
 def read_given(path: str, max_bytes: int) -> bytes:
@@ -78,15 +103,34 @@ def write_given(path: str, data: bytes) -> None:
     """Replaces a file that the user named, or one beside it; no partial file is ever left there.
 
     Raises:
-        UsageError: W01 not writable.
+        UsageError: W01 not writable, or no regular file.
     """
+    check_given(path)
     folder = os.path.dirname(os.path.abspath(path))
     temporary = os.path.join(folder, f".{os.path.basename(path)}.{os.urandom(8).hex()}")
     try:
         _write_new(temporary, data, 0o666)
         _rename(temporary, path)
     except OSError as error:
-        raise UsageError("MCPX-W01", f"{path} cannot be written: {error.strerror}.") from None
+        raise unwritten(path, error) from None
+
+
+def check_given(path: str) -> None:
+    """Refuses to put a file in the place of what is none: a device, a pipe, a folder (W01)."""
+    with contextlib.suppress(OSError):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            why = f"{path} cannot be written: it is no regular file."
+            raise UsageError("MCPX-W01", why, _ANOTHER)
+
+
+def unwritten(path: str, error: OSError) -> UsageError:
+    """The word on a file that the user named and that cannot be written."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if isinstance(error, FileNotFoundError) and not os.path.isdir(folder):
+        why = f"{path} cannot be written: there is no folder {folder}."
+    else:
+        why = f"{path} cannot be written: {error.strerror}."
+    return UsageError("MCPX-W01", why, _ANOTHER)
 
 
 def write_file(path: str, data: bytes) -> None:

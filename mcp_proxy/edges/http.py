@@ -235,7 +235,9 @@ class Link:
         names = {name.lower() for name, _ in own}
         if any(name.lower() in names for name, _ in headers):
             raise Broken("MCPX-I01", "The call holds the header that its credential belongs to.")
-        rows = [*self._own_headers, *headers, *own]
+        names.update(name.lower() for name, _ in headers)
+        along = (row for row in self._network.along() if row[0].lower() not in names)
+        rows = [*self._own_headers, *along, *headers, *own]
         if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in rows):
             raise _unwritable()
         if body is not None or method in _WITH_BODY:

@@ -24,6 +24,7 @@ if sys.platform == "darwin":
 elif sys.platform == "win32":
     from keyring.backends.Windows import WinVaultKeyring as _Backend
 else:
+    import secretstorage
     from keyring.backends.SecretService import Keyring as _Backend
 
 _HOME_ID = re.compile(r"[0-9a-f]{32}")
@@ -80,6 +81,15 @@ class SystemKeychain:
         if self.get(name) is not None:
             self._call(lambda: self._backend.delete_password(self._service, name))
 
+    def is_open(self) -> bool:
+        """Whether a read would ask nobody to unlock it, which is known on Linux alone."""
+        if sys.platform != "linux":
+            return True
+        try:
+            return bool(self._call(_is_unlocked))
+        except CredentialError:
+            return False
+
     def _call(self, action: Callable[[], Any]) -> Any:
         # Whoever hangs keeps the lock, so that waiting callers do not pile up threads behind it.
         if not self._free.acquire(timeout=self._deadline_s):
@@ -122,6 +132,15 @@ def open_keychain(home_id: str) -> SystemKeychain:
         backend.keychain = None
     bound = WINDOWS_ITEM_CHARACTERS if sys.platform == "win32" else None
     return SystemKeychain(backend, f"mcp-proxy:{home_id}", max_characters=bound)
+
+
+def _is_unlocked() -> bool:
+    """Of the Secret Service, without the prompts that keyring's own look would raise."""
+    bus = secretstorage.dbus_init()
+    try:
+        return not secretstorage.Collection(bus).is_locked()
+    finally:
+        bus.close()
 
 
 def _is_absence(error: Exception) -> bool:

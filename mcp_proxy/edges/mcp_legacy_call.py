@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from mcp_proxy.core import trace_context
 from mcp_proxy.core.answer import Question, Reply
 from mcp_proxy.core.jsonrpc import Id
 from mcp_proxy.edges.attempts import Broken, Trip
@@ -92,12 +93,15 @@ class LegacyCall:
                 self._fresh.pop(key, None)
 
     async def _send(self, trip: Trip) -> dict[str, Any]:
-        headers = self._session.headers()
-        wanted = self.ask.wishes.progress and "progress" in self._wire.spec.features
-        meta = {"_meta": {"progressToken": self.id}} if wanted else {}
-        message = request_message(self.id, self.ask.method, {**self.ask.params, **meta})
+        headers, wishes = self._session.headers(), self.ask.wishes
+        meta: dict[str, Any] = {**trace_context.meta(wishes.trace)}
+        if wishes.progress and "progress" in self._wire.spec.features:
+            meta["progressToken"] = self.id
+        params = {**self.ask.params, "_meta": meta} if meta else self.ask.params
+        message = request_message(self.id, self.ask.method, params)
+        sent = trace_context.with_headers(headers, wishes.trace)
         try:
-            result, _ = await self._wire.request(message, headers, self, trip)
+            result, _ = await self._wire.request(message, sent, self, trip)
         except asyncio.CancelledError:
             # Here a closed connection is no cancellation: it has to be said.
             if trip.sent != "no":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from mcp_proxy.core import eras
+from mcp_proxy.core import eras, trace_context
 from mcp_proxy.core.answer import Reply, Wishes
 from mcp_proxy.core.mcp_headers import name_header
 from mcp_proxy.core.wishes import TASKS
@@ -136,6 +136,7 @@ class ModernEra:
     def _meta(self, ask: Ask, request_id: int) -> dict[str, Any]:
         features, wishes = self._wire.spec.features, ask.wishes
         meta: dict[str, Any] = {
+            **trace_context.meta(wishes.trace),
             eras.VERSION_KEY: eras.MODERN,
             eras.CAPABILITIES_KEY: wishes.capabilities,
             eras.CLIENT_KEY: eras.SERVER_INFO,
@@ -164,7 +165,7 @@ class _ModernListener:
 def _headers(ask: Ask) -> Headers:
     own = (("MCP-Protocol-Version", eras.MODERN), ("Mcp-Method", ask.method))
     name = () if ask.name is None else (name_header(ask.name),)
-    return (*own, *name, *ask.headers)
+    return trace_context.with_headers((*own, *name, *ask.headers), ask.wishes.trace)
 
 
 async def _nothing() -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from mcp_proxy.core.addresses import is_public, parse_address
-from mcp_proxy.core.authorization import Certificate
+from mcp_proxy.core.authorization import Certificate, Headers
 from mcp_proxy.core.origin import Origin
 from mcp_proxy.core.proxy import (
     FROM_ENVIRONMENT,
@@ -70,9 +70,14 @@ class Network:
         self,
         read: Callable[[], NetworkSettings] = NetworkSettings,
         keys: NetworkKeys | None = None,
+        along: Callable[[], Headers] = tuple,
     ) -> None:
-        """`read` gives the settings when a connection needs them, in a thread."""
+        """`read` gives the settings when a connection needs them, in a thread.
+
+        `along` gives what goes with each request to an upstream, and to nobody else.
+        """
         self._read = read
+        self.along = along
         self._keys = keys
         self._known: frozenset[str] | None = None
         self._turn = _Turn()

@@ -15,17 +15,30 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.edges.files import read_file, write_file
 from mcp_proxy.edges.places import Home
+from mcp_proxy.edges.settings_approval import ApprovalSettings, parse_approval, plain_approval
+from mcp_proxy.edges.settings_audit import AuditSettings, parse_audit, plain_audit
 from mcp_proxy.edges.settings_credentials import Reference, parse_credential, plain_credential
 from mcp_proxy.edges.settings_login import LoginSettings, parse_login, plain_login
 from mcp_proxy.edges.settings_network import NetworkSettings, parse_network, plain_network
+from mcp_proxy.edges.settings_state import StateSettings, parse_state, plain_state
 from mcp_proxy.edges.settings_vault import VaultSettings, parse_vault, plain_vault
 from mcp_proxy.errors import HomeError
 
 _HEAD = "# Written by mcp-proxy, which keeps no comments. Secrets do not belong here.\n"
 
 # Tables that later versions fill; one that is not empty holds what this version would ignore.
-_LATER = ("approval", "confirm")
-_TABLES = ("network", "credentials", "commands", "login", "vault", *_LATER)
+_LATER = ("confirm",)
+_TABLES = (
+    "network",
+    "credentials",
+    "commands",
+    "login",
+    "vault",
+    "approval",
+    "state",
+    "audit",
+    *_LATER,
+)
 
 
 class Settings(NamedTuple):
@@ -40,6 +53,9 @@ class Settings(NamedTuple):
     commands: dict[Place, Command] = {}  # noqa: RUF012 - never changed in place
     login: LoginSettings = LoginSettings()
     vault: VaultSettings | None = None
+    approval: ApprovalSettings = ApprovalSettings()
+    state: StateSettings = StateSettings()
+    audit: AuditSettings = AuditSettings()
 
     @property
     def localhost(self) -> bool:
@@ -95,6 +111,9 @@ def parse_settings(data: bytes) -> Settings:
         _parse_commands(document.get("commands", {})),
         parse_login(document.get("login", {})),
         parse_vault(document["vault"]) if document.get("vault") else None,
+        parse_approval(document.get("approval", {})),
+        parse_state(document.get("state", {})),
+        parse_audit(document.get("audit", {})),
     )
 
 
@@ -105,6 +124,9 @@ def dump_settings(settings: Settings) -> bytes:
         "network": plain_network(settings.network),
         "login": plain_login(settings.login),
         "vault": {} if settings.vault is None else plain_vault(settings.vault),
+        "approval": plain_approval(settings.approval),
+        "state": plain_state(settings.state),
+        "audit": plain_audit(settings.audit),
     }
     parts += [_table(name, row) for name, row in tables.items() if row]
     for name, reference in sorted(settings.credentials.items()):

@@ -14,7 +14,7 @@ from mcp_proxy.core.secret import Secret
 
 _MOMENT = "%Y%m%dT%H%M%SZ"
 # What a proxy on the way may change, and no server minds.
-_UNSIGNED = frozenset({"accept-encoding", "user-agent"})
+_UNSIGNED = frozenset({"accept-encoding", "traceparent", "tracestate", "user-agent"})
 # S3 takes a path as it is written, every other service encodes it once more.
 _S3 = frozenset({"s3", "s3-object-lambda", "s3-outposts", "s3express"})
 

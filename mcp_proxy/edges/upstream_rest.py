@@ -4,6 +4,7 @@ from mcp_proxy.core.answer import Answer, Emit, HttpAnswer, Wishes
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.core.profile import UpstreamSpec
 from mcp_proxy.core.request import Outgoing, RestRequest
+from mcp_proxy.core.trace_context import with_headers
 from mcp_proxy.edges.attempts import Trip, persist, settle
 from mcp_proxy.edges.http import Authorizer, Link
 from mcp_proxy.edges.network import DIRECT, Network
@@ -33,8 +34,9 @@ class RestUpstream:
         async def work(trip: Trip) -> Answer:
             if not isinstance(request, RestRequest):
                 raise TypeError("a REST upstream takes REST requests")
+            made = request._replace(headers=_all_headers(request, wishes))
             return await persist(
-                lambda: self._once(request, trip), trip, self._limits, retry_safe=request.retry_safe
+                lambda: self._once(made, trip), trip, self._limits, retry_safe=made.retry_safe
             )
 
         return await settle(work, deadline_s)
@@ -44,12 +46,16 @@ class RestUpstream:
         await self._link.close()
 
     async def _once(self, request: RestRequest, trip: Trip) -> HttpAnswer:
-        headers = request.headers
-        if not any(name.lower() == "accept" for name, _ in headers):
-            headers = (_ACCEPT, *headers)
         async with self._link.send(
-            request.method, request.url, headers, request.body, trip
+            request.method, request.url, request.headers, request.body, trip
         ) as reply:
             if not 200 <= reply.status < 300:
                 raise await self._link.refused(reply)
             return HttpAnswer(reply.status, reply.content_type, await reply.read())
+
+
+def _all_headers(request: RestRequest, wishes: Wishes) -> tuple[tuple[str, str], ...]:
+    headers = request.headers
+    if not any(name.lower() == "accept" for name, _ in headers):
+        headers = (_ACCEPT, *headers)
+    return with_headers(headers, wishes.trace)

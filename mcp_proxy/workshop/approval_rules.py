@@ -3,13 +3,16 @@
 from typing import Any
 
 from mcp_proxy.core.pointer import parse_pointer
-from mcp_proxy.core.profile import ArgumentRule
 from mcp_proxy.core.schema import SchemaRefused, compile_pattern
 from mcp_proxy.workshop.argument_reference import Wrong
+from mcp_proxy.workshop.enforced import Arguments
+from mcp_proxy.workshop.places import NUMBERS, find_place
 from mcp_proxy.workshop.source_keys import ApprovalSource, Condition
 
+_NUMERIC = frozenset({"above", "at_least", "below", "at_most"})
 
-def approval_rules(source: ApprovalSource | str, arguments: dict[str, ArgumentRule]) -> Any:
+
+def approval_rules(source: ApprovalSource | str, arguments: Arguments) -> Any:
     """`never`, `always`, or the list of maps any of which asks.
 
     Raises:
@@ -25,16 +28,15 @@ def approval_rules(source: ApprovalSource | str, arguments: dict[str, ArgumentRu
 
 def approval_channels(source: ApprovalSource | str) -> tuple[str, ...]:
     """The channels that the source names; empty leaves the choice to the effect's default."""
-    return () if isinstance(source, str) else tuple(source.by)
+    return () if isinstance(source, str) else tuple(dict.fromkeys(source.by))
 
 
-def _condition(
-    where: str, condition: Condition, arguments: dict[str, ArgumentRule]
-) -> dict[str, Any]:
+def _condition(where: str, condition: Condition, arguments: Arguments) -> dict[str, Any]:
     path = ("approval", "when", where)
     name = parse_pointer(where)[0] if where.startswith("/") else where
-    if name not in arguments:
-        raise Wrong(path, f"is no argument of the tool; it has {', '.join(arguments) or 'none'}")
+    if name not in arguments.rules:
+        known = ", ".join(arguments.rules) or "none"
+        raise Wrong(path, f"is no argument of the tool; it has {known}")
     tests = condition.model_dump(by_alias=True, exclude_unset=True)
     if not tests:
         raise Wrong(path, "compares nothing; write such as above: 100")
@@ -43,4 +45,22 @@ def _condition(
             compile_pattern(condition.matches)
         except SchemaRefused as error:
             raise Wrong((*path, "matches"), f"is no pattern: {error}") from None
+    _check_types(where, tests, arguments, path)
     return tests
+
+
+def _check_types(
+    where: str, tests: dict[str, Any], arguments: Arguments, path: tuple[str, ...]
+) -> None:
+    """What cannot be judged asks: a comparison that never can be is a mistake."""
+    try:
+        types = find_place(where, arguments, path).types
+    except Wrong:
+        return  # the schema is silent of what stands there
+    for operator in tests:
+        if operator in _NUMERIC and not types & NUMBERS:
+            text = "is never a number, so every call would ask; write approval: always"
+            raise Wrong((*path, operator), text)
+        if operator == "matches" and "string" not in types:
+            text = "is never a text, so every call would ask; write approval: always"
+            raise Wrong((*path, operator), text)

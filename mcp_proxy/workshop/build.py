@@ -15,6 +15,7 @@ from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.payload import dump_lines
 from mcp_proxy.core.profile import AuditRules, Header, Prompt, Resource, Tool, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_payload, parse_prompt, parse_resource, parse_tool
+from mcp_proxy.core.recipient import parse_recipient
 from mcp_proxy.core.schema import compile_schema
 from mcp_proxy.workshop.apps import Placed, build_apps
 from mcp_proxy.workshop.argument_reference import Wrong
@@ -23,8 +24,10 @@ from mcp_proxy.workshop.list_entry import check_length, check_visible
 from mcp_proxy.workshop.problems import Problems
 from mcp_proxy.workshop.prompts import build_prompts
 from mcp_proxy.workshop.resources import build_resources
+from mcp_proxy.workshop.result_rules import is_guarded
+from mcp_proxy.workshop.shown_rules import link_shown
 from mcp_proxy.workshop.source import Source
-from mcp_proxy.workshop.source_keys import ProfileSource, ToolSource
+from mcp_proxy.workshop.source_keys import AuditSource, ProfileSource, ToolSource
 from mcp_proxy.workshop.stdio_command import secret_warnings
 from mcp_proxy.workshop.tool_blocks import tool_blocks
 from mcp_proxy.workshop.tools_mcp import Unusable, mcp_tool
@@ -62,6 +65,7 @@ def build_payload(source: Source, now_s: int) -> Built:
     found = _entries(source, problems)
     problems.finish()
     problems.attempt(("audit", "clear"), partial(_check_clear, profile, found.tools))
+    problems.attempt(("audit", "recipient"), partial(_check_recipient, profile.audit))
     problems.finish()
     header = _header(profile, specs, found, now_s)
     tools = [one.tool for one in found.tools]
@@ -78,7 +82,8 @@ def _entries(source: Source, problems: Problems) -> _Entries:
     taken = {resource.name for resource in resources}
     apps = build_apps(placed, taken, profile, files, problems)
     prompts = build_prompts(profile, files, problems)
-    return _Entries([one.built for one in placed], [*resources, *apps], prompts)
+    linked = link_shown(placed, problems)
+    return _Entries([one.built for one in linked], [*resources, *apps], prompts)
 
 
 def _header(
@@ -87,7 +92,10 @@ def _header(
     tools: list[Tool] = [one.tool for one in found.tools]
     requires = {
         "approval": any(tool.approval != "never" for tool in tools),
+        "constraints": any(tool.constraints for tool in tools),
+        "limits": any(tool.limits for tool in tools),
         "response-validation": any(tool.result.validate != "off" for tool in tools),
+        "result-guards": any(is_guarded(tool.result) for tool in tools),
     }
     return Header(
         profile=profile.profile,
@@ -99,7 +107,7 @@ def _header(
         timezone=profile.timezone,
         requires=tuple(name for name, is_needed in requires.items() if is_needed),
         upstreams=specs,
-        audit=AuditRules(tuple(dict.fromkeys(profile.audit.clear)), profile.audit.on_failure),
+        audit=_audit_rules(profile.audit),
         tools=tuple(tool.name for tool in tools),
         resources=tuple(resource.name for resource in found.resources),
         prompts=tuple(prompt.name for prompt in found.prompts),
@@ -199,12 +207,26 @@ def _tool(block: Block[ToolSource], profile: ProfileSource, files: Files) -> Bui
     return mcp_tool(block.name, block.source, listed, apps=apps, as_listed=as_listed)
 
 
+def _audit_rules(source: AuditSource) -> AuditRules:
+    clear = tuple(dict.fromkeys(source.clear))
+    return AuditRules(clear, source.on_failure, source.recipient.strip(), source.arguments)
+
+
 def _check_clear(profile: ProfileSource, built: list[BuiltTool]) -> None:
     """`audit.clear` names what a model sends; so never a constant."""
     names = {name for one in built for name in one.tool.enforced["properties"]}
     for name in profile.audit.clear:
         if name not in names:
             raise Wrong((), f"{name}: no tool has such an argument of the model's; take it out")
+
+
+def _check_recipient(source: AuditSource) -> None:
+    if source.recipient:
+        try:
+            parse_recipient(source.recipient)
+        except ValueError as error:
+            text = f"it {error}; `mcp-proxy audit recipient NAME` prints one"
+            raise Wrong((), text) from None
 
 
 def _parse_back(payload: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Lint rules L301 to L306: what a profile's tools may do, and who is asked."""
+"""Lint rules L301 to L307: what a profile's tools may do, how often, and who is asked."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +26,8 @@ def find(subject: Subject) -> Iterator[Hit]:
     for name, tool in subject.contents.tools.items():
         risk = _risk(subject, name, tool)
         yield from _approval(name, tool)
+        if tool.effect == "destructive" and not tool.limits:
+            yield Hit("L307", ("tools", name), f"{name} is destructive, and nothing limits it")
         if "admin" in risk.marks:
             admin.append(name)
             text = f"{name}: its operation touches rights, members, keys or settings"
@@ -42,9 +44,11 @@ def _approval(name: str, tool: Tool) -> Iterator[Hit]:
         yield Hit("L301", ("tools", name), f"{name} is destructive, and nobody is asked")
     if not isinstance(tool.approval, list):
         return
+    summed = {f"/{limit.of.removeprefix('/')}" for limit in tool.limits if limit.of}
     for conditions in tool.approval:
         for argument, tests in conditions.items():
-            if isinstance(tests, dict) and _THRESHOLDS.intersection(tests):
+            is_summed = f"/{argument.removeprefix('/')}" in summed
+            if isinstance(tests, dict) and _THRESHOLDS.intersection(tests) and not is_summed:
                 place = ("tools", name, "approval")
                 yield Hit(
                     "L302", place, f"{name}: any sum goes in many calls of a small {argument}"

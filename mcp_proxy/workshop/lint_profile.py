@@ -1,4 +1,4 @@
-"""Lint rules L601, L602 and L801 to L807: answers, how long a profile holds, what it costs."""
+"""Lint rules L601, L602 and L801 to L808: answers, how long a profile holds, what it costs."""
 
 import re
 from collections.abc import Iterator
@@ -22,13 +22,16 @@ def find(subject: Subject) -> Iterator[Hit]:
     for name, tool in subject.contents.tools.items():
         yield from _result(name, tool)
     yield from _unvalidated(subject)
+    yield from _unmarked(subject)
     yield from _lifetime(subject)
     yield from _cost(subject)
+    yield from _sealed(subject)
 
 
 def _result(name: str, tool: Tool) -> Iterator[Hit]:
     rules, place = tool.result, ("tools", name, "result")
-    is_large = rules.max_bytes >= LIMITS.result_default_bytes and not rules.pick
+    is_large = rules.max_bytes >= LIMITS.result_default_bytes
+    is_large = is_large and not rules.pick and not rules.max_items
     if is_large and _is_list(name, tool):
         yield Hit("L601", place, f"{name}: a list of up to {rules.max_bytes >> 20} MiB")
 
@@ -45,6 +48,19 @@ def _unvalidated(subject: Subject) -> Iterator[Hit]:
     if names:
         text = f"all that the API answers reaches the model from {named(names)}"
         yield Hit("L602", ("tools", names[0], "result"), text)
+
+
+def _unmarked(subject: Subject) -> Iterator[Hit]:
+    """One note for all servers' tools, as above."""
+    names = [
+        name
+        for name, tool in subject.contents.tools.items()
+        if not isinstance(tool.template, RestTemplate)
+        and not (tool.result.pick or tool.result.mark)
+    ]
+    if names:
+        text = f"whatever the server writes reaches the model unmarked from {named(names)}"
+        yield Hit("L603", ("tools", names[0], "result"), text)
 
 
 def _is_list(name: str, tool: Tool) -> bool:
@@ -70,6 +86,13 @@ def _lifetime(subject: Subject) -> Iterator[Hit]:
             yield Hit("L802", ("expires",), f"{header.profile} expires in {days // 365} years")
     if header.grace_s == 0:
         yield Hit("L804", ("grace",), f"{header.profile} has no grace")
+
+
+def _sealed(subject: Subject) -> Iterator[Hit]:
+    rules = subject.contents.header.audit
+    if rules.arguments == "sealed" and not rules.recipient:
+        text = "all arguments are sealed to each home's own key"
+        yield Hit("L808", ("audit", "arguments"), text)
 
 
 def _cost(subject: Subject) -> Iterator[Hit]:

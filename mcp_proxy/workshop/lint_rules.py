@@ -92,8 +92,7 @@ RULES: dict[str, Rule] = {
         "note",
         "threshold-without-sum",
         "many calls below a threshold of approval add up to any sum",
-        "`limits` with a sum is not enforced by this version; where the sum matters, "
-        "write `approval: always`",
+        "add `limits: {sum: {of: ..., per: day, at_most: ...}}` of the same argument",
     ),
     "L303": Rule(
         "note",
@@ -118,6 +117,12 @@ RULES: dict[str, Rule] = {
         "all-tools",
         'tools are taken over by `"*"`, also those that nobody has looked at',
         "name each tool",
+    ),
+    "L307": Rule(
+        "note",
+        "destructive-without-limit",
+        "a destructive tool may be called any number of times",
+        "add `limits: {calls: 20/day}`, or a sum",
     ),
     # text that works against the reader
     "L401": Rule(
@@ -228,13 +233,19 @@ RULES: dict[str, Rule] = {
         "warning",
         "result-unbounded",
         "a list can come back whole, up to 1 MiB or more",
-        "add `result: {pick: [...], max_bytes: 64KiB}`",
+        "add `result: {pick: [...], max_bytes: 64KiB}`, or `max_items: 50`",
     ),
     "L602": Rule(
         "note",
         "result-unvalidated",
         "every field that the API answers with, also undocumented ones, reaches the model",
         "add `pick`, or `validate: strip` where the document describes the answer",
+    ),
+    "L603": Rule(
+        "note",
+        "result-unmarked",
+        "texts of an MCP server reach the model as if nobody else had written them",
+        "add `result: {mark: true}`, or `pick` what the model needs",
     ),
     # what must not get out
     "L701": Rule(
@@ -303,5 +314,11 @@ RULES: dict[str, Rule] = {
         "tool-tokens",
         "one tool costs more than about 1,500 tokens, with every request",
         "name fewer arguments, shorten descriptions",
+    ),
+    "L808": Rule(
+        "note",
+        "sealed-to-home",
+        "all arguments are kept, and whoever uses the machine's account can open them",
+        "add `audit: {recipient: ...}`, the line that `mcp-proxy audit recipient NAME` prints",
     ),
 }

@@ -17,15 +17,16 @@ _DURATION = re.compile(r"([1-9][0-9]{0,9})(ms|s|m)")
 _DURATION_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000}
 _GRACE = re.compile(r"([1-9][0-9]{0,4})(h|d)")
 _GRACE_UNITS_S = {"h": 3600, "d": 86_400}
+_SPAN = re.compile(r"([1-9][0-9]{0,5})(s|m|h)")
+_SPAN_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+_SPAN_MAX_S = 86_400
+_RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day|month)")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAST_SECOND = 86_399
 
 # The pydantic error type that stands for a key or value which this version does not enforce.
 NOT_ENFORCED = "not_enforced"
-
-
-def _refuse_always(_value: Any) -> Any:
-    raise PydanticCustomError(NOT_ENFORCED, "not enforced by this version")
 
 
 def refuse_others(enforced: str) -> BeforeValidator:
@@ -75,6 +76,35 @@ def parse_grace(value: Any) -> int:
     return grace_s
 
 
+def parse_span(value: Any) -> int:
+    """`10m` as seconds, at most a day: what was shown is remembered by one process only."""
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError("span", "write a time such as 10m (units s, m, h)")
+    span_s = int(match[1]) * _SPAN_UNITS_S[match[2]]
+    if span_s > _SPAN_MAX_S:
+        raise PydanticCustomError("span", "write at most 24h")
+    return span_s
+
+
+def parse_rate(value: Any) -> tuple[int, str]:
+    """`5/minute` as (5, "minute")."""
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        text = "write a rate such as 5/minute (second, minute, hour, day or month)"
+        raise PydanticCustomError("rate", text)
+    return int(match[1]), match[2]
+
+
+def parse_clock(value: Any) -> int:
+    """`08:00` as minutes since midnight."""
+    match = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        text = 'write a time of day in quotes such as "08:00" (midnight is "00:00")'
+        raise PydanticCustomError("clock", text)
+    return int(match[1]) * 60 + int(match[2])
+
+
 def parse_day(value: Any) -> int:
     """`2027-06-01` as the last second of that day, UTC, since the epoch."""
     if isinstance(value, str) and _DAY.fullmatch(value):
@@ -114,14 +144,14 @@ def _shape(pattern: str) -> dict[str, Any]:
     return {"type": "string", "pattern": f"^(?:{pattern})$"}
 
 
-NotEnforced = Annotated[
-    Any,
-    BeforeValidator(_refuse_always),
-    WithJsonSchema({"not": {}, "description": "Not enforced by this version."}),
-]
 Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(_shape(_SIZE.pattern))]
 Duration = Annotated[
     int, BeforeValidator(parse_duration), WithJsonSchema(_shape(_DURATION.pattern))
 ]
 Grace = Annotated[int, BeforeValidator(parse_grace), WithJsonSchema(_shape(_GRACE.pattern))]
+Span = Annotated[int, BeforeValidator(parse_span), WithJsonSchema(_shape(_SPAN.pattern))]
+Rate = Annotated[
+    tuple[int, str], BeforeValidator(parse_rate), WithJsonSchema(_shape(_RATE.pattern))
+]
+Clock = Annotated[int, BeforeValidator(parse_clock), WithJsonSchema(_shape(_CLOCK.pattern))]
 Day = Annotated[int, BeforeValidator(parse_day), WithJsonSchema(_shape(_DAY.pattern))]

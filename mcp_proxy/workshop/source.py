@@ -122,7 +122,10 @@ def _problem(text: Positioned, detail: ErrorDetails) -> Problem:
     if detail["type"] == "extra_forbidden":
         return Problem(text.line(path), f"{key}: unknown key; {_suggestion(str(path[-1]))}")
     words = _WORDS.get(detail["type"], detail["msg"])
-    if detail["type"] == "literal_error":
+    if detail["type"] == "literal_error" and "redact" in path:
+        known = detail["ctx"]["expected"].replace(chr(39), "").replace(" or ", ", ")
+        words = f"write {known}, {{national_id: [COUNTRY]}} or {{field: PATH}}"
+    elif detail["type"] == "literal_error":
         words = f"write {detail['ctx']['expected'].replace(chr(39), '')}"
     if detail["type"] == "union_tag_not_found":
         kinds = AUTH_KINDS if path[-1:] == ("auth",) else UPSTREAM_KINDS

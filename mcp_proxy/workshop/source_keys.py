@@ -11,14 +11,9 @@ from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import NAME_PATTERN
 from mcp_proxy.workshop.argument_source import STRICT, ArgumentSource, Number
-from mcp_proxy.workshop.scalars import (
-    Day,
-    Grace,
-    Matching,
-    NotEnforced,
-    Size,
-    refuse_others,
-)
+from mcp_proxy.workshop.constraint_source import Constraints, LimitsSource, OutwardSource
+from mcp_proxy.workshop.result_source import ResultSource
+from mcp_proxy.workshop.scalars import Day, Grace, Matching, Size, refuse_others
 from mcp_proxy.workshop.upstream_source import TOOL_NAME, Name, UpstreamSource
 
 ARGUMENT_NAME = r"[A-Za-z0-9_.-]{1,64}"
@@ -34,17 +29,6 @@ Zone = Annotated[
     str, Matching(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}", "write a zone such as Europe/Berlin")
 ]
 Version = Annotated[int, Field(ge=1, le=2**53 - 1, description="Grows with every release.")]
-
-
-class ResultSource(BaseModel):
-    """What happens to an answer before the model sees it."""
-
-    model_config = STRICT
-    pick: list[str] = Field(default_factory=list, description="Field mask; empty keeps all.")
-    validate_: Literal["off", "strip", "strict"] = Field("off", alias="validate")
-    max_bytes: Size = Field(LIMITS.result_default_bytes)
-    types: list[str] = Field(default_factory=list, description="Media types beyond JSON and text.")
-    redact: NotEnforced = None
 
 
 class Condition(BaseModel):
@@ -79,7 +63,8 @@ class ApprovalSource(BaseModel):
         BeforeValidator(_as_list, json_schema_input_type=Conditions | list[Conditions]),
     ]
     by: list[Literal["page", "terminal", "client"]] = Field(
-        default_factory=list, description="Channels that may approve; this version has none yet."
+        default_factory=list,
+        description="How a person may answer; page and terminal, and client if not destructive.",
     )
 
 
@@ -109,7 +94,9 @@ class ToolSource(BaseModel):
     arguments: dict[ArgumentKey, ArgumentSource] | None = None
     result: ResultSource = ResultSource.model_validate({})
     approval: Approval = "never"
-    limits: NotEnforced = None
+    constraints: Constraints = Field(default_factory=list)
+    limits: LimitsSource | None = None
+    outward: OutwardSource | None = None
 
 
 class ResourceSource(BaseModel):
@@ -159,6 +146,12 @@ class AuditSource(BaseModel):
     model_config = STRICT
     clear: list[str] = Field(default_factory=list, description="Argument names kept readable.")
     on_failure: Annotated[Literal["deny"], refuse_others("deny")] = "deny"
+    recipient: str = Field(
+        "", description="The organisation's key, as `audit recipient` prints it: who checks MACs."
+    )
+    arguments: Literal["digest", "sealed"] = Field(
+        "digest", description="sealed: all arguments are kept too, sealed, for `audit replay`."
+    )
 
 
 class ProfileSource(BaseModel):

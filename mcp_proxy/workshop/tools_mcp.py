@@ -7,7 +7,6 @@ the feature apps `_meta.ui`. Never its instructions, annotations or another `_me
 from mcp_proxy.core.fingerprint import fingerprint
 from mcp_proxy.core.pointer import parse_pointer
 from mcp_proxy.core.profile import McpTemplate, Tool
-from mcp_proxy.workshop.approval_rules import approval_channels, approval_rules
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.arguments import Chosen, choose_arguments
 from mcp_proxy.workshop.enforced import build_arguments
@@ -18,6 +17,7 @@ from mcp_proxy.workshop.listing import Entries
 from mcp_proxy.workshop.listing_schema import Unreadable
 from mcp_proxy.workshop.result_rules import result_rules
 from mcp_proxy.workshop.source_keys import ToolSource
+from mcp_proxy.workshop.tool_rules import with_rules
 from mcp_proxy.workshop.tools_rest import BuiltTool
 
 _UNDESCRIBED = "has no description; a model has to guess what it does"
@@ -68,14 +68,13 @@ def mcp_tool(
         defaults=arguments.defaults,
         template=McpTemplate(listed.name, fingerprint(raw), listed.headers),
         result=results.rules,
-        approval=approval_rules(source.approval, arguments.rules),
-        channels=approval_channels(source.approval),
+        approval="never",
         retry="never",
     )
     shown = _shown(name, source, listed, apps=apps, as_listed=as_listed)
     warnings = [] if shown.description is not None else [_UNDESCRIBED]
     entry = list_entry(shown, source.effect, arguments.enforced, results.output)
-    return BuiltTool(tool, entry, warnings)
+    return BuiltTool(with_rules(tool, source, arguments), entry, warnings, listed.output)
 
 
 def _shown(

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.profile import RestTemplate, Tool
-from mcp_proxy.workshop.approval_rules import approval_channels, approval_rules
 from mcp_proxy.workshop.argument_reference import Wrong
 from mcp_proxy.workshop.arguments import choose_arguments
 from mcp_proxy.workshop.enforced import build_arguments
@@ -13,6 +12,7 @@ from mcp_proxy.workshop.operation import Operation
 from mcp_proxy.workshop.result_rules import result_rules
 from mcp_proxy.workshop.schema_view import reachable
 from mcp_proxy.workshop.source_keys import ToolSource
+from mcp_proxy.workshop.tool_rules import with_rules
 
 # RFC 9110, 9.2.1 and 9.2.2: what a server must be able to receive twice.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -20,11 +20,15 @@ _READING = frozenset({"GET", "HEAD"})
 
 
 class BuiltTool(NamedTuple):
-    """A tool's own line, its entry in the list, and what the publisher should know."""
+    """A tool's own line, its entry in the list, and what the publisher should know.
+
+    `answer` describes its JSON answer, None where nothing does.
+    """
 
     tool: Tool
     entry: dict[str, Any]
     warnings: list[str]
+    answer: dict[str, Any] | None
 
 
 def rest_tool(name: str, source: ToolSource, operation: Operation) -> BuiltTool:
@@ -38,7 +42,8 @@ def rest_tool(name: str, source: ToolSource, operation: Operation) -> BuiltTool:
         raise Wrong(("effect",), text)
     chosen = choose_arguments(operation.slots, source.arguments, operation.defs)
     arguments = build_arguments(chosen, operation.defs, {})
-    results = result_rules(source.result, _response(operation))
+    answer = _response(operation)
+    results = result_rules(source.result, answer)
     shown, warnings = _shown(name, source, operation)
     tool = Tool(
         name=name,
@@ -52,12 +57,12 @@ def rest_tool(name: str, source: ToolSource, operation: Operation) -> BuiltTool:
             operation.method, operation.path, operation.body_type, operation.body_required
         ),
         result=results.rules,
-        approval=approval_rules(source.approval, arguments.rules),
-        channels=approval_channels(source.approval),
+        approval="never",
         retry="safe" if operation.method in _IDEMPOTENT else "never",
     )
     entry = list_entry(shown, source.effect, arguments.enforced, results.output)
-    return BuiltTool(tool, entry, [*warnings, *operation.warnings])
+    warnings += operation.warnings
+    return BuiltTool(with_rules(tool, source, arguments), entry, warnings, answer)
 
 
 def _response(operation: Operation) -> dict[str, Any] | None:

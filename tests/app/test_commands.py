@@ -89,10 +89,6 @@ def launch(home: Home, spec: UpstreamSpec = SPEC) -> Launch:
     return asyncio.run(ask())
 
 
-def log_of(home: Home) -> str:
-    return "".join(path.read_text() for path in Path(home.state, "audit").rglob("*.jsonl"))
-
-
 def test_s13_the_person_sees_each_word_and_the_program_before_a_yes(
     home: Home, program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,7 +104,7 @@ def test_s13_the_person_sees_each_word_and_the_program_before_a_yes(
     terminal.write_text("y\n")
     assert run("trust", "command", "billing", "files") == 0
     assert read_commands(home)[PLACE].executable == program
-    assert '"yes":false' in log_of(home)
+    assert '"yes":false' in homes.ledger_text(home)
 
 
 def test_s25_no_word_of_a_command_passes_for_two_or_for_a_line_of_ours(
@@ -146,14 +142,12 @@ def test_s1_a_command_is_logged_before_it_is_trusted(home: Home, program: str) -
     install(home)
     before = read_generation(home)
     assert run("trust", "command", "billing", "files", "--yes") == 0
-    log = log_of(home)
+    log = homes.ledger_text(home)
     assert '"what":"trust command"' in log
     assert program in log
     assert '"yes":true' in log
     assert read_generation(home) != before
-    audit = Path(home.state, "audit")
-    audit.rename(audit.with_name("away"))
-    audit.write_text("no folder")
+    homes.block_ledger(home)
     with pytest.raises(AuditError):
         run("trust", "command", "billing", "files", "--remove")
     assert PLACE in read_commands(home)

@@ -8,15 +8,17 @@ from homes import OTHER_SEED, SEED, distrust, install, make_home, payload, tool,
 
 from mcp_proxy.app.contract import ProfileContract
 from mcp_proxy.core.digest import sha256_hex
-from mcp_proxy.core.plan import Holdings, Ready, ReadyPrompt, ReadyResource
+from mcp_proxy.core.plan import Holdings, ReadyPrompt, ReadyResource
 from mcp_proxy.core.policy import Deny, decide
 from mcp_proxy.core.profile import Prompt, Resource, ResultRules, UpstreamSpec
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.seen import Activation, dump_seen, repository_root
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import Repository
 from mcp_proxy.edges import admin_policy
 from mcp_proxy.edges.files import write_file
 from mcp_proxy.edges.installs import change_trust, remove_profile
+from mcp_proxy.edges.pauses import Paused, change_pauses
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import (
     bump_generation,
@@ -78,6 +80,23 @@ def test_a_response_schema_is_ready_where_it_is_enforced(home: Home) -> None:
     checked = tool("find", result=rules)
     ready = running(home, tools=[checked]).ready()
     assert ready.response.violation([]) is not None
+
+
+def test_a_tool_that_redacts_has_its_mask_the_same_in_every_process(home: Home) -> None:
+    plain = ResultRules("off", None, (), 1 << 20, ())
+    masking = tool("find", result=plain._replace(redact=("email",), redact_fields=("note",)))
+    first = running(home, tools=[masking, tool("refund", result=plain)])
+    masks = [process.ready().mask for process in (first, Running(home))]
+    texts = {mask.text("to bob@example.com") for mask in masks}
+    assert len(texts) == 1
+    assert "bob" not in texts.pop()
+    assert first.ready("refund").mask is None
+
+
+def test_a_redacted_field_that_is_no_path_refuses_its_tool(home: Home) -> None:
+    plain = ResultRules("off", None, (), 1 << 20, ())
+    broken = tool("find", result=plain._replace(redact_fields=("a..b",)))
+    assert running(home, tools=[broken]).ready().id == "MCPX-P10"
 
 
 def test_a_tool_that_the_profile_does_not_have_is_unknown(home: Home) -> None:
@@ -179,9 +198,7 @@ def test_s6_expiry_that_passes_while_running_denies(home: Home) -> None:
 
     def decision(now_s: float) -> str:
         ready = process.ready("find", now_s)
-        made = decide(
-            ready.tool, ready.schema, ready.spec, {"customer": "abc"}, ready.expires_s, now_s
-        )
+        made = decide(ready, {"customer": "abc"}, now_s)
         return made.id if isinstance(made, Deny) else type(made).__name__
 
     assert decision(NOW_S + 10) == "Allow"
@@ -422,3 +439,21 @@ def test_s4_what_was_refused_for_good_stays_refused_whatever_the_disk_says(home:
     bump_generation(home)
     assert run.verdict() == "MCPX-P25"
     assert isinstance(run.contract.holdings(NOW_S), Deny)
+
+
+def test_s20_a_paused_tool_keeps_its_name_for_the_log_and_no_other_word_stands_there(
+    home: Home,
+) -> None:
+    process = running(home)
+    change_pauses(home, lambda _held: (Paused("billing", None, 0, "look first."),))
+    denied = process.ready()
+    assert denied.id == "MCPX-D11"
+    assert 'The person says: "look first." Do not try again' in denied.text
+    label = process.contract.label("find")
+    assert (label.name, label.upstream, label.effect, label.is_tool) == (
+        "find",
+        "api",
+        "read",
+        True,
+    )
+    assert process.contract.label("a-secret-of-the-client") == (None, None, None, True)

@@ -14,7 +14,7 @@ from mcp_proxy.core.answer import Event, Log, Progress, Question, Told
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.outcome import End, Result, RpcError
 from mcp_proxy.core.session import Session
-from mcp_proxy.relay import Caller
+from mcp_proxy.ports import Caller
 
 
 class Road:
@@ -433,6 +433,43 @@ def test_a_listener_is_granted_what_is_decided_for_it_and_no_more() -> None:
         talk.watching.trace.clear()
         await talk.cancel(9)
         assert talk.watching.trace == ["sync"]
+
+    drive(play)
+
+
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_a_request_s_span_is_a_child_of_the_one_that_its_client_names() -> None:
+    async def play(talk: Talk) -> None:
+        await talk.call(1, "one", traceparent=PARENT, tracestate="a=b", baggage="secret=1")
+        await talk.call(2, "two")
+        await talk.call(3, "three", traceparent=PARENT)
+        one, two, three = (talk.road.callers[tool].trace for tool in ("one", "two", "three"))
+        assert (one.trace_id, one.parent, one.state) == (PARENT[3:35], PARENT[36:52], "a=b")
+        assert (two.parent, two.state) == (None, None)
+        assert three.trace_id == one.trace_id != two.trace_id
+        assert len({one.span_id, two.span_id, three.span_id, one.parent}) == 4
+
+    drive(play)
+
+
+def test_a_legacy_client_s_span_is_heard_too() -> None:
+    async def play(talk: Legacy) -> None:
+        meta = {"traceparent": PARENT}
+        await talk.ask(1, "tools/call", name="one", arguments={}, _meta=meta)
+        assert talk.road.callers["one"].trace.parent == PARENT[36:52]
+
+    drive_legacy(play)
+
+
+def test_each_part_of_a_listeners_wish_is_a_span_of_its_own() -> None:
+    async def play(talk: Talk) -> None:
+        await listen(talk, {"resourceSubscriptions": ["docs://about", "docs://other"]})
+        talk.road.answers["resources/subscribe docs://about"].set_result(Result({}))
+        await settle()
+        spans = {caller.trace.span_id for caller in talk.road.callers.values()}
+        assert len(spans) == 2
 
     drive(play)
 

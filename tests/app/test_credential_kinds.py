@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 from edges.fakes_keychain import MemoryKeychain
+from homes import ledger_text
 
 from mcp_proxy.app import credential_rotate, credentials
 from mcp_proxy.app.credential_fit import fitting_profiles
@@ -132,7 +133,7 @@ def test_each_kind_is_stored_with_its_binding(
     assert item.binding == binding
     assert binding.kind == wish.kind
     assert secret.strip().rpartition(":")[2] in item.secret.reveal()
-    log = b"".join(path.read_bytes() for path in Path(home.state, "audit").rglob("*.jsonl"))
+    log = ledger_text(home).encode()
     assert CANARY.encode() not in log
     assert (wish.issuer or wish.origins[0]).encode() in log
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from edges.fakes_keychain import MemoryKeychain
+from homes import block_ledger, ledger_text
 
 from mcp_proxy.app.client_entry import client_variables
 from mcp_proxy.app.credential_list import list_credentials
@@ -120,7 +121,7 @@ def test_s1_every_change_is_logged_without_the_secret(home: Home, store: Credent
     set_credential(WISH, CANARY, store)
     allow_credential("billing-api", "support", store)
     remove_credential("billing-api", store)
-    log = b"".join(path.read_bytes() for path in Path(home.state, "audit").rglob("*.jsonl"))
+    log = ledger_text(home).encode()
     for command in (b"credential set", b"credential allow", b"credential remove"):
         assert command in log
     assert ORIGIN.encode() in log
@@ -130,7 +131,7 @@ def test_s1_every_change_is_logged_without_the_secret(home: Home, store: Credent
 def test_s1_a_change_that_cannot_be_logged_is_not_made(
     home: Home, store: CredentialStore, keychain: MemoryKeychain
 ) -> None:
-    Path(home.state, "audit").write_text("not a folder")
+    block_ledger(home)
     with pytest.raises(McpProxyError) as caught:
         set_credential(WISH, CANARY, store)
     assert caught.value.exit_code == 5
@@ -385,6 +386,13 @@ SCRIPT = (
     "options = parser.parse_args(['credential', *sys.argv[1:]])\n"
     "sys.exit(options.run(options))\n"
 )
+
+
+def test_an_empty_stdin_names_the_other_way(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    with pytest.raises(UsageError, match="stdin is empty") as refused:
+        run("set", "a", "--origin", ORIGIN)
+    assert "--from env:VARIABLE" in refused.value.next
 
 
 @pytest.mark.keychain

@@ -18,9 +18,9 @@ from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.eras import MODERN, Asked
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.offer import Catalogue, offer_of
-from mcp_proxy.core.plan import Ready
 from mcp_proxy.core.policy import Deny
 from mcp_proxy.core.profile import Profile
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.session import Session
 from mcp_proxy.edges import verdicts
 from mcp_proxy.edges.places import Home

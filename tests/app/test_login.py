@@ -90,8 +90,7 @@ def test_what_is_shown_and_logged_holds_no_secret_and_the_log_comes_first(desk: 
 
 
 def test_without_a_log_there_is_no_login(desk: Desk) -> None:
-    Path(desk.home.state).mkdir(exist_ok=True)
-    Path(desk.home.state, "audit").write_text("no folder")
+    homes.block_ledger(desk.home)
     assert desk.login(code=5).code == 5
     assert token_store(desk.home).read(PROFILE) is None
     assert desk.pages() == []

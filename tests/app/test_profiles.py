@@ -1,13 +1,14 @@
 """Install, list, show, remove and verify, in a real home, logged before they act."""
 
-import json
 import os
 
 import pytest
+from homes import block_ledger, commands
 from trust_samples import SEED, keys, payload, trusted
 
 from mcp_proxy.app import profiles
 from mcp_proxy.app.profile_check import check_tools
+from mcp_proxy.app.profile_file import unverified_profile
 from mcp_proxy.core.digest import sha256_hex
 from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.core.signing import sign_payload
@@ -34,14 +35,8 @@ def signed_file(home: Home, data: bytes | None = None) -> str:
 
 
 def notes(home: Home) -> list[dict[str, object]]:
-    """The notes of every audit segment."""
-    found = []
-    for folder, _, names in sorted(os.walk(os.path.join(home.state, "audit"))):
-        for name in sorted(names):
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
-                rows = [json.loads(line) for line in file]
-            found += [row for row in rows if row["kind"] == "note"]
-    return found
+    """The commands that the ledger tells of."""
+    return [{key: row[key] for key in ("what", "facts")} for row in commands(home)]
 
 
 def refusal(path: str) -> str:
@@ -68,7 +63,11 @@ def test_verify_knows_versions_installed_before(home: Home) -> None:
 
 def test_verify_without_a_trusted_key_names_an_unknown_signer(home: Home) -> None:
     write_file(trust_path(home), dump_trust_store(EMPTY))
-    assert refusal(signed_file(home)) == "MCPX-P03"
+    with pytest.raises(ProfileError) as caught:
+        profiles.verify(signed_file(home))
+    assert caught.value.id == "MCPX-P03"
+    name = unverified_profile(signed_file(home)).header.profile
+    assert caught.value.next == f"mcp-proxy trust add KEY-LINE --profiles {name}"
 
 
 def test_verify_of_a_missing_file_is_usage(home: Home) -> None:
@@ -94,7 +93,7 @@ def test_s1_install_is_logged_with_what_was_not_asked(home: Home) -> None:
 
 def test_s20_install_that_cannot_be_logged_changes_nothing(home: Home) -> None:
     candidate = profiles.prepare(signed_file(home))
-    write_file(os.path.join(home.state, "audit"), b"in the way")
+    block_ledger(home)
     before = read_generation(home)
     with pytest.raises(AuditError) as caught:
         profiles.install(candidate, unasked=True)
@@ -143,6 +142,9 @@ def test_s3_remove_keeps_the_record_and_is_logged(home: Home) -> None:
         assert caught.value.id == "MCPX-P11"
 
 
+LIMIT = b'{"rule":"calls/day","of":"","per":"day","at_most":5,"by":""}'
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -152,7 +154,12 @@ def test_s3_remove_keeps_the_record_and_is_logged(home: Home) -> None:
         (b'"enforced":{"type":"object"', b'"enforced":{"type":"thing"'),
         (b'[{"name":"find_invoices"', b'[{"name":"find_more"'),
         (b'[{"name":"find_invoices"', b'[["name":"find_invoices"'),
-        (b'"retry":"safe"', b'"retry":"safe","limits":{}'),
+        (b'"retry":"safe"', b'"retry":"safe","later":{}'),
+        (b'"constraints":[]', b'"constraints":[{"later":["a","b"]}]'),
+        (b'"constraints":[]', b'"constraints":[{"one_of":["a"]}]'),
+        (b'"redact":[]', b'"redact":["national_id.xx"]'),
+        (b'"redact_fields":[]', b'"redact_fields":["a..b"]'),
+        (b'"limits":[]', b'"limits":[%s,%s]' % (LIMIT, LIMIT)),
         (b'"profile":"billing"', b'"profile":"../billing"'),
     ],
 )

@@ -11,7 +11,8 @@ import pytest
 from e2e.client import RawClient
 from homes import distrust, install, make_home
 
-from mcp_proxy.app.audit_log import Filter, read_entries, verify_log
+from mcp_proxy.app.audit_log import Filter, read_entries
+from mcp_proxy.app.audit_means import verify_home
 from mcp_proxy.app.demo_http import LoopbackServer, Reply, Request
 from mcp_proxy.edges.places import VARIABLE, Home
 
@@ -44,8 +45,7 @@ def stage(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def notes() -> list[tuple[str, object]]:
-    found = read_entries(Filter(kind="note"))
-    return [(entry["what"], entry.get("count", entry.get("error"))) for entry in found]
+    return [(entry["what"], entry["count"]) for entry in read_entries(Filter(kind="note"))]
 
 
 def test_a_session_of_both_eras_is_one_good_segment(stage: Stage) -> None:
@@ -55,7 +55,7 @@ def test_a_session_of_both_eras_is_one_good_segment(stage: Stage) -> None:
         assert client.call("find", {"customer": "cus_1"})["structuredContent"] == {"total": 5}
         assert "structuredContent" in client.call("find", {"customer": "abc"}, modern=False)
         assert client.end() == 0
-    found = verify_log()
+    found = verify_home()
     assert (found.good, found.segments, found.open_segments) == (True, 1, 0)
 
 
@@ -64,7 +64,7 @@ def test_a_process_that_is_only_probed_leaves_no_log(stage: Stage) -> None:
         client.request("server/discover")
         client.request("tools/list")
         assert client.end() == 0
-    assert verify_log().segments == 0
+    assert verify_home().segments == 0
 
 
 def test_a_client_that_only_listens_opens_no_connection_and_leaves_no_log(stage: Stage) -> None:
@@ -81,7 +81,7 @@ def test_a_client_that_only_listens_opens_no_connection_and_leaves_no_log(stage:
         )
         client.request("tools/list")
         assert client.end() == 0
-    assert verify_log().segments == 0
+    assert verify_home().segments == 0
     assert stage.api.seen == []
 
 
@@ -102,7 +102,7 @@ def test_what_was_amiss_before_the_first_call_is_logged_with_it(stage: Stage) ->
         client.request("tools/list")
         assert client.end() == 0
     assert notes() == [("malformed", 1), ("malformed", 1)]
-    assert verify_log().segments == 1
+    assert verify_home().segments == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -196,7 +196,8 @@ def test_s4_a_refused_profile_tells_its_reason_until_the_client_ends(stage: Stag
         assert client.end() == 3
     assert client.stderr.count(b"\n") == 1
     assert b"MCPX-P03" in client.stderr
-    assert notes() == [("profile refused", "MCPX-P03")]
+    (refused,) = read_entries(Filter(kind="refused"))
+    assert (refused["profile"], refused["error"]) == ("billing", "MCPX-P03")
 
 
 def test_s20_a_refusal_that_cannot_be_logged_still_tells_its_reason_and_exits_5(
@@ -232,7 +233,7 @@ def test_a_signal_ends_a_session_with_a_closed_log(stage: Stage, how: signal.Sig
         client.call("find", {"customer": "cus_1"})
         client.process.send_signal(how)
         assert client.process.wait(WAIT_S) == 0
-    assert verify_log().open_segments == 0
+    assert verify_home().open_segments == 0
     assert read_entries(Filter(kind="close"))[0]["reason"] in ("terminated", "interrupted")
 
 

@@ -1,9 +1,9 @@
 """`trust add`, `list`, `remove`, and `home init`."""
 
-import json
 import os
 
 import pytest
+from homes import block_ledger, commands
 from trust_samples import OTHER_SEED, SEED, trusted
 
 from mcp_proxy.app import home as home_command
@@ -26,14 +26,7 @@ def home(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def last_note(home: Home) -> dict[str, object]:
-    paths = [
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(os.path.join(home.state, "audit"))
-        for name in names
-    ]
-    with open(max(paths, key=os.path.basename), encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    return next(row for row in rows if row["kind"] == "note")
+    return commands(home)[-1]
 
 
 def test_key_is_trusted_for_its_scope_and_logged(home: Home) -> None:
@@ -97,7 +90,7 @@ def test_ambiguous_or_unknown_key_is_not_removed(home: Home) -> None:
 
 
 def test_s20_trust_that_cannot_be_logged_is_not_given(home: Home) -> None:
-    write_file(os.path.join(home.state, "audit"), b"in the way")
+    block_ledger(home)
     with pytest.raises(AuditError):
         trust.add(trust.read_key(LINE, "billing"), unasked=True)
     assert trust.list_keys() == []

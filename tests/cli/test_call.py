@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 from homes import BEARER, distrust, install, make_home, tool
 
-from mcp_proxy.app.audit_log import Filter, read_entries, verify_log
+from mcp_proxy.app.audit_log import Filter, read_entries
+from mcp_proxy.app.audit_means import verify_home
 from mcp_proxy.app.demo_http import LoopbackServer, Reply, Request
 from mcp_proxy.cli.main import main
 from mcp_proxy.edges.audit_files import AuditSegment
@@ -55,8 +56,13 @@ def stage(
         yield made
 
 
+def entries() -> list[dict[str, Any]]:
+    """What the calls left; where there is a keychain, the ledger names its key too."""
+    return [entry for entry in read_entries(Filter()) if entry["segment"] != "ledger"]
+
+
 def kinds() -> list[str]:
-    return [entry["kind"] for entry in read_entries(Filter())]
+    return [entry["kind"] for entry in entries()]
 
 
 def test_a_call_prints_its_answer_cleaned_and_is_logged(stage: Stage) -> None:
@@ -65,11 +71,11 @@ def test_a_call_prints_its_answer_cleaned_and_is_logged(stage: Stage) -> None:
     assert err == ""
     assert [request.query for request in stage.api.seen] == [{"customer": "cus_1", "amount": "3"}]
     assert kinds() == ["open", "decided", "answered", "close"]
-    opened, decided, answered, _ = read_entries(Filter())
+    opened, decided, answered, _ = entries()
     assert opened["client"]["name"] == "mcp-proxy call"
     assert decided["values"] == {"customer": "cus_1"}
     assert (answered["outcome"], answered["status"]) == ("ok", 200)
-    assert verify_log().good
+    assert verify_home().good
 
 
 def test_the_whole_result_comes_as_json(stage: Stage) -> None:
@@ -89,7 +95,7 @@ def test_a_mutating_call_goes_the_same_road(stage: Stage) -> None:
         ("find", '{"customer":"x"}', "MCPX-D01"),
         ("find", "{}", "MCPX-D01"),
         ("find", "[]", "MCPX-D01"),
-        ("ask", '{"customer":"cus_1"}', "MCPX-D03"),
+        ("ask", '{"customer":"cus_1"}', "MCPX-D16"),
     ],
 )
 def test_a_denied_call_exits_1_and_sends_nothing(
@@ -100,6 +106,26 @@ def test_a_denied_call_exits_1_and_sends_nothing(
     assert stage.api.seen == []
     (decided,) = read_entries(Filter(kind="decided"))
     assert (decided["decision"], decided["error"]) == ("deny", error)
+
+
+def test_what_must_have_been_shown_is_told_by_a_dry_run_and_by_the_call_that_cannot_pass(
+    stage: Stage,
+) -> None:
+    rule = {"shown": "customer", "by": "find", "field": "id", "within_s": 600, "same": {}}
+    stage.install(tools=[tool("find"), tool("refund", constraints=(rule,))], version=2)
+    words = ("refund", '{"customer":"cus_1"}')
+    _, err = stage.call(*words, "--dry-run", code=0)
+    assert "only if customer was shown by find (as id) in the last 10 m." in err
+    out, err = stage.call(*words, code=1)
+    assert "MCPX-D14" in out
+    assert "never passes here" in err
+    _, err = stage.call("find", '{"customer":"cus_1"}', "--dry-run", code=0)
+    assert "shown" not in err
+
+
+def test_a_dry_run_of_a_call_that_asks_names_grants(stage: Stage) -> None:
+    _, err = stage.call("ask", '{"customer":"cus_1"}', "--dry-run", code=0)
+    assert "A grant may let it pass unasked" in err
 
 
 def test_an_unknown_tool_exits_1_and_is_logged(stage: Stage) -> None:

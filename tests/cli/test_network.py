@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from edges.fakes_company import Authority
+from homes import block_ledger, ledger_text
 
 from mcp_proxy.app.network_change import change
 from mcp_proxy.cli import credential, network
@@ -104,13 +105,10 @@ def test_what_is_not_right_changes_nothing(
 
 def test_s1_a_change_is_logged_before_it_is_made(home: Home):
     assert run("network", "set", "--proxy", "http://proxy.corp:3128") == 0
-    segments = Path(home.state, "audit").rglob("*.jsonl")
-    log = "".join(path.read_text() for path in segments)
+    log = ledger_text(home)
     assert '"what":"network set"' in log
     assert "http://proxy.corp:3128" in log
-    audit = Path(home.state, "audit")
-    audit.rename(audit.with_name("away"))
-    audit.write_text("no folder")
+    block_ledger(home)
     with pytest.raises(AuditError):
         change({"proxy": "http://other.corp:3128"})
     assert read_settings(home).network.proxy == "http://proxy.corp:3128"

@@ -13,7 +13,8 @@ from trust_samples import OTHER_SEED, SEED, keys, payload, trusted
 from mcp_proxy.app import profiles
 from mcp_proxy.app.profile_check import ToolSummary
 from mcp_proxy.cli import profile, render
-from mcp_proxy.cli.profile_view import summary_lines
+from mcp_proxy.cli.profile_view import log_lines, plain, summary_lines
+from mcp_proxy.core.profile import AuditRules, Limit
 from mcp_proxy.core.signing import public_key, sign_payload
 from mcp_proxy.core.trust_store import TrustStore, dump_trust_store, format_key_line
 from mcp_proxy.edges.files import write_file, write_given
@@ -22,6 +23,8 @@ from mcp_proxy.edges.profile_store import trust_path
 from mcp_proxy.errors import ProfileError, SourceError, UsageError
 
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
+
+ACME = "mcpxr1:S70N3kbXhfU6no9T/+gIJVziilP3/T87GIJazyBhW3M=:acme"
 
 
 @pytest.fixture
@@ -176,6 +179,28 @@ def test_approval_is_told_in_words(folder: str) -> None:
     )
 
 
+def test_limits_constraints_and_masks_are_told_below_their_tool(folder: str) -> None:
+    tool = ToolSummary(
+        *("refund", "destructive", "api", "Refunds.", "always", ()),
+        channels=("terminal",),
+        limits=(Limit("sum/amount/day/who", "amount", "day", 200_000, "who"),),
+        constraints=({"days": [0, 1], "between": [480, 1080]}, {"sum": "/a/*", "at_most": 5}),
+        masks=("email", "data.note"),
+        outward="allow",
+    )
+    checked = profiles.verify(os.path.join(folder, "billing.dsse.json"))._replace(tools=(tool,))
+    assert summary_lines(checked)[-7:] == [
+        "  refund: destructive, api, approval always",
+        "    answered by terminal",
+        "    limit at most 200,000 of amount per day, for each who",
+        "    rule  called only on mon, tue between 08:00 and 18:00",
+        "    rule  the sum of /a/* is at most 5",
+        "    masks email, data.note",
+        "    a secret in an argument is let out",
+    ]
+    assert plain(checked)["tools"][0]["limits"][0]["at_most"] == 200_000
+
+
 def test_s25_text_of_a_signed_profile_is_never_markup(
     folder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,6 +237,13 @@ def whole(folder: str) -> str:
     return path
 
 
+def test_arguments_that_are_sealed_without_a_recipient_are_the_home_s_own() -> None:
+    assert log_lines(AuditRules((), "deny")) == []
+    assert log_lines(AuditRules((), "deny", "", "sealed")) == [
+        "log       keeps all arguments, sealed for this home itself"
+    ]
+
+
 def test_s13_s14_install_shows_what_is_started_and_what_upstreams_may_do(
     whole: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +257,8 @@ def test_s13_s14_install_shows_what_is_started_and_what_upstreams_may_do(
         "  may      roots",
         "  may      progress, logging, completion, elicitation, sampling, roots, tasks, apps",
         "  links    https://login.example.com",
+        "log       keeps all arguments, sealed for acme",
+        f"log       bears MACs that the holder of {ACME} verifies",
         "resources 4",
         "  handbook: docs://handbook/{page} (template), gateway",
         "  ui:look_up: ui://x (app, pinned by its digest), gateway",
@@ -247,6 +281,12 @@ def test_verify_and_show_list_resources_prompts_and_commands(
         *("terms", "intro", "handbook", "ui:look_up")
     ]
     assert [item["prompt"] for item in shown["prompts"]] == ["summarize_account", "greet"]
+    assert shown["audit"] == {
+        "clear": ["id", "limit"],
+        "on_failure": "deny",
+        "recipient": ACME,
+        "arguments": "sealed",
+    }
     local = shown["upstreams"]["local"]
     assert local["command"] == ["uvx", "mcp-notes==1.2.3", "--read-only"]
     assert local["environment"] == {"APP_DIR": "/srv/notes", "LOG_LEVEL": "debug"}

@@ -12,7 +12,8 @@ from edges.fakes_http import Loopback
 from edges.fakes_mcp import ModernGateway
 from homes import install, make_home
 
-from mcp_proxy.app.audit_log import Filter, read_entries, verify_log
+from mcp_proxy.app.audit_log import Filter, read_entries
+from mcp_proxy.app.audit_means import verify_home
 from mcp_proxy.cli import profile
 from mcp_proxy.edges.places import VARIABLE, Home
 from mcp_proxy.edges.profile_store import load_profile
@@ -56,7 +57,7 @@ def kept(home: Home) -> dict[str, Any]:
 
 
 def logged() -> list[Any]:
-    entries = read_entries(Filter(kind="note"))
+    entries = read_entries(Filter(kind="admin"))
     return [entry["facts"] for entry in entries if entry["what"] == "profile drift"]
 
 
@@ -103,7 +104,7 @@ def test_s16_verdicts_that_change_are_logged(home: Home) -> None:
     about = {"profile": "billing", "upstream": "gateway"}
     assert logged() == [{**about, "drifted": "find"}, {**about, "drifted": ""}]
     assert kept(home) == {}
-    assert verify_log().good
+    assert verify_home().good
 
 
 def test_json_holds_the_same(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

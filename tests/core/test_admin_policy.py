@@ -52,6 +52,9 @@ def test_a_whole_policy_is_read() -> None:
         ({"signers": "x"}, "signers must be a list"),
         ({"signers": ["ab"]}, "fingerprints"),
         ({"repositories": [3]}, "repositories must be a list"),
+        ({"approval_channels": "page"}, "approval_channels must be a list"),
+        ({"approval_channels": ["post"]}, "of client, page, terminal"),
+        ({"approval_channels": [["page"]]}, "approval_channels must be a list"),
         ({"grace": "7"}, "grace must be a time"),
         ({"grace": 7}, "grace must be a time"),
         ({"grace": ""}, "grace must be a time"),
@@ -108,3 +111,11 @@ def test_what_it_takes_away_is_told() -> None:
         "--yes is refused",
         "MCP_PROXY_HOME is refused",
     ]
+
+
+def test_s17_channels_of_approval_can_be_taken_away() -> None:
+    policy = parse_policy({"approval_channels": ["terminal", "page"]})
+    assert policy.channels == {"page", "terminal"}
+    assert bounds(policy) == ["calls are approved by page, terminal alone"]
+    nobody = parse_policy({"approval_channels": []})
+    assert bounds(nobody) == ["no call can be approved"]

@@ -7,7 +7,16 @@ import math
 from typing import Any
 
 import pytest
-from core.audit_samples import ARGUMENTS, BEGAN_NS, DIGEST, KEYS, asset, clear_file, segment
+from core.audit_samples import (
+    APPROVAL,
+    ARGUMENTS,
+    BEGAN_NS,
+    DIGEST,
+    KEYS,
+    asset,
+    clear_file,
+    segment,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +51,11 @@ def test_every_kind_bears_its_fields() -> None:
     assert {entry["kind"] for entry in found} == set(audit.FIELDS)
     for entry in found:
         assert set(audit.FIELDS[entry["kind"]]) <= entry.keys()
+
+
+def test_a_decision_names_the_approval_that_it_rests_on() -> None:
+    approvals = [entry["approval"] for entry in lines() if entry["kind"] == "decided"]
+    assert approvals == [None, APPROVAL, None]
 
 
 def test_a_segment_opens_with_whose_it_is() -> None:

@@ -13,6 +13,7 @@ from mcp_proxy.core import audit
 from mcp_proxy.core.audit_check import (
     Clear,
     Segment,
+    SegmentCheck,
     check_clear,
     check_segment,
     clear_values_of,
@@ -58,15 +59,24 @@ def test_a_whole_segment_is_good_and_closed() -> None:
     ]
 
 
+def test_a_segment_of_an_earlier_program_whose_decisions_name_no_approval_is_good() -> None:
+    earlier = asset("segment.earlier.jsonl")
+    assert b'"approval"' not in earlier
+    found = check_segment(earlier)
+    assert (found.damage, found.closed, len(found.entries)) == (None, True, 8)
+
+
 def test_every_single_flipped_bit_is_reported() -> None:
+    """At its line: the one that ends in it, where it is a newline's."""
     for at in range(len(WHOLE)):
         for bit in range(8):
             flipped = bytearray(WHOLE)
             flipped[at] ^= 1 << bit
-            assert check_segment(bytes(flipped)).damage is not None, (at, bit)
+            assert damage(bytes(flipped))[0] == 1 + WHOLE.count(b"\n", 0, at), (at, bit)
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_every_single_changed_byte_is_reported() -> None:
     data = chained(OPEN, NOTE, CLOSE)
     for at, old in enumerate(data):
@@ -132,7 +142,10 @@ def test_an_entry_of_another_segment_does_not_fit() -> None:
         (chained(OPEN, NOTE, seqs=[0, None]), 2),
         (chained(OPEN, ("decided", {"tool": "x"})), 2),
         (chained(OPEN, ("note", {"what": "x", "time": 5})), 2),
+        (chained(OPEN, ("note", {"what": "x", "time": "2026-11-22"})), 2),
         (chained(("open", {**OPEN[1], "client": "x"})), 1),
+        (chained(("open", {**OPEN[1], "ledger": {"seq": "1", "hash": "0" * 64}})), 1),
+        (chained(("open", {**OPEN[1], "ledger": {"seq": 1}})), 1),
         (b"\n", 1),
         (b"[]\n", 1),
     ],
@@ -181,7 +194,7 @@ def values(clear: bytes) -> list[dict[str, Any]]:
 def rewritten(number: int, **changes: Any) -> bytes:
     rows = [json.loads(line) for line in clear_file().splitlines()]
     changed = [{**row, **changes} if row["seq"] == number else row for row in rows]
-    return b"".join(json.dumps(row).encode() + b"\n" for row in changed)
+    return b"".join(audit.compact(row) + b"\n" for row in changed)
 
 
 def test_clear_values_fit_their_digests() -> None:
@@ -254,3 +267,55 @@ def test_every_changed_byte_of_a_value_is_found() -> None:
 
 def test_nothing_is_kept_of_an_empty_file() -> None:
     assert parse_clear(b"") == Clear({}, ())
+
+
+def test_a_line_of_spaces_is_an_erased_call() -> None:
+    first, second = clear_file().splitlines(keepends=True)
+    erased = b" " * (len(first) - 1) + b"\n" + second
+    assert faults(erased) == []
+    assert (values(erased)[1], values(erased)[3]) == ({}, {"customer": "cus_2"})
+    assert faults(b"\t\n" + second) == ["line 1 of its clear file is not readable"]
+
+
+# --- line by line, as segments are read that are too long to be held
+
+
+def with_macs(*marked: bool) -> bytes:
+    """A segment that begins with a wrapped key, and which entries after it bear a MAC."""
+    mac = {"recipient": "ab" * 8, "wrapped": "x"}
+    opened = audit.open_fields(1, {}, None, None, None, None, mac)
+    chained_open = audit.chain(0, 0, "open", opened, audit.GENESIS)
+    data, prev = chained_open.line, chained_open.hash
+    for seq, is_marked in enumerate(marked, 1):
+        made = audit.chain(seq, 0, "note", {"what": "x"}, prev, b"key" if is_marked else None)
+        data, prev = data + made.line, made.hash
+    return data
+
+
+def test_s21_all_entries_of_a_segment_bear_macs_or_none() -> None:
+    assert check_segment(with_macs(True, True)).damage is None
+    what = "it bears a MAC, or none, against its open entry"
+    assert damage(with_macs(True, False)) == (3, what)
+    assert damage(with_macs(False)) == (2, what)
+    unmarked = chained(OPEN).splitlines(keepends=True)[0]
+    head = json.loads(unmarked)["hash"]
+    marked = audit.chain(1, 0, "note", {"what": "x"}, head, b"key").line
+    assert damage(unmarked + marked) == (2, what)
+
+
+def test_a_mac_stands_before_prev_and_nowhere_else() -> None:
+    opened = with_macs()
+    fields = {"mac": "ab" * 32, "what": "x"}
+    entry = audit.chain(1, 0, "note", fields, json.loads(opened)["hash"])
+    assert damage(opened + entry.line)[0] == 2
+
+
+def test_lines_fed_one_by_one_count_and_end_as_all_at_once() -> None:
+    check = SegmentCheck()
+    *lines, tail = WHOLE.split(b"\n")
+    entries = [check.feed(line) for line in lines]
+    assert check.end(tail) is None
+    assert tuple(entries) == check_segment(WHOLE).entries
+    assert (check.entries, check.closed, check.torn_bytes) == (8, True, 0)
+    assert check.head == json.loads(lines[-1])["hash"]
+    assert check.feed(lines[-1]) == (9, "it stands after the close entry")

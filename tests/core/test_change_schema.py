@@ -38,6 +38,7 @@ def test_s5_what_is_called_narrower_accepts_nothing_that_the_old_schema_refuses(
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @settings(max_examples=3_000)
 @given(PAIRS)
 def test_s5_the_same_law_over_many_more_schemas(pair: tuple[Any, Any]) -> None:
@@ -45,6 +46,7 @@ def test_s5_the_same_law_over_many_more_schemas(pair: tuple[Any, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_narrower_schemas_are_mostly_found_to_be() -> None:
     """The law holds of something: edits that are narrower are proved more often than not."""
     found = []

@@ -15,7 +15,7 @@ from mcp_proxy.core.change_text import tells_no_more
 from mcp_proxy.core.change_tool import tool_changes
 from mcp_proxy.core.policy import Ask, Deny, decide
 from mcp_proxy.core.profile import Tool
-from mcp_proxy.core.schema import compile_schema
+from mcp_proxy.core.ready import ready_tool
 
 _TYPES = ("integer", "string", "object", "array", "boolean")
 _PLACES = ("query", "body", "header", "path")
@@ -152,7 +152,7 @@ def _edited(draw: Any, made: _Made) -> _Made:
 
 
 def decided(tool: Tool, arguments: Any) -> Any:
-    return decide(tool, compile_schema(tool.enforced), REST, arguments, None, 0.0)
+    return decide(ready_tool(tool, REST, None), arguments, 0.0)
 
 
 def is_narrower(old: Offered, new: Offered) -> bool:
@@ -201,6 +201,7 @@ def test_s5_what_a_narrower_tool_accepts_and_sends_the_old_one_accepted_and_sent
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_s5_the_same_law_over_many_more_tools_and_of_enough_of_them() -> None:
     held = []
 

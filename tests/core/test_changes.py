@@ -9,6 +9,7 @@ from core.change_samples import LINES, changes, contents_of, edited, line_of, re
 
 from mcp_proxy.core import change_entries, change_policy, change_tool
 from mcp_proxy.core import changes as module
+from mcp_proxy.core.change import NARROWER as KIND_NARROWER
 from mcp_proxy.core.change import SAME, WIDER, Change, elsewhere, field_changes
 from mcp_proxy.core.changes import compare, is_wider
 from mcp_proxy.core.profile import (
@@ -98,6 +99,14 @@ def route(tool: str, name: str, **values: Any) -> Edit:
     return lambda lines: line_of(lines, tool)["arguments"][name].update(values)
 
 
+HERS = "mcpxr1:L+hdOmPa2fdtS2jJhlzmEBfXwBBM+cp1vAS8jKUlgEA=:hers"
+
+
+def audit(**changes: Any) -> Edit:
+    """The vector's audit rules with other values."""
+    return lambda lines: lines[0]["audit"].update(changes)
+
+
 STATUS = {"type": "string", "enum": ["open"]}
 LIMIT = {"type": "integer", "minimum": 1, "maximum": 20, "default": 20}
 CONDITIONS = [{"count": {"above": 5}, "sku": {"matches": "^x"}}, {"sku": {"matches": "^y"}}]
@@ -126,7 +135,6 @@ NARROWER = [
     pytest.param(result("order", pick=["id"]), id="a field less is picked"),
     pytest.param(result("list", pick=["id"]), id="fields are picked instead of all"),
     pytest.param(result("list", max_bytes=10), id="fewer bytes"),
-    pytest.param(result("order", types=[]), id="a media type less"),
     pytest.param(
         argument("list", "limit", {"type": "integer", "minimum": 1, "maximum": 20}, LIMIT),
         id="a lower maximum",
@@ -137,9 +145,10 @@ NARROWER = [
 ]
 
 WIDER_BOTH_WAYS = [
-    pytest.param(
-        header(audit={"clear": ["id"], "on_failure": "deny"}), id="arguments kept readable"
-    ),
+    pytest.param(audit(clear=["id"]), id="arguments kept readable"),
+    pytest.param(audit(arguments="digest"), id="all arguments kept, sealed"),
+    pytest.param(audit(recipient=HERS), id="another recipient"),
+    pytest.param(audit(recipient=""), id="who can open all arguments"),
     pytest.param(header(title="Other"), id="title"),
     pytest.param(header(instructions="Other."), id="instructions"),
     pytest.param(header(instructions=""), id="no instructions"),
@@ -229,6 +238,20 @@ def test_s5_what_cannot_be_told_from_a_new_right_is_wider(edit: Edit) -> None:
 def test_what_changes_no_right_is_the_same(edit: Edit) -> None:
     for made in (changes(edit), reverted(edit)):
         assert [change.kind for change in made] == [SAME]
+
+
+def test_s5_one_who_can_verify_the_log_is_narrower_and_a_right_to_open_it_wider() -> None:
+    alone, kept = audit(recipient="", arguments="digest"), audit(arguments="digest")
+    before = contents_of(edited(alone))
+    added = compare(before, contents_of(edited(kept)))
+    assert [one.kind for one in added] == [KIND_NARROWER]
+    assert "mcpxr1:" in added[0].words
+    taken_away = compare(contents_of(edited(kept)), before)
+    assert [one.kind for one in taken_away] == [WIDER]
+    opened = reverted(audit(recipient=""))
+    assert [one.words for one in opened if one.kind == WIDER] == [
+        "all arguments are sealed to the home itself -> acme"
+    ]
 
 
 def test_version_and_time_of_issue_are_no_difference() -> None:
@@ -454,7 +477,11 @@ def test_a_new_tool_is_told_with_all_that_it_takes_and_does() -> None:
     assert lines[0] == 'the model can now call it (write): "Make an order."'
     assert lines[1].startswith('sends POST "/orders" with a body of application/json to upstream ')
     assert lines[2] == "argument mail (required): string"
-    assert lines[-1] == 'asks a person: when count above 5 or sku matches "^x"'
+    assert lines[-3:] == [
+        'asks a person: when count above 5 or sku matches "^x"',
+        "limited to: at most 200 of count per day, for each mail",
+        "held to: the sum of count is at most 50",
+    ]
     listed = reverted(without("tools", "order"))[-1].words
     assert 'always sent: X-Tenant = "acme"' in listed
 

@@ -7,6 +7,7 @@ import pytest
 from mcp_proxy.core.keychain_words import (
     Surroundings,
     hung_words,
+    key_mend,
     refusal_words,
     rewrite_words,
 )
@@ -70,3 +71,13 @@ def test_a_keychain_that_hangs_is_named_with_the_time_it_had() -> None:
     why, mend = hung_words(MAC, 0.5)
     assert why.startswith("There was no answer from the macOS keychain within 0.5 s")
     assert mend == "mcp-proxy doctor"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_of_a_key_no_reference_to_a_credential_is_advised(case: str) -> None:
+    words = refusal_words(*CASES[case][:3])
+    assert words is not None
+    mend = key_mend(words[1], "env:VAR")
+    assert "credential set" not in mend
+    assert ("vault init, or env:VAR" in mend) is ("vault init" in words[1])
+    assert key_mend("mcp-proxy doctor", "env:VAR") == "mcp-proxy doctor"

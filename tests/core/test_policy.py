@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_proxy.core.policy import Allow, Ask, Deny, decide
+from mcp_proxy.core.ready import ready_tool
 from mcp_proxy.core.request import McpRequest, RestRequest
-from mcp_proxy.core.schema import compile_schema
 
 ENFORCED = {
     "allOf": [
@@ -93,12 +93,12 @@ def test_a_denial_names_the_argument_and_the_rule(
 
 
 def test_s6_an_expired_profile_denies_every_call() -> None:
-    schema = compile_schema(ENFORCED)
-    late = decide(REFUND, schema, REST, {"customer": "c"}, 100, 101.0)
+    ready = ready_tool(REFUND, REST, 100)
+    late = decide(ready, {"customer": "c"}, 101.0)
     assert isinstance(late, Deny)
     assert late.id == "MCPX-P06"
-    assert isinstance(decide(REFUND, schema, REST, {"customer": "c"}, 100, 100.0), Allow)
-    assert isinstance(decide(REFUND, schema, REST, [], 100, 101.0), Deny)
+    assert isinstance(decide(ready, {"customer": "c"}, 100.0), Allow)
+    assert isinstance(decide(ready, [], 101.0), Deny)
 
 
 @given(st.text(min_size=9), st.sampled_from(["customer", "amount", "limit", "note"]))
@@ -165,3 +165,30 @@ def test_approval_sees_defaults_and_constants() -> None:
     assert isinstance(decided(by_default, {"customer": "c"}), Ask)
     assert isinstance(decided(by_default, {"customer": "c", "limit": 1}), Allow)
     assert isinstance(decided(by_constant, {"customer": "c"}), Ask)
+
+
+SECRET = "ghp_" + "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5"
+
+
+@pytest.mark.parametrize("note", [SECRET, f"see {SECRET}.", SECRET[:9] + "\u200b" + SECRET[9:]])
+def test_a_secret_does_not_leave_in_an_argument(note: str) -> None:
+    decision = denied({"customer": "c", "note": note})
+    assert (decision.id, decision.rule) == ("MCPX-D15", "outward.secrets")
+    assert decision.text.startswith("The call was not made. note holds what looks like a secret")
+    allowing = REFUND._replace(outward="allow")
+    assert isinstance(decided(allowing, {"customer": "c", "note": SECRET}), Allow)
+
+
+def test_where_a_secret_stands_deep_the_argument_is_named_alone() -> None:
+    tool = mcp_tool({"a": rule("argument", "/a")})
+    for value in ({"b": [{"c": SECRET}]}, {SECRET: 1}, [SECRET], {"x": {SECRET: 1}}):
+        decision = decided(tool, {"a": value}, upstream=MCP)
+        assert isinstance(decision, Deny)
+        assert decision.text.startswith("The call was not made. a holds")
+    allowing = tool._replace(outward="allow")
+    assert isinstance(decided(allowing, {"a": SECRET}, upstream=MCP), Allow)
+
+
+def test_a_secret_of_the_publisher_s_is_none_of_the_model_s() -> None:
+    tool = REFUND._replace(constants={"tenant": SECRET}, defaults={"note": SECRET})
+    assert isinstance(decided(tool, {"customer": "c"}), Allow)

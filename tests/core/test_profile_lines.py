@@ -93,7 +93,7 @@ def test_what_is_read_is_written_back_byte_for_byte() -> None:
 
 @pytest.mark.parametrize(("line", "path"), PLACES)
 def test_every_key_added_is_refused_as_newer(line: int, path: Path) -> None:
-    assert refusal(changed(line, path, lambda row: row.update(limits={}))) == "MCPX-P09"
+    assert refusal(changed(line, path, lambda row: row.update(later={}))) == "MCPX-P09"
 
 
 @pytest.mark.parametrize(("line", "path"), PLACES)
@@ -154,3 +154,20 @@ def test_a_value_of_another_type_is_refused_or_kept_as_it_is(
     rows = [plain(profile.header), *map(plain, entries)]
     written = [json.loads(row) for row in payload.split(b"\n")[:-1]]
     assert json.dumps(rows) == json.dumps([written[0], *written[2:]])
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"recipient": "acme"},
+        {"recipient": "mcpx1:S70N3kbXhfU6no9T/+gIJVziilP3/T87GIJazyBhW3M=:acme"},
+        {"recipient": "mcpxr1:S70N3kbXhfU6no9T/+gIJVziilP3/T87GIJazyBhW3M=:acme\n"},
+        {"recipient": None},
+        {"arguments": "clear"},
+    ],
+)
+def test_audit_rules_that_are_none_are_refused(rules: dict[str, Any]) -> None:
+    told = refusal(changed(0, ("audit",), lambda row: row.update(rules)))
+    assert told == ("MCPX-P09" if "arguments" in rules else "MCPX-P10")
+    kept = changed(0, ("audit",), lambda row: row.update(recipient="", arguments="digest"))
+    assert read_all(kept)[0].header.audit.recipient == ""

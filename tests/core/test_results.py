@@ -142,12 +142,13 @@ def test_s25_the_type_of_an_answer_is_no_way_to_talk_to_the_model() -> None:
 
 def test_listed_types_become_blocks_of_their_kind() -> None:
     rules = PLAIN._replace(types=("image/png", "audio/*", "application/pdf"))
-    data = base64.b64encode(b"\x89PNG").decode()
+    png = b"\x89PNG\r\n\x1a\nx"
+    data = base64.b64encode(png).decode()
     image = {"type": "image", "data": data, "mimeType": "image/png"}
-    assert admitted(http(b"\x89PNG", "image/png"), rules)["content"] == [image]
-    assert admitted(http(b"x", "audio/ogg"), rules)["content"][0]["type"] == "audio"
-    (block,) = admitted(http(b"x", "application/pdf"), rules)["content"]
-    assert block["resource"]["blob"] == base64.b64encode(b"x").decode()
+    assert admitted(http(png, "image/png"), rules)["content"] == [image]
+    assert admitted(http(b"OggSx", "audio/ogg"), rules)["content"][0]["type"] == "audio"
+    (block,) = admitted(http(b"%PDF-1.7", "application/pdf"), rules)["content"]
+    assert block["resource"]["blob"] == base64.b64encode(b"%PDF-1.7").decode()
     assert rejected(http(b"x", "image/jpeg"), rules).id == "MCPX-R03"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.core.strict_json import Refused, dumps, loads
+from mcp_proxy.core.strict_json import Refused, _check_depth, _is_shallow, dumps, loads
 
 SCALARS = st.one_of(
     st.none(),
@@ -128,3 +128,31 @@ def test_numbers_that_json_does_not_have_are_not_written() -> None:
 
 def test_text_that_has_no_utf_8_is_written_with_replacements() -> None:
     assert json.loads(dumps("a\ud800b")) == "a?b"
+
+
+@given(VALUES, st.integers(0, 90), st.sampled_from([b'{"a":', b"[", b'[{"]":', b'["[",']))
+def test_a_quick_look_at_the_depth_says_what_the_slow_one_says(
+    value: Any, depth: int, piece: bytes
+) -> None:
+    ends = {b"{": b"}", b"[": b"]"}
+    openings = [bytes([byte]) for byte in piece.replace(b'"["', b"").replace(b'"]"', b"")]
+    end = b"".join(ends[byte] for byte in reversed(openings) if byte in ends)
+    data = piece * depth + dumps([value]) + end * depth
+    try:
+        _check_depth(json.loads(data))
+        is_deep = False
+    except Refused:
+        is_deep = True
+    assert not (_is_shallow(data) and is_deep)
+    assert is_deep or b'"' in data or _is_shallow(data)
+
+
+@given(st.integers(0, 10**22), st.sampled_from([1, -1]))
+def test_an_integer_is_refused_by_its_size_alone(number: int, sign: int) -> None:
+    number *= sign
+    data = dumps({"a": [number, 1]})
+    assert loads(data, wide_integers=True) == {"a": [number, 1]}
+    if abs(number) > LIMITS.integer_max:
+        assert reason(data) == "number"
+    else:
+        assert loads(data) == {"a": [number, 1]}

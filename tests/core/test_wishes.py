@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from core.tool_samples import MCP
 
+from mcp_proxy.core.answer import Wishes
 from mcp_proxy.core.profile import FEATURES
 from mcp_proxy.core.wishes import APPS, TASKS, wishes
 
@@ -20,7 +21,7 @@ CLIENT: dict[str, Any] = {
 
 
 def test_a_client_that_can_all_has_what_the_profile_names() -> None:
-    assert wishes(ALL, CLIENT, "info", progress=True) == (
+    assert wishes(ALL, CLIENT, "info", progress=True) == Wishes(
         {
             "elicitation": {"form": {}, "url": {}},
             "sampling": {"tools": {}},
@@ -33,7 +34,7 @@ def test_a_client_that_can_all_has_what_the_profile_names() -> None:
 
 
 def test_s14_a_profile_that_names_no_feature_tells_nothing() -> None:
-    assert wishes(MCP, CLIENT, "info", progress=True) == ({}, None, False)
+    assert wishes(MCP, CLIENT, "info", progress=True) == Wishes({}, None, False)
 
 
 @pytest.mark.parametrize("feature", ["elicitation", "sampling", "roots", "tasks", "apps"])
@@ -45,7 +46,7 @@ def test_s14_each_feature_is_told_only_where_it_is_named(feature: str) -> None:
 
 
 def test_s14_what_the_client_lacks_is_not_told() -> None:
-    assert wishes(ALL, {}, None, progress=False) == ({}, None, False)
+    assert wishes(ALL, {}, None, progress=False) == Wishes({}, None, False)
     odd = {"elicitation": True, "sampling": [], "roots": "x", "extensions": {TASKS: True}}
     assert wishes(ALL, odd, None, progress=False).capabilities == {}
 

@@ -12,7 +12,7 @@ from mcp_proxy.core.profile import (
     Tool,
     UpstreamSpec,
 )
-from mcp_proxy.core.schema import compile_schema
+from mcp_proxy.core.ready import ready_tool
 
 REST = UpstreamSpec(
     "rest",
@@ -67,4 +67,4 @@ def mcp_tool(
 
 def decided(tool: Tool, arguments: Any, *, upstream: UpstreamSpec = REST) -> Decision:
     """The decision on a call at the epoch, under a profile that never expires."""
-    return decide(tool, compile_schema(tool.enforced), upstream, arguments, None, 0.0)
+    return decide(ready_tool(tool, upstream, None), arguments, 0.0)

@@ -147,7 +147,7 @@ def open_world(folder: str, *, vault: bool = True, **env: str) -> Iterator[World
         os.mkdir(kept[name])
     kept["MCP_PROXY_HOME"] = os.path.join(folder, "home")
     kept[PASSPHRASE] = env.pop(PASSPHRASE, "canary-passphrase-of-the-vault")
-    stage = Stage(folder, {**kept, **env}, None, None, {}, Gate())  # type: ignore[arg-type]
+    stage = Stage(folder, {**kept, **env}, None, None, {}, Gate())
     with AuthorizationServer() as server:
         world = World(stage, login_stage.make_home(folder), server)
         server.knobs.access_s = 2

@@ -135,18 +135,27 @@ class Stage(NamedTuple):
 
     def log(self) -> list[dict[str, Any]]:
         """Every entry of every audit segment of this home, in the order of the segments."""
-        audit = self.path("home", "state", "audit")
-        found = sorted(
-            os.path.join(place, name)
-            for place, _, names in os.walk(audit)
-            for name in names
-            if name.endswith(".jsonl") and not name.endswith(".clear.jsonl")
-        )
-        rows = []
-        for path in found:
-            with open(path, "rb") as file:
-                rows += [json.loads(line) for line in file.read().split(b"\n") if line]
-        return rows
+        return read_log(self.path("home"))
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Every entry of this home's ledger."""
+        with open(os.path.join(self.path("home"), "state", "ledger.jsonl"), "rb") as file:
+            return [json.loads(line) for line in file]
+
+
+def read_log(home: str) -> list[dict[str, Any]]:
+    """Every entry of every audit segment of a home, in the order of the segments."""
+    found = sorted(
+        os.path.join(place, name)
+        for place, _, names in os.walk(os.path.join(home, "state", "audit"))
+        for name in names
+        if name.endswith(".jsonl") and not name.endswith(".clear.jsonl")
+    )
+    rows = []
+    for path in found:
+        with open(path, "rb") as file:
+            rows += [json.loads(line) for line in file.read().split(b"\n") if line]
+    return rows
 
 
 def write_source(

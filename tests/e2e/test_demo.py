@@ -1,5 +1,6 @@
 """`mcp-proxy demo` shows the whole job, leaves nothing behind, and travels in the wheel."""
 
+import importlib
 import json
 import os
 import re
@@ -42,12 +43,26 @@ def test_s24_the_demo_plays_and_leaves_nothing_behind(
 
 
 @pytest.mark.keychain
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the items of a Secret Service")
 def test_s24_with_a_keychain_the_demo_s_secrets_are_there(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
+    before = items_held()
     done = play(str(tmp_path_factory.mktemp("demo")))
     check(done)
     assert "in the keychain, for http://127.0.0.1" in done.stdout
+    assert items_held() == before
+
+
+def items_held() -> set[str]:
+    """The items of all homes that the Secret Service has, the audit log's keys included."""
+    secretstorage = importlib.import_module("secretstorage")  # Linux's
+    bus = secretstorage.dbus_init()
+    try:
+        items = list(secretstorage.get_default_collection(bus).get_all_items())
+        return {str(item.get_attributes()) for item in items}
+    finally:
+        bus.close()
 
 
 def test_s24_without_a_keychain_the_demo_says_so_and_uses_variables(

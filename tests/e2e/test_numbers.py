@@ -42,6 +42,7 @@ def test_memory_stays_within_its_bounds(stage: Stage) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_start_costs_at_most_five_bare_interpreters(stage: Stage) -> None:
     bare, ours = [], []
     for _ in range(ROUNDS):
@@ -58,6 +59,7 @@ def test_a_start_costs_at_most_five_bare_interpreters(stage: Stage) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_thousand_tools_start_little_later_than_ten(tmp_path: Path) -> None:
     """35 ms on a quiet machine, whose bare interpreter takes 14: two and a half of these."""
     homes = {}

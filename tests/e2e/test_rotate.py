@@ -88,7 +88,7 @@ def test_a_running_profile_never_fails_while_its_secret_is_rotated(scene: Scene)
     assert (doors.seen[0], doors.seen[-1], doors.refused) == (old, NEW, 0)
     assert len(results) > 2
     said = stage.run("credential", "list", "--json") + stage.run("vault", "show")
-    log = str(stage.log())
+    log = str(stage.log() + stage.ledger())
     assert "credential rotate" in log
     for secret in (old, NEW, "canary-correct-horse"):
         assert secret not in said + log

@@ -113,7 +113,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
         os.mkdir(env[name])
     env["MCP_PROXY_HOME"] = os.path.join(folder, "home")
     env |= {PASSPHRASE: SECRETS["passphrase"], "OUR_TOKEN": SECRETS["environment"]}
-    stage = Stage(folder, env, None, None, {}, Gate())  # type: ignore[arg-type]
+    stage = Stage(folder, env, None, None, {}, Gate())
     with (
         EchoApi() as api,
         EchoApi(outside.server_context("127.0.0.1", asks_client=True)) as secure,

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,9 +84,14 @@ def test_a_login_and_its_renewal_stay_within_the_memory_of_a_first_call(world: W
     world.server.ledger.expire()
     with world.sidecar() as sidecar:
         assert '"ada"' in sidecar.call()
-        status = Path(f"/proc/{sidecar.client.process.pid}/status").read_text(encoding="ascii")
-    sizes = {name: int(size) for name, size in re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status)}
-    assert sizes["VmRSS"] <= RESIDENT_KB
+        # What stays: threads of the call may still be giving theirs back.
+        taken = [_memory(sidecar.client.process.pid) for _ in range(10) if not time.sleep(0.1)]
+    assert min(sizes["VmRSS"] for sizes in taken) <= RESIDENT_KB
     # The passphrase of the vault is stretched in the meantime.
-    assert sizes["VmHWM"] <= PEAK_KB
+    assert taken[-1]["VmHWM"] <= PEAK_KB
     assert world.server.ledger.counts["refresh_token"] == 1
+
+
+def _memory(pid: int) -> dict[str, int]:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return {name: int(size) for name, size in re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status)}

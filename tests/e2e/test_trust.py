@@ -29,7 +29,7 @@ def test_s4_a_tampered_profile_is_refused_and_says_so_in_the_client(own_stage: S
         assert client.request("ping", modern=False)["result"] == {}
         assert client.end() == 3
         assert client.stderr.count(b"\n") == 1
-    refused = [entry for entry in own_stage.log() if entry.get("what") == "profile refused"]
+    refused = [entry for entry in own_stage.ledger() if entry["kind"] == "refused"]
     assert [entry["error"] for entry in refused] == ["MCPX-P02"]
 
 

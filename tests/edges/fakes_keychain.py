@@ -32,6 +32,10 @@ class MemoryKeychain:
         self._check()
         self.items.pop(name, None)
 
+    def is_open(self) -> bool:
+        """As the real one."""
+        return not self.locked
+
     def _check(self) -> None:
         if self.locked:
             raise CredentialError("MCPX-C02", "Locked: the fake keychain.")

@@ -93,7 +93,10 @@ def answer(era, message):
     if era == "modern":
         assert params["_meta"][META + "protocolVersion"] == MODERN
     if method == "tools/call":
-        result = call(params["name"], params["arguments"], request_id)
+        meta = params["name"] == "meta"
+        result = (
+            text(params["_meta"]) if meta else call(params["name"], params["arguments"], request_id)
+        )
     elif method == "server/discover" and era == "modern":
         result = {"supportedVersions": [MODERN], "capabilities": {}}
     elif method == "initialize" and era != "modern":

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +23,8 @@ import pytest
 from mcp_proxy.core.audit_check import Segment, check_segment, parse_clear
 from mcp_proxy.edges import audit_files
 from mcp_proxy.edges.audit_files import AuditSegment, Subject
+from mcp_proxy.edges.audit_ledger import ledger_path
+from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import AuditError
 
 SUBJECT = Subject("billing", 3, "ab" * 32)
@@ -31,6 +34,7 @@ KEY = bytes(16)
 PRELUDE = """
 import json, os, resource, sys
 from mcp_proxy.edges.audit_files import AuditSegment, Subject
+from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import AuditError
 def limit(size):
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -42,7 +46,8 @@ def fails(action, *arguments):
         return error.why
     return None
 state = sys.argv[1]
-segment = AuditSegment(state, Subject("billing", 3, "ab"), {})
+home = Home("ab" * 16, state + "-config", state + "-data", state)
+segment = AuditSegment(home, Subject("billing", 3, "ab"), {})
 size = lambda: os.path.getsize(segment.path)
 """
 
@@ -52,8 +57,12 @@ def state(tmp_path: os.PathLike[str]) -> str:
     return os.path.join(os.fspath(tmp_path), "state")
 
 
+def home_of(state: str) -> Home:
+    return Home("ab" * 16, f"{state}-config", f"{state}-data", state)
+
+
 def segment_in(state: str) -> AuditSegment:
-    return AuditSegment(state, SUBJECT, {"name": "host"})
+    return AuditSegment(home_of(state), SUBJECT, {"name": "host"})
 
 
 def child(state: str, script: str) -> Any:
@@ -69,6 +78,7 @@ def files(state: str) -> list[str]:
         os.path.join(place, name)
         for place, _, names in os.walk(os.path.join(state, "audit"))
         for name in names
+        if os.path.basename(place) != "running"
     )
 
 
@@ -165,9 +175,16 @@ def test_s20_sync_reaches_segment_clear_file_and_their_names(
     monkeypatch.setattr(os, "fdatasync", record)
     monkeypatch.setattr(os, "fsync", record)
     segment.sync()
-    assert synced == [segment.path, clear, folder]
+    running = os.path.join(state, "audit", "running")
+    assert synced == [segment.path, clear, folder, running], "the marker tells of a power loss"
     segment.sync()
-    assert synced[3:] == [segment.path, clear], "names are made durable once"
+    assert synced[4:] == [], "what is on the disk is not brought there again"
+    segment.append("note", {"what": "x"})
+    segment.sync()
+    assert synced[4:] == [segment.path]
+    segment.append_clear(KEY, {})
+    segment.sync()
+    assert synced[5:] == [clear]
     segment.close("done")
 
 
@@ -189,10 +206,19 @@ def test_s20_no_call_overtakes_the_folder_s_sync(
     first = threading.Thread(target=segment.sync)
     first.start()
     assert entered.wait(20)
-    segment.sync()
-    assert finished == ["folder"]
+    overtaking: list[int] = []
+
+    def sync() -> None:
+        segment.sync()
+        overtaking.append(len(finished))
+
+    second = threading.Thread(target=sync)
+    second.start()
+    second.join(0.1)
     release.set()
     first.join()
+    second.join()
+    assert overtaking == [2], "it returned once the folders were there"
     segment.close("done")
 
 
@@ -218,8 +244,55 @@ def test_s20_a_disk_that_failed_once_is_not_believed_again(
     monkeypatch.undo()
     with pytest.raises(AuditError):
         segment.append("note", {"what": "x"})
-    segment.close("done")
+    with pytest.raises(AuditError, match="did not reach the disk"):
+        segment.sync()  # as the next call would, whose entry the system has dropped
+    with pytest.raises(AuditError, match="did not reach the disk"):
+        segment.close("done")
     assert kinds(the_segment(state)) == ["open", "close"]
+    told = [json.loads(line)["kind"] for line in read(ledger_path(home_of(state))).splitlines()]
+    assert "close" not in told, "nobody is told that it is all there"
+
+
+def test_s20_an_end_that_cannot_be_written_still_brings_what_was_before_to_the_disk(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment = segment_in(state)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    os.truncate(segment.path, os.path.getsize(segment.path) + 1)
+    with pytest.raises(AuditError, match="changed by another program"):
+        segment.close("done")
+    assert len(synced) == 1
+
+
+def test_s20_two_calls_that_share_a_failing_disk_are_both_told(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system tells one of them alone: the other's success would be none."""
+    segment = segment_in(state)
+    told: list[str] = []
+    entered = threading.Event()
+
+    def fail_once(_fd: int) -> None:
+        if entered.is_set():
+            return
+        entered.set()
+        time.sleep(0.2)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def sync() -> None:
+        try:
+            segment.sync()
+        except AuditError:
+            told.append("failed")
+
+    monkeypatch.setattr(os, "fdatasync", fail_once)
+    first = threading.Thread(target=sync)
+    first.start()
+    assert entered.wait(20)
+    sync()
+    first.join()
+    assert told == ["failed", "failed"]
 
 
 def test_s20_a_half_written_entry_is_cut_off_again(state: str) -> None:
@@ -298,7 +371,7 @@ after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 
 print(json.dumps([why is not None, before - after]))
 """,
     )
-    assert said == [True, 2], "the segment and the room held back"
+    assert said == [True, 3], "the segment, its marker and the room held back"
 
 
 def test_s20_a_log_that_cannot_be_opened_leaves_nothing_behind(state: str) -> None:
@@ -309,7 +382,7 @@ segment.close("done")
 whys = []
 for size in (0, 100, 4096):
     limit(size)
-    whys.append(fails(AuditSegment, state, Subject("billing", 3, "ab"), {}))
+    whys.append(fails(AuditSegment, home, Subject("billing", 3, "ab"), {}))
 limit(None)
 print(json.dumps(whys))
 """,

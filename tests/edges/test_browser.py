@@ -14,6 +14,7 @@ from mcp_proxy.edges.browser import (
     check_page,
     environment,
     open_file,
+    open_page,
     opener_of,
     redirect_file,
 )
@@ -57,7 +58,7 @@ def test_s22_the_file_goes_whatever_happens(tmp_path: Path) -> None:
 
 
 def test_s22_what_a_killed_login_left_goes_with_the_next_and_nothing_else(tmp_path: Path) -> None:
-    left = ["mcp-proxy-login-0123456789abcdef.html", ".mcp-proxy-login-0123456789abcdef.html.0a"]
+    left = ["mcp-proxy-approval-0123456789abcdef.html", ".mcp-proxy-login-0123456789abcdef.html.0a"]
     others = ["mcp-proxy-login-notes.html", "notes.html"]
     for name in (*left, *others, "mcp-proxy-login-fedcba9876543210.html"):
         (tmp_path / name).write_text("x")
@@ -139,3 +140,25 @@ def test_each_system_has_its_opener() -> None:
     assert opener_of(Machine("darwin", {}, "")) == ("/usr/bin/open",)
     assert opener_of(Machine("darwin", {"SSH_CONNECTION": "x"}, "")) is None
     assert opener_of(Machine("linux", {}, "6.1")) is None
+
+
+def test_s22_a_page_of_ours_is_shown_by_a_file_that_stays_a_while(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:4711/token"
+    seen = tmp_path / "seen"
+    spy = script(tmp_path, SPY)
+    home = tmp_path / "home"
+    home.mkdir()
+    assert asyncio.run(open_page(url, (spy, str(seen)), str(home), 0.2)) == ""
+    words, told, page = json.loads(seen.read_text())
+    assert words[0].startswith(f"{home}/mcp-proxy-approval-")
+    assert "token" not in f"{words}{told}"
+    assert url in page
+    assert os.listdir(home) == []
+
+
+def test_a_browser_that_fails_to_show_a_page_is_told_at_once(tmp_path: Path) -> None:
+    failing = script(tmp_path, "#!{python}\nraise SystemExit(4)\n")
+    url = "http://127.0.0.1:4711/token"
+    told = asyncio.run(open_page(url, (failing,), str(tmp_path), 600.0))
+    assert told == f"{failing} ended with code 4, so no browser was opened."
+    assert os.listdir(tmp_path) == ["browser"]

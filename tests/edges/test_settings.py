@@ -19,6 +19,7 @@ from mcp_proxy.edges.settings import (
     settings_path,
     write_settings,
 )
+from mcp_proxy.edges.settings_approval import ApprovalSettings
 from mcp_proxy.edges.settings_credentials import Reference, parse_source
 from mcp_proxy.edges.settings_network import NetworkSettings
 from mcp_proxy.errors import HomeError
@@ -155,6 +156,30 @@ def test_a_hand_edited_mistake_is_named_with_its_file_and_key(
 def test_empty_tables_of_later_versions_are_accepted() -> None:
     empty = b"[commands]\n[login]\n[approval]\n[confirm]\n"
     assert parse_settings(empty) == Settings()
+
+
+def test_how_approvals_wait_and_show_is_written_and_read_back() -> None:
+    settings = Settings(approval=ApprovalSettings(120, "page"))
+    assert dump_settings(settings).endswith(b'\n[approval]\nwait = 120\nshow = "page"\n')
+    assert parse_settings(dump_settings(settings)) == settings
+    assert parse_settings(b"[approval]\nwait = 1\n").approval == ApprovalSettings(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("wait = 0", "wait"),
+        ("wait = 201", "wait"),
+        ("wait = true", "wait"),
+        ("wait = 1.5", "wait"),
+        ('show = "loud"', "notification, page, terminal"),
+        ("show = 1", "show"),
+        ("yes = true", "yes is not known"),
+    ],
+)
+def test_an_approval_setting_that_cannot_be_is_named(text: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        parse_settings(f"[approval]\n{text}\n".encode())
 
 
 def test_s9_settings_may_not_bind_a_reference_to_plain_http() -> None:

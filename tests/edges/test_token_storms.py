@@ -26,6 +26,7 @@ WAIT_S = 30
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.alone,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill"),
 ]
 spawning = multiprocessing.get_context("spawn")

@@ -337,8 +337,10 @@ def test_a_call_given_up_is_cancelled_at_the_server(era: str) -> None:
         assert isinstance(answer, Failure)
         assert (answer.id, answer.sent) == ("MCPX-U02", "maybe")
         await told(upstream, "echo")
-        with open(os.path.join(where["cwd"], "cancelled"), encoding="utf-8") as file:
-            assert len(file.read().split()) == 1
+        path = Path(where["cwd"], "cancelled")
+        while not path.exists() or not path.read_text("utf-8"):
+            await asyncio.sleep(0.01)
+        assert len(path.read_text("utf-8").split()) == 1
 
     run(work, launch_of(era))
 

@@ -22,6 +22,7 @@ LARGE = ("github", "loket", "zuora", "mailchimp", "kubernetes", "autotask", "zoo
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("name", LARGE)
 def test_a_tool_is_built_from_any_large_document_of_json_in_time_and_memory(
     tmp_path: Path, name: str
@@ -34,6 +35,7 @@ def test_a_tool_is_built_from_any_large_document_of_json_in_time_and_memory(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("name", ["kubernetes", "github"])
 def test_yaml_is_read_at_two_mebibytes_a_second(tmp_path: Path, name: str) -> None:
     document = json.loads(Path(published.document(name)).read_bytes())

@@ -33,6 +33,7 @@ SWAGGER_DOCUMENTS = (
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_requests_for_random_arguments_are_valid_against_the_published_document(name: str) -> None:
@@ -52,6 +53,7 @@ def test_requests_for_random_arguments_are_valid_against_the_published_document(
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("name", SWAGGER_DOCUMENTS)
 def test_requests_for_random_arguments_are_valid_against_a_document_of_swagger_2(name: str) -> None:
     built = built_tools(name, OPERATIONS)

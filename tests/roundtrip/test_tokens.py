@@ -9,6 +9,7 @@ OFF_SHARE = 0.2
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("name", CURATED)
 def test_the_estimate_of_a_list_is_within_a_fifth_of_what_a_tokenizer_counts(name: str) -> None:
     listed = curated_list(name)

@@ -19,6 +19,7 @@ BUILT_SHARE = 0.6
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.parametrize("name", sorted(published.DOCUMENTS))
 def test_both_schemas_of_published_operations_hold_to_their_law(name: str) -> None:
     built = built_tools(name, OPERATIONS_MAX)

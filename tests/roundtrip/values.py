@@ -11,6 +11,7 @@ from roundtrip.schema_values import values
 
 from mcp_proxy.core import policy
 from mcp_proxy.core.profile import UpstreamSpec
+from mcp_proxy.core.ready import Ready
 from mcp_proxy.core.request import RestRequest
 
 # What stands in a path or header may hold no separators, so that free texts are drawn without.
@@ -34,7 +35,9 @@ def requests_of(
 ) -> Iterator[tuple[dict[str, Any], RestRequest]]:
     """Arguments that serve allows, and the request it would make of them; at most `count`."""
     for arguments in drawn(arguments_of(one), count):
-        decision = policy.decide(one.tool, one.schema, upstream, arguments, None, NOW_S)
+        decision = policy.decide(
+            Ready(one.tool, one.schema, None, upstream, None), arguments, NOW_S
+        )
         if isinstance(decision, policy.Allow) and isinstance(decision.request, RestRequest):
             yield arguments, decision.request
 

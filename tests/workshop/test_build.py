@@ -345,6 +345,27 @@ def test_audit_names_what_a_model_sends(tmp_path: Path) -> None:
         assert f"{name}: no tool has such an argument" in text
 
 
+def test_a_recipient_is_a_key_to_which_can_be_sealed(tmp_path: Path) -> None:
+    line = "mcpxr1:S70N3kbXhfU6no9T/+gIJVziilP3/T87GIJazyBhW3M=:acme"
+    tail = f'audit: {{recipient: "{line}", arguments: sealed}}\n'
+    rules = parse_payload(
+        build_tools(tmp_path, LIST % "arguments: {limit: {}}", tail).payload, "", ""
+    ).header.audit
+    assert (rules.recipient, rules.arguments) == (line, "sealed")
+    for wrong in ("acme", line.replace("mcpxr1", "mcpx1"), f"mcpxr1:{'A' * 43}=:acme"):
+        text = refusal(
+            tmp_path, LIST % "arguments: {limit: {}}", f'audit: {{recipient: "{wrong}"}}\n'
+        )
+        assert "audit.recipient" in text
+        assert "mcp-proxy audit recipient NAME" in text
+
+
+def test_arguments_are_kept_as_digests_or_sealed_and_not_otherwise(tmp_path: Path) -> None:
+    assert "audit.arguments" in refusal(
+        tmp_path, LIST % "arguments: {limit: {}}", "audit: {arguments: clear}\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("tail", "told"),
     [

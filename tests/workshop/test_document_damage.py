@@ -106,6 +106,7 @@ def read_wholly(folder: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @settings(max_examples=600, deadline=None)
 @given(st.sampled_from([API, SWAGGER]), st.data())
 def test_a_damaged_document_is_read_or_refused(document: Any, data: st.DataObject) -> None:

@@ -27,7 +27,7 @@ from workshop.lint_samples import (
 from workshop.source_samples import API, HEAD, read_text, write_files
 
 from mcp_proxy.core.contents import Contents, parse_contents
-from mcp_proxy.core.profile import Auth, ResultRules, UpstreamSpec
+from mcp_proxy.core.profile import AuditRules, Auth, Limit, ResultRules, UpstreamSpec
 from mcp_proxy.core.profile_lines import parse_payload
 from mcp_proxy.workshop.build import build_payload
 from mcp_proxy.workshop.lint import Finding, at_least, lint
@@ -57,7 +57,9 @@ def texts(**schema: Any) -> dict[str, Any]:
 
 
 # Each rule with profiles in which it holds, and with such as come near and are right.
+A_DAY = Limit("sum/amount/day", "amount", "day", 1_000, "")
 GUARDED = UpstreamSpec("rest", "https://api.example.com", None, 1, ())
+ACME = "mcpxr1:S70N3kbXhfU6no9T/+gIJVziilP3/T87GIJazyBhW3M=:acme"
 CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
     "L101": ([with_row(drop="description"), with_description("  ")], [with_description("Find.")]),
     "L102": (
@@ -185,11 +187,16 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
         ],
     ),
     "L302": (
-        [with_tool(approval=[{"amount": {"above": 100}}])],
+        [
+            with_tool(approval=[{"amount": {"above": 100}}]),
+            with_tool(approval=[{"amount": {"above": 100}}], limits=(A_DAY._replace(of="tip"),)),
+            with_tool(approval=[{"amount": {"above": 100}}], limits=(A_DAY._replace(of=""),)),
+        ],
         [
             with_tool(approval=[{"country": {"not_in": ["DE"]}}]),
             with_tool(approval=[{"amount": 5}]),
             with_tool(approval="always"),
+            with_tool(approval=[{"/amount": {"above": 100}}], limits=(A_DAY,)),
         ],
     ),
     "L303": (
@@ -221,6 +228,10 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
             with_tool(template=rest("POST", "/v1/invoices"), effect="write", name="create_invoice"),
             with_tool(template=mcp("exchange_rate")),
         ],
+    ),
+    "L307": (
+        [with_tool(effect="destructive")],
+        [with_tool(effect="destructive", limits=(A_DAY,)), with_tool(effect="write")],
     ),
     "L401": (
         [
@@ -335,6 +346,7 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
         [
             with_tool(result=ResultRules("off", None, (), 65_536, ())),
             with_tool(result=ResultRules("off", None, ("data",), 1 << 20, ())),
+            with_tool(result=ResultRules("off", None, (), 1 << 20, (), max_items=50)),
             with_tool(
                 result=ResultRules("off", None, (), 1 << 20, ()), template=rest("GET", "/v1/i/{id}")
             ),
@@ -343,6 +355,15 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
     "L602": (
         [with_tool(result=ResultRules("off", None, (), 65_536, ()))],
         [with_tool(result=ResultRules("strip", {}, (), 65_536, ()))],
+    ),
+    "L603": (
+        [with_tool(result=ResultRules("off", None, (), 65_536, ()), template=mcp("find"))],
+        [
+            with_tool(
+                result=ResultRules("off", None, (), 65_536, (), mark=True), template=mcp("find")
+            ),
+            with_tool(template=mcp("find")),
+        ],
     ),
     "L701": (
         [
@@ -419,6 +440,13 @@ CASES: dict[str, tuple[list[Contents], list[Contents]]] = {
     "L807": (
         [with_argument(texts(description="word " * 1_600))],
         [with_argument(texts(description="word " * 1_300))],
+    ),
+    "L808": (
+        [with_header(audit=AuditRules((), "deny", "", "sealed"))],
+        [
+            with_header(audit=AuditRules((), "deny", ACME, "sealed")),
+            with_header(audit=AuditRules((), "deny", ACME)),
+        ],
     ),
 }
 # These need a source; they have tests of their own.

@@ -16,7 +16,7 @@ from mcp_proxy.workshop.document import Document, read_document
 from mcp_proxy.workshop.document_auth import guess_auth
 from mcp_proxy.workshop.operation import OperationName
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside]
 
 # What is refused in these: bodies that are no JSON, paths that hold a query, styles not sent.
 _LEAST_SHARE = {
@@ -45,7 +45,7 @@ def selectors(operations: list[OperationName]) -> list[str]:
 
 @pytest.mark.parametrize("name", sorted(published.DOCUMENTS))
 def test_every_operation_is_built_or_refused_in_a_sentence(name: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     document = opened(name)
     chosen = selectors(document.operations())
     refused = {}
@@ -54,7 +54,7 @@ def test_every_operation_is_built_or_refused_in_a_sentence(name: str) -> None:
             document.operation(selector)
         except SourceError as error:
             refused[selector] = error
-    assert time.monotonic() - start < _DEADLINE_S
+    assert time.process_time() - start < _DEADLINE_S
     assert all(error.id in ("MCPX-B02", "MCPX-B03") and error.why for error in refused.values())
     share = 1 - len(refused) / len(chosen)
     assert share >= _LEAST_SHARE.get(name, _LEAST_SHARE_OF_OTHERS), refused
@@ -64,10 +64,10 @@ def test_every_operation_is_built_or_refused_in_a_sentence(name: str) -> None:
 def test_every_operation_has_a_digest_and_a_summary_in_time(name: str) -> None:
     document = opened(name)
     chosen = selectors(document.operations())
-    start = time.monotonic()
+    start = time.process_time()
     digests = [document.digest_of(selector) for selector in chosen]
     told = [document.described(selector) for selector in chosen]
-    assert time.monotonic() - start < _DEADLINE_S
+    assert time.process_time() - start < _DEADLINE_S
     assert len(set(digests)) == len(chosen)
     assert all(row["refused"] or isinstance(row["arguments"], dict) for row in told)
 
