@@ -1,9 +1,12 @@
 """What a decision costs with every kind of rule, limits by two counts and a condition of approval.
 
-The best of some rounds counts: what else the machine does can only make one slower.
+The best of some rounds counts: what else the machine does can only make one slower. Some machines
+are slower in all rounds, so the bound is a number of times that parsing 2 KB of JSON takes there.
 """
 
+import json
 import time
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +15,7 @@ from core.tool_samples import REST, rest_tool, rule
 from mcp_proxy.core.constraint_forms import kind_of_rule
 from mcp_proxy.core.policy import Allow, decide
 from mcp_proxy.core.profile import Limit
-from mcp_proxy.core.ready import Ready, ready_tool
+from mcp_proxy.core.ready import ready_tool
 from mcp_proxy.core.shown import Shown
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -52,20 +55,26 @@ CALL = {
 }
 
 
-def best_us(ready: Ready, shown: Shown) -> float:
+TEXT = json.dumps(
+    [{"id": f"inv_{number:06}", "total": number, "open": True} for number in range(44)]
+)
+
+
+def best_us(work: Callable[[], object]) -> float:
     """The least of all rounds' medians, in microseconds."""
     medians = []
     for _ in range(200):
         taken = []
         for _ in range(20):
             began = time.perf_counter()
-            decide(ready, CALL, 1.0, shown)
+            work()
             taken.append(time.perf_counter() - began)
         medians.append(sorted(taken)[10] * 1e6)
     return min(medians)
 
 
-def test_six_rules_and_two_limits_add_less_than_150_microseconds() -> None:
+def test_six_rules_and_two_limits_add_a_few_parses_of_2_kb() -> None:
+    assert 1_900 < len(TEXT) < 2_200
     assert all(map(kind_of_rule, RULED.constraints))
     shown = Shown()
     rows = [{"id": f"inv_{number}"} for number in range(50)]
@@ -74,7 +83,10 @@ def test_six_rules_and_two_limits_add_less_than_150_microseconds() -> None:
     ready = ready_tool(RULED, REST, None, ZoneInfo("Europe/Berlin"))
     bare = ready_tool(RULED._replace(constraints=(), limits=()), REST, None)
     assert isinstance(decide(ready, CALL, 1.0, shown), Allow)
-    ruled_us, bare_us = best_us(ready, shown), best_us(bare, shown)
+    parse_us = best_us(lambda: json.loads(TEXT))
+    bare_us = best_us(lambda: decide(bare, CALL, 1.0, shown))
+    ruled_us = best_us(lambda: decide(ready, CALL, 1.0, shown))
     print(f"a decision: p50 {bare_us:.0f} us; with six rules and two limits {ruled_us:.0f} us")
-    assert ruled_us - bare_us < 150
-    assert ruled_us < 400
+    print(f"parsing 2 KB: {parse_us:.0f} us")
+    assert ruled_us - bare_us < 10 * parse_us
+    assert ruled_us < 20 * parse_us

@@ -32,8 +32,8 @@ OK = {"call": 1, **Answered("ok", "yes", None, 200, 12, 3)._asdict()}
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    folder = os.fspath(tmp_path)
+def home(disk_path: Path) -> Home:
+    folder = os.fspath(disk_path)
     return Home("ab" * 16, *(os.path.join(folder, name) for name in ("config", "data", "state")))
 
 
