@@ -3,7 +3,6 @@
 The second goes on while the machine sleeps, and nobody can set it.
 """
 
-import ctypes
 import functools
 import sys
 import time
@@ -12,6 +11,8 @@ from mcp_proxy.core.ledger_time import Reading
 
 if sys.platform == "win32":
     import winreg
+elif sys.platform == "darwin":
+    import ctypes
 
 _BOOT_KEY = r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management\PrefetchParameters"
 _NAME_BYTES = 64

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from log_desk import ALLOWED, OK, SetClock, call_once, ledger, log_in, path_of, read_bytes
@@ -30,8 +31,9 @@ needs_root = pytest.mark.skipif(not ROOT, reason="giving files away needs root")
 
 
 @pytest.fixture
-def home(tmp_path: os.PathLike[str]) -> Home:
-    return init_home(os.path.join(os.fspath(tmp_path), "home"))
+def home(disk_path: Path) -> Home:
+    """On a disk: a file system in memory lets whoever has a file open write to an immutable one."""
+    return init_home(os.path.join(os.fspath(disk_path), "home"))
 
 
 def mounted(folder: str, *words: str) -> None:
