@@ -224,8 +224,13 @@ class Road:
         self.reached.add(going.upstream)
         wants = (caller.log_level, caller.wants_progress, turn.trace)
         wished = wishes(going.spec, caller.capabilities, *wants)
+        wished = wished._replace(stopped=lambda: self._stopped(going))
         upstream = self._upstreams[going.upstream]
         return await upstream.call(going.allow.request, wished, emit, deadline_s)
+
+    def _stopped(self, going: Going) -> tuple[str, str] | None:
+        denied = self._planner.stopped(going, self._now_s())
+        return None if denied is None else (denied.id, denied.text)
 
     async def _logged(self, number: int, going: Going, met: Met) -> End | None:
         """The call's end, once it is in the log; a question that is not there is not asked."""

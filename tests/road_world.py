@@ -174,6 +174,9 @@ class World:
             made, spec = mcp_tool({"q": rule("argument", "/q")}, **common), GATE
         return Ready(made, compile_schema(SCHEMA), None, spec, expires_s)
 
+    def stopped(self, _tool: str | None, _now_s: float) -> Deny | None:
+        return None
+
     def label(self, tool: str) -> Label:
         if tool in EFFECTS:
             return Label(tool, "api", EFFECTS[tool], is_tool=True)

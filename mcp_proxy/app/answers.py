@@ -110,6 +110,8 @@ class Answers:
         else:
             await self.note("approval denied", request, by)
         done = await self._state.run(work)
+        if not done:
+            await self.note("approval answer void", request, by)
         self._given.set()
         self._given = asyncio.Event()
         return done

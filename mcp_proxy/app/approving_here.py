@@ -1,5 +1,6 @@
 """Requests for approval of all profiles of this home, answered at its terminal (S17)."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -81,8 +82,8 @@ class Desk:
         check_yes(case, times, minutes)
         self._record("approval given", case, count=times, minutes=minutes)
         request, who = case.request.id, account_name()
-        return self._state.run_now(
-            lambda tx: approvals.approve(tx, request, BY, who, times, minutes)
+        return self._effect(
+            case, lambda tx: approvals.approve(tx, request, BY, who, times, minutes)
         )
 
     def deny(self, case: Case, word: str) -> bool:
@@ -90,7 +91,14 @@ class Desk:
         said = one_sentence(word, LIMITS.approval_word_chars)
         self._record("approval denied", case)
         request, who = case.request.id, account_name()
-        return self._state.run_now(lambda tx: approvals.deny(tx, request, BY, who, said))
+        return self._effect(case, lambda tx: approvals.deny(tx, request, BY, who, said))
+
+    def _effect(self, case: Case, work: Callable[[Transaction], bool]) -> bool:
+        """An answer that another one came before stands in the log, so that is told there too."""
+        done = self._state.run_now(work)
+        if not done:
+            self._record("approval answer void", case)
+        return done
 
     def _record(self, what: str, case: Case, **facts: int) -> None:
         request = case.request

@@ -73,6 +73,14 @@ class ProfileContract:
             return _deny(late(self._profile.header.profile))
         return found
 
+    def stopped(self, tool: str | None, now_s: float) -> Deny | None:
+        """Why nothing may leave any more for the tool, or of what is no tool; None if it may."""
+        try:
+            self._notice(now_s)
+            return self._refused(now_s, tool)
+        except McpProxyError as error:
+            return _deny(error)
+
     def label(self, tool: str) -> Label:
         """What the log calls a tool; the client's own word for one that is not there is left out.
 

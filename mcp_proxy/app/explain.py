@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from mcp_proxy.app.call import DryRun, dry_run, try_call
+from mcp_proxy.app.grants_key import own_key
 from mcp_proxy.app.person import channels_of
 from mcp_proxy.app.profile_file import is_name, unverified_profile
 from mcp_proxy.core.approval_request import Subject
@@ -104,7 +105,8 @@ def _read(tx: Transaction, run: DryRun, ready: Ready, grants: tuple[Grant, ...])
 def _grants(home: Home, run: DryRun, ready: Ready) -> tuple[Grant, ...]:
     """Those of this home, where the call asks and a terminal may approve it, as at the gate."""
     may = isinstance(run.decision, Ask) and "terminal" in channels_of(ready.tool)
-    return read_grants(home) if may else ()
+    kept = read_grants(home)
+    return kept.grants if may and kept.grants and kept.key == own_key(home) else ()
 
 
 def _in_force(

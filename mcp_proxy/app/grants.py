@@ -7,6 +7,7 @@ import shlex
 from typing import NamedTuple
 
 from mcp_proxy.app import admin_log
+from mcp_proxy.app.grants_key import KEY_NAME, own_key
 from mcp_proxy.app.signing_keys import check_keys_place, find_key
 from mcp_proxy.core import strict_json
 from mcp_proxy.core.grant import Grant, sign_grant
@@ -32,8 +33,7 @@ from mcp_proxy.edges.state_db import StateDb
 from mcp_proxy.edges.state_mark import read_mark
 from mcp_proxy.errors import HomeError, McpProxyError, UsageError
 
-KEY_NAME = "grants"
-
+_FOREIGN = "not known to be this machine's: its key is not"
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 
@@ -118,8 +118,9 @@ def list_grants() -> tuple[list[Listed], int]:
     kept = read_kept(home)
     grants = sorted((row.grant for row in kept.rows), key=lambda grant: grant.expires)
     used = _used(home, [grant.id for grant in grants])
+    is_own = bool(grants) and kept.key == own_key(home)
     rows = [
-        Listed(grant, count, _state(home, grant, count))
+        Listed(grant, count, _state(home, grant, count) if is_own else _FOREIGN)
         for grant in grants
         for count in [None if used is None else used[grant.id]]
     ]

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from mcp_proxy.app.answers import Answers
+from mcp_proxy.app.grants_key import GrantsKey
 from mcp_proxy.app.person import Person, channels_of
 from mcp_proxy.core.approval_request import Subject, digest_of
 from mcp_proxy.core.grant import Grant, matching
@@ -62,6 +63,7 @@ class Passing:
         self._answers = Answers(state, log)
         # Those that let a call of this process pass, by their ids; as few as people give.
         self._used: dict[str, Grant] = {}
+        self._grants_key = GrantsKey(home)
         self._person = Person(home, profile, self._subject, state, self._answers)
 
     async def enter(
@@ -108,7 +110,7 @@ class Passing:
         self._state.close()
 
     async def _taken(self, going: Going, need: Need, digest: str) -> Passed | Deny | None:
-        grants = self._grants(going) if need.rule is not None else ()
+        grants = await self._grants(going) if need.rule is not None else ()
         work = partial(self._take, going=going, need=need, digest=digest, grants=grants)
         taken = await self._whole(work)
         if taken.step != "none":
@@ -155,11 +157,17 @@ class Passing:
         ledger.settle(tx, ticket, "no")
         return _Taken(None if said is None else _denied(said.word, need), tx.step)
 
-    def _grants(self, going: Going) -> tuple[Grant, ...]:
+    async def _grants(self, going: Going) -> tuple[Grant, ...]:
         """Those of this home, where a terminal, at which they are given, may approve the call."""
         assert going.ready is not None  # noqa: S101  (the gate has looked)
-        may = "terminal" in channels_of(going.ready.tool)
-        return read_grants(self._home) if may else ()
+        if "terminal" not in channels_of(going.ready.tool):
+            return ()
+        kept = read_grants(self._home)
+        grants = tuple(grant for grant in kept.grants if grant.tool == going.label.name)
+        if not grants or await self._grants_key.is_own(kept.key):
+            return grants
+        self._log.note("grants not signed by this machine's key", tool=going.label.name)
+        return ()
 
     def _granted(self, tx: Transaction, going: Going, grants: tuple[Grant, ...]) -> Grant | None:
         tool, arguments = going.label.name or "", going.allow.arguments

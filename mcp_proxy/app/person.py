@@ -18,6 +18,7 @@ from mcp_proxy.core.approval_request import (
     View,
     Wanted,
     dump_view,
+    parse_view,
     summary_of,
     view_of,
 )
@@ -110,7 +111,9 @@ class Person:
             await self._answers.note("approval asked", found.request)
             if "page" in channels:
                 self._showing.show(found.request, read_settings(self._home))
-        return _Asked(found.request, view, channels)
+        # What is asked for is what the first of such calls was shown as.
+        shown = view if found.is_new else parse_view(found.request.view)
+        return _Asked(found.request, shown, channels)
 
     async def _used(self, going: Going, tool: Tool) -> tuple[Used, ...]:
         """What other calls have taken of the limits that this one counts in."""

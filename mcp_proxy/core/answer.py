@@ -71,18 +71,23 @@ class Questions(NamedTuple):
 Answer = HttpAnswer | McpAnswer | Failure | Questions
 
 
+# Error id and sentence, once the request may not leave any more.
+Stopped = Callable[[], tuple[str, str] | None]
+
+
 class Wishes(NamedTuple):
     """What the client of one request can take, as its upstream may be told.
 
     `capabilities` are the client's that the profile names too, in the protocol's own form
     (`{"elicitation": {"form": {}}, "extensions": {...}}`); `log_level` an RFC 5424 name. `trace` is
-    the call's span; a request of our own has none.
+    the call's span; a request of our own has none. `stopped` is asked right before each first byte.
     """
 
     capabilities: dict[str, Any]
     log_level: str | None = None
     progress: bool = False
     trace: Trace | None = None
+    stopped: Stopped | None = None
 
 
 class Progress(NamedTuple):

@@ -59,13 +59,23 @@ def condition_words(judged: Judged) -> str:
 def _judge(where: str, operator: str, operand: Any, arguments: dict[str, Any]) -> bool | None:
     """Whether a condition holds; None where it cannot be judged."""
     keys = parse_pointer(where) if where.startswith("/") else (where,)
-    is_there, value = find(arguments, keys)
-    if operator == "present" and isinstance(operand, bool) and value is not None:
-        return operand
-    if operator == "present" and isinstance(operand, bool) and not is_there:
-        return not operand
+    if operator == "present" and isinstance(operand, bool):
+        return _is_present(arguments, keys, operand)
+    value = find(arguments, keys)[1]
     test = _OPERATORS.get(operator)
     return None if value is None or test is None else test(value, operand)
+
+
+def _is_present(arguments: dict[str, Any], keys: tuple[str, ...], operand: bool) -> bool | None:
+    """As `_judge`: null is neither there nor absent, and no pointer goes into a list."""
+    value: Any = arguments
+    for key in keys:
+        if not isinstance(value, dict):
+            return None
+        if key not in value:
+            return not operand
+        value = value[key]
+    return None if value is None else operand
 
 
 def _compared(test: Callable[[Any, Any], bool]) -> Operator:

@@ -221,7 +221,12 @@ def _typed(going: Going, tool: Tool) -> tuple[str, str]:
     sums = [(item.limit.of, item.amount) for item in taken if item.limit.of]
     rules = tool.approval if isinstance(tool.approval, list) else []
     asked = [(where, _at(where, going.allow.arguments)) for rule in rules for where in rule]
-    given = going.arguments.items() if isinstance(going.arguments, dict) else ()
+    # In the profile's order: the client's own would let it choose what the person types.
+    given = [
+        (name, going.arguments[name])
+        for name in tool.arguments
+        if isinstance(going.arguments, dict) and name in going.arguments
+    ]
     for label, value in (*sums, *asked, *given):
         text = _typable(value)
         if text:
@@ -238,8 +243,9 @@ def _typable(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
     text = value if isinstance(value, str) else _compact(value)
-    is_plain = text.strip() == text and not any(item.is_mark for item in visible(text))
-    return text if is_plain and len(text) <= _TYPED_CHARS else ""
+    if len(text) > _TYPED_CHARS or text.strip() != text:
+        return ""
+    return "" if any(item.is_mark for item in visible(text)) else text
 
 
 def _compact(value: Any) -> str:

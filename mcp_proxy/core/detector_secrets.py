@@ -66,11 +66,11 @@ def _places(text: str) -> Iterator[tuple[int, int]]:
     yield from known_secrets(text)
     if "://" in text and "@" in text:
         yield from (match.span(1) for match in _ADDRESS.finditer(text))
-    lower = text.lower()
-    if len(lower) == len(text):
-        for words, is_password in ((_PASSWORDS, True), (_TOKENS, False)):
-            for word in words:
-                yield from _behind(text, lower, word, is_password=is_password)
+    # As long as the text: of all characters only this one is two in lower case.
+    lower = text.replace("\u0130", "I").lower()
+    for words, is_password in ((_PASSWORDS, True), (_TOKENS, False)):
+        for word in words:
+            yield from _behind(text, lower, word, is_password=is_password)
 
 
 def _behind(text: str, lower: str, word: str, *, is_password: bool) -> Iterator[tuple[int, int]]:

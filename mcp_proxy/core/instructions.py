@@ -60,27 +60,34 @@ def reads_like_instructions(data: bytes, value: Any) -> bool:
     if _LONG_WORD in plain.translate(_LENGTHS) and _is_encoded(words):
         return True
     rules = _fitting_all(_triggers().intersection(words))
-    regexes: list[str] = []
+    is_foreign = False
     if not data.isascii() and data.translate(None, _LATIN):
         text = data.decode(errors="ignore")
-        lower = text.lower()
-        regexes = [regex for stems, regex in FOREIGN if any(stem in lower for stem in stems)]
+        is_foreign = bool(_foreign(text))
         rules = _rules() if re.search(_DISGUISE, text) else rules
-    return bool(rules or regexes) and _any_reads(value, rules, regexes)
+    return (bool(rules) or is_foreign) and _any_reads(value, rules)
 
 
-def _any_reads(value: Any, rules: tuple[_Rule, ...], regexes: list[str]) -> bool:
+def _any_reads(value: Any, rules: tuple[_Rule, ...]) -> bool:
     suspects = 0
     for text in set(_texts(value)):
         possible = _fitting(text, rules)
-        if not possible and not regexes:
+        if not possible and not _foreign(text):
             continue
         for passage in _passages(text):
-            fitting = [*regexes, *(rule.regex for rule in _fitting(passage, possible))]
+            fitting = [rule.regex for rule in _fitting(passage, possible)] + _foreign(passage)
             suspects += bool(fitting)
             if suspects > _SUSPECTS or _reads(passage, fitting):
                 return True
     return False
+
+
+def _foreign(text: str) -> list[str]:
+    """Patterns of other scripts that the text may match."""
+    if text.isascii():
+        return []
+    lower = text.lower()
+    return [regex for stems, regex in FOREIGN if any(stem in lower for stem in stems)]
 
 
 def _fitting(text: str, rules: Sequence[_Rule]) -> list[_Rule]:

@@ -27,6 +27,7 @@ Block = dict[str, Any]
 _BESIDE_A_PICK = frozenset({"text", "image", "audio", "resource_link"})
 _KEPT_BY_A_PICK = frozenset({"resultType", "content", "structuredContent", "isError"})
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\r\n-]*+={0,2}\s*")
+_FIELDS = re.compile(r"[{\[<]")
 _KEPT_OF_A_BLOCK = frozenset(
     ("type", "text", "data", "mimeType", "annotations", "uri", "name", "title", "description")
 )
@@ -42,8 +43,7 @@ def result_of_mcp(
     _check_names(made)
     if made.pop("isError", False) is True:
         made["isError"] = True
-        if "structuredContent" in made:
-            made["structuredContent"] = picked(made["structuredContent"], rules)
+        _pick_of_error(made, rules)
     elif wants_json(rules, schema):
         _shape(made, rules, schema)
     clean, data = clean_json(_bare(made) if has_fields(rules) else made)
@@ -167,6 +167,27 @@ def _shape(made: dict[str, Any], rules: ResultRules, schema: Schema | None) -> N
         raise Unfit("MCPX-R02", "has no structured content, where the profile's schema wants it")
     else:
         made["content"] = [_shaped_block(block, rules, schema) for block in made["content"]]
+
+
+def _pick_of_error(made: dict[str, Any], rules: ResultRules) -> None:
+    """An error fits no schema, but says no more of the fields that the profile leaves out."""
+    if "structuredContent" in made:
+        made["structuredContent"] = picked(made["structuredContent"], rules)
+    if has_fields(rules):
+        made["content"] = [_words_of(block, rules) for block in made["content"]]
+
+
+def _words_of(block: Block, rules: ResultRules) -> Block:
+    """Of a text that is no JSON, what stands before anything that may have fields."""
+    text = block.get("text")
+    if block["type"] != "text" or not isinstance(text, str):
+        return block
+    try:
+        value = parse_answer(text.encode(errors="replace"))
+    except strict_json.Refused:
+        words = _FIELDS.split(text, 1)
+        return block if len(words) == 1 else {**block, "text": f"{words[0]}…"}
+    return {**block, "text": strict_json.dumps(picked(value, rules)).decode()}
 
 
 def _retold(blocks: list[Block], value: Any) -> list[Block]:

@@ -56,6 +56,9 @@ class Contract(Protocol):
     def ready(self, tool: str, now_s: float) -> Ready | Deny:
         """The tool, or why no call of it may pass now."""
 
+    def stopped(self, tool: str | None, now_s: float) -> Deny | None:
+        """Why nothing may leave any more for the tool, or of what is no tool; None if it may."""
+
     def label(self, tool: str) -> Label:
         """What the log calls a tool that may not be called now; no name that is not its own."""
 

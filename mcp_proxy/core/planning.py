@@ -77,6 +77,13 @@ class Planner:
                 return as_wish(self._plan_task("tasks/get", params, now_s), "tasks listen")
         raise ValueError("a method that no session hands on")
 
+    def stopped(self, going: Going, now_s: float) -> Deny | None:
+        """Why a request that was let go may not leave after all: what changed since (S6)."""
+        tool = None if going.ready is None else going.ready.tool.name
+        found = self._contract.stopped(tool, now_s)
+        is_cancel = going.allow.rule == "tasks cancel"
+        return None if found is not None and is_cancel and found.id == _PAUSED else found
+
     def _plan_tool(
         self, params: dict[str, Any], capabilities: Mapping[str, Any], now_s: float
     ) -> Plan:

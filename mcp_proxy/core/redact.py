@@ -29,6 +29,7 @@ _WITH_NUMBERS = _NESTED | {int, float}
 # A key of a list stands before each of its items, at most so much of it.
 _KEY_CHARS = 48
 _MASK_BYTES = 3
+_JSON = frozenset({"{", "[", '"'})
 
 
 def mask_key(home_id: str, profile: str) -> bytes:
@@ -103,6 +104,9 @@ class Masker:
         if not fields:
             text = value if isinstance(value, str) else strict_json.dumps(value).decode()
             return self._token(FIELD, text)
+        if isinstance(value, str) and value.lstrip()[:1] in _JSON:
+            # What has the field may be in it, written as a text.
+            return self._token(FIELD, value)
         if not isinstance(value, dict):
             return value
         return {

@@ -34,8 +34,9 @@ _FORMS = (
     rf"[MNO]{_T}{{23,27}}\.{_T}{{6}}\.{_T}{{27,40}}(?!{_A})",  # Discord
     rf"{_A}{{14}}\.atlasv1\.{_T}{{60,128}}|{_A}{{3}}8Q~[A-Za-z0-9_~.-]{{31,34}}",
     rf"AccountKey=[A-Za-z0-9+/]{{86}}==|tskey-[a-z]{{3,8}}-{_A}{{10,32}}-{_A}{{16,64}}",
-    rf"eyJ{_T}{{10,4096}}\.eyJ{_T}{{10,8192}}\.{_T}{{10,2048}}",  # JWT, JWE
-    rf"eyJ{_T}{{10,4096}}\.{_T}{{0,1024}}\.{_T}{{8,64}}\.{_T}{{8,8192}}\.{_T}{{10,64}}",
+    # JWT, JWE: begun at the left end alone of what they are made of, or each part is read often.
+    rf"(?<![_-])eyJ{_T}{{10,4096}}\.eyJ{_T}{{10,8192}}\.{_T}{{10,2048}}",
+    rf"(?<![_-])eyJ{_T}{{10,4096}}\.{_T}{{0,1024}}\.{_T}{{8,64}}\.{_T}{{8,8192}}\.{_T}{{10,64}}",
 )
 _KEY_WORDS = "PRIVATE KEY"
 # Up to its end, or as far as it goes: a block that was cut is a key all the same. Not possessive:

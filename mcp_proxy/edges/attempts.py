@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-from mcp_proxy.core.answer import Answer, Failure, Sent, Told
+from mcp_proxy.core.answer import Answer, Failure, Sent, Stopped, Told
 from mcp_proxy.core.limits import Limits
 from mcp_proxy.errors import McpProxyError, UpstreamError
 
@@ -51,13 +51,21 @@ class Broken(UpstreamError):
 class Trip:
     """How far a call got, over all its attempts; written by the edge while it goes."""
 
-    def __init__(self, deadline_s: float) -> None:
-        """`deadline_s` counts from now."""
+    def __init__(self, deadline_s: float, stopped: Stopped | None = None) -> None:
+        """`deadline_s` counts from now; `stopped` says why nothing may leave any more."""
         self.sent: Sent = "no"
+        self._stopped = stopped
         self._ends_at = asyncio.get_running_loop().time() + deadline_s
 
     def left(self) -> None:
-        """The first byte of a request is about to go."""
+        """The first byte of a request is about to go.
+
+        Raises:
+            Broken: it may not, for it was stopped since it was decided (S6).
+        """
+        why = None if self._stopped is None else self._stopped()
+        if why is not None:
+            raise Broken(*why)
         if self.sent == "no":
             self.sent = "maybe"
 
@@ -74,9 +82,11 @@ class Trip:
         return self._ends_at - asyncio.get_running_loop().time()
 
 
-async def settle(work: Callable[[Trip], Awaitable[Answer]], deadline_s: float) -> Answer:
+async def settle(
+    work: Callable[[Trip], Awaitable[Answer]], deadline_s: float, stopped: Stopped | None
+) -> Answer:
     """Run `work` to one answer. Nothing but asyncio.CancelledError leaves."""
-    trip = Trip(deadline_s)
+    trip = Trip(deadline_s, stopped)
     try:
         async with asyncio.timeout(deadline_s):
             return await work(trip)

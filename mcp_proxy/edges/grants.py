@@ -1,8 +1,8 @@
 """The grants of a home (config/grants.json), and how often each was used (state.db).
 
-The file holds the public key that signs them beside the signed envelopes, so that whoever serves
-needs no keychain to judge one. A grant that is taken back is used up as well, so that an older copy
-of the file does not bring it back.
+The file holds the public key that signs them beside the signed envelopes: damage is found here, and
+whether the key is this machine's is for the caller to say. A grant that is taken back is used up as
+well, so that an older copy of the file does not bring it back.
 """
 
 import binascii
@@ -49,13 +49,18 @@ class Kept(NamedTuple):
     rows: tuple[Signed, ...] = ()
     bad: int = 0
 
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """What was granted, in the file's order."""
+        return tuple(row.grant for row in self.rows)
 
-def read_grants(home: Home) -> tuple[Grant, ...]:
-    """The grants of this home that are properly signed; none where the file cannot be read."""
+
+def read_grants(home: Home) -> Kept:
+    """The file, as one that grants nothing where it cannot be read."""
     try:
-        return tuple(row.grant for row in read_kept(home).rows)
+        return read_kept(home)
     except HomeError:
-        return ()
+        return Kept()
 
 
 def read_kept(home: Home) -> Kept:

@@ -66,7 +66,7 @@ class McpUpstream:
             )
             return await self._answer(ask, outcome)
 
-        return await settle(work, deadline_s)
+        return await settle(work, deadline_s, wishes.stopped)
 
     async def resume(
         self,
@@ -83,7 +83,7 @@ class McpUpstream:
             trip.arrived()  # an earlier leg was sent, and answered with the questions
             return await self._answer(ask, await halt.resume(replies, hear, trip))
 
-        return await settle(work, deadline_s)
+        return await settle(work, deadline_s, ask.wishes.stopped)
 
     def watch(
         self, uris: frozenset[str], task_ids: frozenset[str], hear: Callable[[Change], None]

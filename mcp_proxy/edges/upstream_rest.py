@@ -39,7 +39,7 @@ class RestUpstream:
                 lambda: self._once(made, trip), trip, self._limits, retry_safe=made.retry_safe
             )
 
-        return await settle(work, deadline_s)
+        return await settle(work, deadline_s, wishes.stopped)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -56,7 +56,10 @@ def _check_types(
     try:
         types = find_place(where, arguments, path).types
     except Wrong:
-        return  # the schema is silent of what stands there
+        # Where nothing is described anything may stand; but whether it does is for no rule to say.
+        if "present" in tests or "*" in parse_pointer(where):
+            raise
+        return
     for operator in tests:
         if operator in _NUMERIC and not types & NUMBERS:
             text = "is never a number, so every call would ask; write approval: always"

@@ -72,6 +72,9 @@ class World:
         found = parse_tool(self.profile.tool_lines[name], name)
         return ready_tool(found, self.profile.header.upstreams["api"], None)
 
+    def stopped(self, _tool: str | None, _now_s: float) -> Deny | None:
+        return None
+
     def label(self, name: str) -> Label:
         found = parse_tool(self.profile.tool_lines[name], name)
         return Label(found.name, found.upstream, found.effect, is_tool=True)

@@ -1,13 +1,16 @@
 """Calls that a grant lets pass at the gate: exactly so many, and only those it is for (S17)."""
 
 import asyncio
+import base64
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from app.approval_world import REFUSED, Client, Process, World, play, read
+from edges.fakes_keychain import MemoryKeychain
 
+from mcp_proxy.app import grants_key
 from mcp_proxy.core.grant import Grant, sign_grant
 from mcp_proxy.core.signing import public_key
 from mcp_proxy.edges import admin_policy, approvals, clock
@@ -16,6 +19,7 @@ from mcp_proxy.edges.settings import Settings
 from mcp_proxy.edges.settings_approval import ApprovalSettings
 
 SEED = b"grants-signing-key-for-the-tests"
+OTHER = b"a key that was made for the file"
 Scene = Callable[[World, Process], Awaitable[None]]
 
 
@@ -27,6 +31,8 @@ def beside(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> Calla
         approval = ApprovalSettings()._replace(wait=0.1, show="terminal")
         settings = Settings(approval=approval)
         monkeypatch.setattr("mcp_proxy.app.person.read_settings", lambda _home: settings)
+        monkeypatch.setattr(grants_key, "asks_nobody", lambda _home: KEYCHAIN.is_open())
+        monkeypatch.setattr(grants_key, "home_keychain", lambda _home: KEYCHAIN)
 
         async def whole() -> None:
             world = World(os.path.join(os.fspath(tmp_path), "home"))
@@ -39,13 +45,17 @@ def beside(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> Calla
     return run
 
 
-def give(world: World, name: str, uses: int = 2, **changes: Any) -> Grant:
+KEYCHAIN = MemoryKeychain()
+KEYCHAIN.set("signing:grants", base64.b64encode(SEED).decode())
+
+
+def give(world: World, name: str, uses: int = 2, seed: bytes = SEED, **changes: Any) -> Grant:
     """A grant of calls of the tool, as `grant add` keeps it."""
     issued = int(clock.now_s()) - 1
     bound = (os.urandom(16).hex(), world.home.id, "billing", "keys", world.profile.digest, name)
     grant = Grant(*bound, (), uses, issued, issued + 600)._replace(**changes)
-    signed = Signed(grant, sign_grant(grant, SEED))
-    change_grants(world.home, lambda kept: Kept(public_key(SEED), (*kept.rows, signed)))
+    signed = Signed(grant, sign_grant(grant, seed))
+    change_grants(world.home, lambda kept: Kept(public_key(seed), (*kept.rows, signed)))
     return grant
 
 
@@ -186,5 +196,30 @@ def test_s17_a_person_s_no_to_the_very_call_stands_above_a_grant(beside: Any) ->
         assert await process.say(request, yes=False)
         give(world, "note")
         assert await errors(process, "note", 1, 2) == ["MCPX-D12", None]
+
+    beside(scene)
+
+
+def test_s17_a_file_signed_by_a_key_that_was_made_for_it_lets_nothing_pass(beside: Any) -> None:
+    async def scene(world: World, process: Process) -> None:
+        give(world, "note", seed=OTHER)
+        assert await errors(process, "note", 5) == ["MCPX-D03"]
+        assert world.sent == []
+        process.log.close("over")
+        said = [what for what, _ in world.events()]
+        assert "grants not signed by this machine's key" in said
+
+    beside(scene)
+
+
+def test_s17_a_keychain_that_is_locked_proves_no_grant_and_an_open_one_does(beside: Any) -> None:
+    async def scene(world: World, process: Process) -> None:
+        give(world, "note")
+        KEYCHAIN.locked = True
+        try:
+            assert await errors(process, "note", 5) == ["MCPX-D03"]
+        finally:
+            KEYCHAIN.locked = False
+        assert await errors(process, "note", 5) == [None]
 
     beside(scene)

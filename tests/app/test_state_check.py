@@ -97,9 +97,9 @@ def test_s17_a_new_database_gives_no_grant_its_used_calls_back(home: Home) -> No
     older = Path(home.config, "grants.json").read_bytes()
     os.unlink(state_path(home))
     list(mend_state(home, lambda _question: "y"))
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
     Path(home.config, "grants.json").write_bytes(older)
-    assert read_grants(home) == (old,)
+    assert read_grants(home).grants == (old,)
     assert not use(home, lambda tx: take_grant(tx, old))
     assert [use(home, lambda tx: take_grant(tx, new)) for _ in range(3)] == [True, True, False]
 

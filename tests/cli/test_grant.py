@@ -89,11 +89,11 @@ def test_s1_a_grant_is_given_at_the_controlling_terminal(home: Home) -> None:
     person.sees("when     amount at most 5000")
     person.sees("at most 3, until ")
     person.sees("[y/N] ")
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
     person.types("y")
     person.sees("Granted")
     assert person.ends() == 0
-    (held,) = read_grants(home)
+    (held,) = read_grants(home).grants
     assert (held.tool, held.when, held.uses) == ("ask", ({"amount": {"at_most": 5000}},), 3)
     assert held.expires - held.issued == 8 * 3_600
 
@@ -106,7 +106,7 @@ def test_s17_a_destructive_tool_is_granted_by_its_name_alone(home: Home, answer:
     person.types(answer)
     person.sees("Nothing was granted.")
     assert person.ends() == 1
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
 
 
 @posix
@@ -116,7 +116,7 @@ def test_s17_the_name_of_a_destructive_tool_grants_it(home: Home) -> None:
     person.sees("type the tool's name: ")
     person.types("refund")
     assert person.ends() == 0
-    assert [held.tool for held in read_grants(home)] == ["refund"]
+    assert [held.tool for held in read_grants(home).grants] == ["refund"]
 
 
 @posix
@@ -131,7 +131,7 @@ def test_s1_a_grant_by_a_pipe_or_argv_alone_is_none(home: Home) -> None:
     )
     assert done.returncode == 2
     assert "needs a person at a terminal" in done.stderr
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
 
 
 @pytest.mark.parametrize("option", ["--yes", "-y"])
@@ -139,7 +139,7 @@ def test_s1_a_grant_takes_no_yes(home: Home, option: str) -> None:
     with pytest.raises(SystemExit) as caught:
         run(*ASK, option)
     assert caught.value.code == 2
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
 
 
 @posix
@@ -149,7 +149,7 @@ def test_s25_what_cannot_be_seen_in_a_condition_is_shown_by_its_number(home: Hom
     person.sees("[y/N] ")
     person.types("n")
     assert person.ends() == 1
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_cannot_be_granted_is_refused_before_anybody_is_asked(
     with pytest.raises(UsageError) as caught:
         run(*words)
     assert told in caught.value.why
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
 
 
 @pytest.mark.parametrize("when", [(), ("--when", "nonsense")], ids=["none", "no JSON"])
@@ -224,7 +224,7 @@ def test_s1_nobody_is_asked_where_nothing_could_keep_the_key_that_signs(
     with pytest.raises(CredentialError) as caught:
         run(*ASK)
     assert (caught.value.id, caught.value.next) == ("MCPX-C02", "mcp-proxy vault init")
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
 
 
 def test_s1_an_administrator_who_takes_the_terminal_away_takes_grants_away(
@@ -234,7 +234,7 @@ def test_s1_an_administrator_who_takes_the_terminal_away_takes_grants_away(
     monkeypatch.setattr(grant_commands, "read_policy", lambda: policy)
     with pytest.raises(UsageError, match="administrator"):
         run(*ASK)
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
 
 
 def test_the_list_shows_what_is_left(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -269,9 +269,9 @@ def test_s17_a_grant_taken_back_is_used_up_too_so_that_an_older_file_is_worth_no
     with open(path, "rb") as file:
         older = file.read()
     assert run("grant", "revoke", held.id[:8]) == 0
-    assert read_grants(home) == ()
+    assert read_grants(home).grants == ()
     write_file(path, older)
-    assert read_grants(home) == (held,)
+    assert read_grants(home).grants == (held,)
     assert not taken(home, held)
 
 
@@ -280,7 +280,7 @@ def test_a_grant_is_taken_back_by_an_id_that_is_one(home: Home, which: str) -> N
     held = give()
     with pytest.raises(UsageError, match="begins with"):
         run("grant", "revoke", which)
-    assert read_grants(home) == (held,)
+    assert read_grants(home).grants == (held,)
 
 
 def test_s1_grants_are_logged_with_their_bounds(home: Home) -> None:
@@ -305,4 +305,4 @@ def test_ended_grants_make_room_for_new_ones(home: Home, monkeypatch: pytest.Mon
     give()
     monkeypatch.setattr(grant_commands.clock, "now_s", lambda: clock() + 9 * 3_600)
     later = give()
-    assert read_grants(home) == (later,)
+    assert read_grants(home).grants == (later,)

@@ -53,6 +53,9 @@ class Shop:
     def ready(self, tool: str, _now_s: float) -> Ready | Deny:
         return ready_tool(self._tools[tool], self._upstream, None)
 
+    def stopped(self, _tool: str | None, _now_s: float) -> Deny | None:
+        return None
+
     def label(self, _tool: str) -> Label:
         raise AssertionError
 

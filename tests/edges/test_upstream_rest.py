@@ -402,3 +402,41 @@ def test_s7_an_answer_to_the_old_credential_is_scrubbed_of_it_after_a_rotation()
     for answer in asyncio.run(main()):
         assert isinstance(answer, HttpAnswer)
         assert answer.body == b"[credential removed]"
+
+
+PAUSED = ("MCPX-D11", "A person has paused it.")
+
+
+@pytest.mark.parametrize("goes_out", [0, 1])
+def test_s6_nothing_leaves_once_it_is_stopped_nor_again(goes_out: int) -> None:
+    """The last word is asked at each first byte: at a repeated attempt too."""
+    words = iter([*([None] * goes_out), PAUSED])
+
+    async def main() -> None:
+        async with Loopback(in_turn(http(503, retry_after="0"), http(200))) as server:
+            upstream = RestUpstream(server.spec(), BEARER, LIMITS)
+            wishes = Wishes({}, stopped=lambda: next(words))
+            answer = await upstream.call(request(server.url + "/x"), wishes, print, 5.0)
+            await upstream.close()
+            assert isinstance(answer, Failure)
+            assert (answer.id, answer.text) == PAUSED
+            assert answer.sent == ("yes" if goes_out else "no")
+            assert len(server.heard) == goes_out
+
+    asyncio.run(main())
+
+
+def test_s6_a_stopped_call_leaves_the_connection_to_others() -> None:
+    words = iter([None, PAUSED, None])
+
+    async def main() -> None:
+        async with Loopback(always(http(200, b"ok"))) as server:
+            upstream = RestUpstream(server.spec(), BEARER, LIMITS)
+            wishes = Wishes({}, stopped=lambda: next(words))
+            asked = [request(server.url + f"/{number}") for number in range(3)]
+            answers = [await upstream.call(one, wishes, print, 5.0) for one in asked]
+            await upstream.close()
+            assert [isinstance(answer, HttpAnswer) for answer in answers] == [True, False, True]
+            assert [heard.target for heard in server.heard] == ["/0", "/2"]
+
+    asyncio.run(main())
