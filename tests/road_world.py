@@ -15,6 +15,7 @@ from mcp_proxy.core.answer import (
     Answer,
     Emit,
     Event,
+    Failure,
     HttpAnswer,
     McpAnswer,
     Progress,
@@ -130,7 +131,8 @@ class Waiting:
 class World:
     """See the module. `faults`: full_at (the log's method that fails, or its nth call as
     `answered 2`), expires_s, waits (for cancel: gate, sending, durable, upstream), ready, drift,
-    max_bytes, gate (what it says, in turn), lapsed (why the last word is no).
+    max_bytes, gate (what it says, in turn), lapsed (why the last word is no), stopped (why nothing
+    may leave after all).
     """
 
     def __init__(self, *answers: Step, **faults: Any) -> None:
@@ -174,8 +176,11 @@ class World:
             made, spec = mcp_tool({"q": rule("argument", "/q")}, **common), GATE
         return Ready(made, compile_schema(SCHEMA), None, spec, expires_s)
 
-    def stopped(self, _tool: str | None, _now_s: float) -> Deny | None:
-        return None
+    def stopped(self, tool: str | None, now_s: float) -> Deny | None:
+        assert now_s == self.now_s
+        self.trace.append(f"stopped? {tool}")
+        found: Deny | None = self.faults.get("stopped")
+        return found
 
     def label(self, tool: str) -> Label:
         if tool in EFFECTS:
@@ -262,7 +267,11 @@ class World:
     ) -> Answer:
         self.trace.append("upstream " + _name(request))
         self.requests.append(request)
-        self.wishes.append(wishes._replace(trace=None))
+        self.wishes.append(wishes._replace(trace=None, stopped=None))
+        if "stopped" in self.faults and wishes.stopped is not None:
+            why = wishes.stopped()
+            if why is not None:
+                return Failure(*why, "no")
         self.sent_spans.append(wishes.trace)
         self.deadlines.append(deadline_s)
         emit(Progress(1, None, None))

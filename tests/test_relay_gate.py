@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from road_world import ACCEPTED, NAME, SAID, Client, World, text_of
+from road_world import ACCEPTED, CAPABLE, NAME, SAID, Client, World, text_of
 
 from mcp_proxy.core.answer import Failure
 from mcp_proxy.core.audit import Decided
 from mcp_proxy.core.outcome import End, Result
 from mcp_proxy.core.passage import AGAIN, AskClient, Passed
+from mcp_proxy.core.plan import Going
+from mcp_proxy.core.planning import Planner
 from mcp_proxy.core.policy import Deny
+from mcp_proxy.core.tasks import Owner
 
 PASSED = Passed("ticket", "approval-1", "digest")
 NO = Deny("MCPX-D12", "approval.denied", "A person has denied the call.")
@@ -205,3 +208,28 @@ async def _play(play: Callable[[World], Awaitable[None]], world: World) -> None:
 
 async def _told(world: World, tool: str) -> None:
     world.told(await call(world, tool))
+
+
+PAUSED = Deny("MCPX-D11", "paused", "A person has paused it.")
+
+
+def test_s6_a_call_stopped_after_its_decision_leaves_nothing_and_gives_all_back() -> None:
+    world = drive("sign", stopped=PAUSED)
+    assert world.trace[-5:] == [
+        *("stopped? sign", "log answered error MCPX-D11", "log durable", "gate left no"),
+        "reply MCPX-D11",
+    ]
+    assert "stopped? look" in drive("look", stopped=PAUSED).trace
+
+
+def test_s6_a_paused_task_can_still_be_cancelled() -> None:
+    world = World(stopped=PAUSED)
+    ready = world.ready("look", world.now_s)
+    owner = Owner("look", "gate", ready.spec, ready.tool.result, None, CAPABLE, None, None, "read")
+    assert world.tasks.own("t1", owner)
+    planner = Planner(world, world.tasks)
+    for method, id_ in (("tasks/cancel", None), ("tasks/get", "MCPX-D11")):
+        going = planner.plan(method, {"taskId": "t1"}, CAPABLE, world.now_s)
+        assert isinstance(going, Going)
+        denied = planner.stopped(going, world.now_s)
+        assert (denied and denied.id) == id_

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shlex
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mcp_proxy.app import admin_log
 from mcp_proxy.app.grants_key import KEY_NAME, own_key
@@ -32,6 +32,8 @@ from mcp_proxy.edges.profile_store import load_profile
 from mcp_proxy.edges.state_db import StateDb
 from mcp_proxy.edges.state_mark import read_mark
 from mcp_proxy.errors import HomeError, McpProxyError, UsageError
+from mcp_proxy.workshop.enforced import Arguments
+from mcp_proxy.workshop.places import find_place
 
 _FOREIGN = "not known to be this machine's: its key is not"
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
@@ -185,9 +187,19 @@ def _check_grantable(tool: Tool, wish: Wish) -> None:
 def _conditions(text: str, tool: Tool) -> tuple[dict[str, object], ...]:
     try:
         value = strict_json.loads(text.encode(errors="replace"))
-        return parse_conditions(value, tool.arguments)
+        found = parse_conditions(value, tool.arguments)
+        _check_described(found, tool)
     except ValueError as error:
         raise _refused(f"--when is not right: {error}", _add_when(tool)) from None
+    return found
+
+
+def _check_described(conditions: tuple[dict[str, Any], ...], tool: Tool) -> None:
+    """What is absent because its name was mistyped would let any call pass. Raises ValueError."""
+    held = Arguments(tool.enforced, tool.arguments, tool.constants, tool.defaults)
+    for where, tests in ((where, tests) for rule in conditions for where, tests in rule.items()):
+        if "present" in tests:
+            find_place(where, held, ())
 
 
 def _seconds(span: str) -> int:

@@ -64,6 +64,8 @@ class Passing:
         # Those that let a call of this process pass, by their ids; as few as people give.
         self._used: dict[str, Grant] = {}
         self._grants_key = GrantsKey(home)
+        # What expired while nobody served is not kept until the next call is asked for.
+        self._is_swept = False
         self._person = Person(home, profile, self._subject, state, self._answers)
 
     async def enter(
@@ -140,6 +142,9 @@ class Passing:
         self, tx: Transaction, going: Going, need: Need, digest: str, grants: tuple[Grant, ...]
     ) -> _Taken:
         """All that the call needs, in this one transaction, or nothing."""
+        if not self._is_swept:
+            approvals.sweep(tx)
+            self._is_swept = True
         if tx.step == "back" and going.mutates:
             return _Taken(_BACK, tx.step)
         ticket = self._reserve(tx, going, need)

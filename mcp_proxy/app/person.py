@@ -37,7 +37,7 @@ from mcp_proxy.edges.pauses import read_pauses
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.profile_store import read_generation
 from mcp_proxy.edges.settings import read_settings
-from mcp_proxy.edges.state_db import StateDb
+from mcp_proxy.edges.state_db import StateBusy, StateDb
 from mcp_proxy.edges.zones import find_zone
 from mcp_proxy.ports import Caller
 
@@ -162,9 +162,16 @@ class Person:
         return None
 
     async def _until_answered(self, asked: _Asked) -> bool:
-        while await self._answers.is_open(asked.request.id):
+        while await self._is_open(asked.request.id):
             await self._answers.pause(_LOOK_EVERY_S)
         return True
+
+    async def _is_open(self, request: str) -> bool:
+        """A database that others hold for now says nothing: the person is waited for longer."""
+        try:
+            return await self._answers.is_open(request)
+        except StateBusy:
+            return True
 
     async def _ask_client(self, asked: _Asked, question: Question, caller: Caller) -> bool:
         """Whether its person has answered; if not, the others are still waited for."""
@@ -175,7 +182,7 @@ class Person:
             self._asking.discard(asked.request.id)
         await self._answers.by_client(asked.request.id, replies)
         caller.awaits_person(is_waiting=True)
-        return not await self._answers.is_open(asked.request.id)
+        return not await self._is_open(asked.request.id)
 
 
 def _question(asked: _Asked, caller: Caller) -> Question | None:

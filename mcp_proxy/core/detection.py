@@ -6,6 +6,7 @@ what is searched, U+0001 stands between a key and its value and U+0000 ends a pa
 """
 
 import re
+import unicodedata
 from collections.abc import Set as AbstractSet
 
 from mcp_proxy.core.detector_contact import find_emails, find_phones
@@ -16,15 +17,15 @@ from mcp_proxy.core.detectors import LOCALES, NAMES, NATIONAL_ID
 from mcp_proxy.core.found import Found
 from mcp_proxy.core.text_runs import Run, kind_of_characters, runs
 
-# What reads like an ASCII character, place by place.
-_FOLDS = (
-    *(
-        " " + "\u00a0\u2002\u2003\u2007\u2009\u202f\u3000",
-        "-" + "\u2010\u2011\u2012\u2013\u2212\uff0d",
-    ),
-    *("@" + "\uff20", "+" + "\uff0b", "." + "\u00b7"),
-    *(str(digit) + chr(0xFF10 + digit) + chr(0x0660 + digit) for digit in range(10)),
-)
+# What reads like an ASCII character; digits of all scripts do too, and full-width letters.
+_FOLDS = {
+    **dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2007\u2009\u202f\u3000", " "),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\uff0d", "-"),
+    "\uff20": "@",
+    "\uff0b": "+",
+    "\u00b7": ".",
+    **{chr(code + 0xFEE0): chr(code) for code in range(128) if chr(code).isalpha()},
+}
 _NUMBER = kind_of_characters(b" .-/()+", digits_only=True)
 _WORD = kind_of_characters(b"")
 # The shortest numbers have six digits in a row (with their separators), or stand in a long word.
@@ -57,9 +58,10 @@ def folded(text: str) -> str:
     """The text with characters that look like ASCII digits and separators as such; as long."""
     if text.isascii():
         return text
-    for alike in _FOLDS:
-        for other in alike[1:]:
-            text = text.replace(other, alike[0])
+    for char in set(text):
+        alike = char if char.isascii() else _FOLDS.get(char, unicodedata.decimal(char, char))
+        if alike != char:
+            text = text.replace(char, str(alike))
     return text
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from mcp_proxy.core.found import Found
 from mcp_proxy.core.text_runs import Run
-from mcp_proxy.core.word_before import stands_behind
+from mcp_proxy.core.word_before import END, IS, stands_behind
 
 _LOCAL_CHARS = 64
 # No = / ? & : in links they part an address from what it is the value of.
@@ -20,6 +20,7 @@ _DOMAIN = r"(?:[^\W_](?:[^\W_]|-){0,62}+\.){1,8}(?:xn--[A-Za-z0-9-]{2,59}|[^\W\d
 # A picture for screens of twice the dots is named logo@2x.png.
 _NO_DOMAIN = re.compile(r"[1-9]x\.\w+", re.IGNORECASE)
 _SIGNS = ("@", "%40")
+_PARTS = re.compile(f"[{END}{IS}]")
 
 # ITU-T E.164 country codes that are in use.
 _COUNTRY = (
@@ -65,7 +66,7 @@ def _email(text: str, at: int, behind: int) -> Found | None:
     domain = _domain().match(text, behind)
     if domain is None or _NO_DOMAIN.fullmatch(domain[0]):
         return None
-    left = text[max(0, at - _LOCAL_CHARS) : at]
+    left = _PARTS.split(text[max(0, at - _LOCAL_CHARS) : at])[-1]
     if left.endswith('"'):
         quote = left.rfind('"', 0, -1)
         start = at - len(left) + quote if quote >= 0 else at

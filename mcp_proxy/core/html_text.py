@@ -8,6 +8,7 @@ quadratic time on markup that is never closed.
 
 import html
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _VALUE = r'"[^"]*+"|\'[^\']*+\'|[^\s"\'>][^\s>]*+'
@@ -23,10 +24,15 @@ _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{8,}+;?")
 _HIDDEN_STYLE = (
     r"(?i)display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)"
     r"|(?:opacity|font-size|line-height|max-height|max-width)\s*:\s*[0.]++(?!\d)"
-    r"|font-size\s*:\s*1px"
-    r"|text-indent\s*:\s*-\d{3}|(?:left|top)\s*:\s*-\d{3}|clip\s*:\s*rect\(0"
+    r"|opacity\s*:\s*0?\.0\d|font-size\s*:\s*1px|scale\s*\(\s*0\s*[,)]"
+    r"|(?:text-indent|left|right|top|bottom)\s*:\s*-(?:\d{3}|\d{2}r?em)|clip\s*:\s*rect\(0"
     r"|clip-path\s*:\s*inset\(\s*(?:50|100)%|color\s*:\s*transparent"
+    r"|color\s*:\s*(?:rgb|hsl)a?\((?:[^,/()]{1,20},){3}\s*[0.]++%?\s*\)"
+    r"|color\s*:\s*(?:rgb|hsl)a?\([^,/()]{1,60}/\s*[0.]++%?\s*\)"
 )
+# A box without room shows its text all the same, unless what runs over is cut.
+_NO_ROOM = r"(?i)(?:^|[;\s])(?:height|width)\s*:\s*[0.]++(?!\d)"
+_IS_CUT = r"(?i)overflow(?:-[xy])?\s*:\s*(?:hidden|clip)"
 _LINK = re.compile(r"(?:https?://|mailto:)\S+", re.IGNORECASE)
 _LINK_CHARS = 2_048
 
@@ -181,7 +187,20 @@ def _is_hidden(attributes: str) -> bool:
         return False
     style = html.unescape(_LONG_REFERENCE.sub("", _attribute(attributes, "style")))
     names = {match[1].lower() for match in _ATTRIBUTE.finditer(attributes)}
-    return "hidden" in names or re.search(_HIDDEN_STYLE, style) is not None
+    return "hidden" in names or _hides("".join(_without_comments(style)))
+
+
+def _hides(style: str) -> bool:
+    if re.search(_HIDDEN_STYLE, style):
+        return True
+    return bool(re.search(_NO_ROOM, style) and re.search(_IS_CUT, style))
+
+
+def _without_comments(style: str) -> Iterator[str]:
+    first, *others = style.split("/*")
+    yield first
+    for part in others:
+        yield part.partition("*/")[2]
 
 
 def _attribute(attributes: str, name: str) -> str:

@@ -64,6 +64,7 @@ class ApprovalSource(BaseModel):
     ]
     by: list[Literal["page", "terminal", "client"]] = Field(
         default_factory=list,
+        min_length=1,
         description="How a person may answer; page and terminal, and client if not destructive.",
     )
 

@@ -457,3 +457,19 @@ def test_s20_a_paused_tool_keeps_its_name_for_the_log_and_no_other_word_stands_t
         True,
     )
     assert process.contract.label("a-secret-of-the-client") == (None, None, None, True)
+
+
+def test_s6_what_is_paused_or_no_longer_trusted_may_not_leave_after_all(home: Home) -> None:
+    contract = running(home).contract
+    assert contract.stopped("find", NOW_S) is None
+    change_pauses(home, lambda _held: (Paused(None, "find", 0, ""),))
+    denied = contract.stopped("find", NOW_S)
+    assert denied is not None
+    assert denied.id == "MCPX-D11"
+    assert contract.stopped("other", NOW_S) is None
+    assert contract.stopped(None, NOW_S) is None
+    change_pauses(home, lambda _held: ())
+    distrust(home)
+    denied = contract.stopped(None, NOW_S)
+    assert denied is not None
+    assert denied.id != "MCPX-D11"

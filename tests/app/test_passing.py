@@ -33,6 +33,7 @@ from mcp_proxy.edges.boot import read_clocks
 from mcp_proxy.edges.pauses import EVERYTHING, Paused, change_pauses
 from mcp_proxy.edges.settings import Settings
 from mcp_proxy.edges.settings_approval import ApprovalSettings
+from mcp_proxy.edges.state_db import StateBusy
 
 Scene = Callable[[World, Process], Awaitable[None]]
 
@@ -633,3 +634,63 @@ def test_s17_what_comes_too_late_for_its_yes_does_not_leave(
         assert world.sent == []
 
     beside(scene, 0.2)
+
+
+def test_s17_an_answer_that_another_came_before_stands_in_the_log_as_void(beside: Any) -> None:
+    async def scene(world: World, process: Process) -> None:
+        call = asyncio.create_task(process.call("note", Client()))
+        (request,) = await process.asked()
+        answers = Answers(process.state, process.log)
+        approve = approvals.approve
+
+        def late(tx: Any, name: str, *rest: Any) -> bool:
+            approvals.deny(tx, name, "terminal", "ada", "")
+            return approve(tx, name, *rest)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(approvals, "approve", late)
+            told = await answers.by_page(request.id, Verdict(True, 1, 10, "", ""))
+        assert told[0] == "Nothing was recorded"
+        assert read(await call)[0] == "MCPX-D12"
+        said = [what for what, _ in world.events()]
+        assert said.index("approval given") < said.index("approval answer void")
+
+    beside(scene)
+
+
+def test_s17_a_database_that_others_hold_for_long_ends_no_wait(beside: Any) -> None:
+    async def scene(world: World, process: Process) -> None:
+        call = asyncio.create_task(process.call("note", Client()))
+        (request,) = await process.asked()
+        is_open, busy = Answers.is_open, [True] * 3
+
+        async def held(answers: Answers, name: str) -> bool:
+            if busy and busy.pop():
+                raise StateBusy("MCPX-H03", "Others hold it.")
+            return await is_open(answers, name)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Answers, "is_open", held)
+            await until(lambda: not busy)
+            assert not call.done()
+            assert await process.say(request, yes=True)
+            assert read(await call)[0] is None
+
+    beside(scene)
+
+
+def test_what_expired_while_nobody_served_is_not_kept(beside: Any) -> None:
+    async def scene(world: World, process: Process) -> None:
+        assert read(await process.call("note", Client()))[0] == "MCPX-D03"
+        (request,) = await process.asked()
+        await process.state.run(
+            lambda tx: tx.execute("UPDATE requests SET expires_s = 1 WHERE id = ?", (request.id,))
+        )
+        other = Process(world)
+        assert read(await other.call("refund", Client(), amount=100))[0] is None
+        found = await process.state.look(lambda tx: approvals.find(tx, request.id))
+        assert found is not None
+        assert (found.state, found.view) == ("expired", "")
+        await other.end()
+
+    beside(scene, wait_s=0.1)

@@ -168,6 +168,8 @@ def test_s25_what_cannot_be_seen_in_a_condition_is_shown_by_its_number(home: Hom
         ((*ASK, "--when", "{}"), "map of arguments"),
         ((*ASK, "--when", '{"total": {"is": 1}}'), "'total' is no argument"),
         ((*ASK, "--when", '{"amount": {}}'), "compares nothing"),
+        ((*ASK, "--when", '{"/customer/vip": {"present": false}}'), "describes no vip"),
+        ((*ASK, "--when", '{"/customer/*": {"present": false}}'), "name one"),
         ((*ASK, "--when", '{"amount": {"about": 5}}'), "'about' is none of above"),
         ((*ASK, "--when", '{"amount": {"at_most": "5"}}'), "needs a number"),
         ((*ASK, "--when", '{"amount": {"at_most": true}}'), "needs a number"),

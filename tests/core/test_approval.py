@@ -108,3 +108,16 @@ def test_the_three_forms() -> None:
 def test_bounds_are_exact(value: int, bound: int) -> None:
     assert asks({"a": {"above": bound}}, {"a": value}) == (value > bound)
     assert asks({"a": {"at_most": bound}}, {"a": value}) == (value <= bound)
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_whether_something_is_there_cannot_be_judged_in_a_list_or_below_a_value(
+    present: bool,
+) -> None:
+    for where, arguments in (
+        ("/a/*/b", {"a": [{"b": 1}]}),
+        ("/a/0/b", {"a": [{"b": 1}]}),
+        ("/a/b", {"a": "text"}),
+        ("/a/b/c", {"a": {"b": None}}),
+    ):
+        assert asks({where: {"present": present}}, arguments)

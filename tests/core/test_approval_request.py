@@ -1,6 +1,7 @@
 """What an approval covers, and what a person sees of it (S17)."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -213,3 +214,16 @@ def test_s25_a_summary_is_one_clean_line() -> None:
     assert "\n" not in summary
     assert "\x1b" not in summary
     assert len(summary) <= 160
+
+
+def test_s22_the_order_of_the_client_s_arguments_chooses_nothing() -> None:
+    arguments = [{"amount": 90_000, "customer": "yes"}, {"customer": "yes", "amount": 90_000}]
+    typed = [view_of(going(arguments=item), REFUND, SUBJECT) for item in arguments]
+    assert [view.confirm_label for view in typed] == ["customer", "customer"]
+
+
+def test_a_huge_value_is_not_looked_through_for_what_may_be_typed() -> None:
+    arguments = {"customer": "\u200b" * 3_000_000, "amount": 500}
+    began = time.process_time()
+    assert view_of(going(arguments=arguments), REFUND, SUBJECT).confirm_label == "amount"
+    assert time.process_time() - began < 2

@@ -129,6 +129,7 @@ def test_a_number_of_chance_is_no_card_unless_it_passes_luhn(text: str) -> None:
         *("a." * 500_000 + "@x", "DE89 " * 200_000, "01 23 " * 170_000, "(" * 1_000_000),
         *("password" * 120_000, "secret=" * 140_000, "://" * 330_000 + "@", "A1" * 500_000),
         *("x@" + "a." * 500_000, "1-2-" * 250_000, "token: " + "a" * 1_000_000, " " * 1_000_000),
+        *("_eyJ" * 250_000, "eyJ-" * 250_000, "eyJ0." * 200_000, "é" + "_eyJ" * 250_000),
     ],
 )
 def test_no_text_of_a_mebibyte_takes_long(text: str) -> None:
@@ -168,3 +169,21 @@ def test_a_word_before_a_value_is_found_wherever_it_may_stand(text: str, start: 
     for words in (detector_contact._words(), re.compile(r"(?:steuer|\btel)[^0-9]{0,24}$")):
         whole = words.search(left, left.rfind("\x00") + 1) is not None
         assert stands_behind(text, start, words) is whole
+
+
+def test_a_letter_that_is_two_in_lower_case_hides_no_secret() -> None:
+    text = '{"city":"İstanbul","password":"hunter2!x9"}'
+    assert [text[one.start : one.end] for one in detect(text, ALL)] == ["hunter2!x9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("ssn ۰۷۸-۰۵-۱۱۲۰", "078051120"),
+        ("ssn ०७८-०५-११२०", "078051120"),
+        ("ＤＥ８９３７０４００４４０５３２０１３０００", "DE89370400440532013000"),
+        ("4111\u20041111\u20041111\u20041111", "4111111111111111"),
+    ],
+)
+def test_what_is_written_in_other_digits_or_widths_is_found(text: str, normal: str) -> None:
+    assert [one.normal for one in detect(text, ALL)] == [normal]

@@ -340,3 +340,32 @@ def test_half_a_number_at_the_end_of_a_cut_failure_is_not_told(half: str) -> Non
 
     assert "refused for …" in json.dumps(met.end, ensure_ascii=False)
     assert half[:4] not in json.dumps(met.end)
+
+
+def test_no_quoted_address_reaches_over_its_own_value() -> None:
+    value = {"e": 'say "', "f": '"@example.com is', "g": '"a b"@example.com'}
+    masked = EVERY.value(value)
+    assert {key: masked[key] for key in "ef"} == {key: value[key] for key in "ef"}
+    assert TOKEN.fullmatch(masked["g"])
+
+
+def test_a_field_within_a_text_that_may_be_json_is_not_let_through() -> None:
+    by = masker((), ("data.ssn",), KEY)
+    inner = json.dumps({"data": {"ssn": "secret"}})
+    for value in ({"data": inner}, inner, json.dumps(inner), {"data": [f" {inner}"]}):
+        assert "secret" not in json.dumps(by.value(value))
+    assert by.value({"data": "cus_1"}) == {"data": "cus_1"}
+
+
+@pytest.mark.parametrize("by", [rules(pick=("data.id",)), rules(fields=("data.ssn",))])
+def test_an_error_says_no_more_of_the_fields_than_an_answer(by: ResultRules) -> None:
+    inner = {"data": {"id": 1, "ssn": "secret"}}
+    texts = [json.dumps(inner), f"Failed: {json.dumps(inner)}", "Failed <ssn>secret</ssn>", "Gone."]
+    blocks = [{"type": "text", "text": text} for text in texts]
+    mask = masker(by.redact, by.redact_fields, KEY) if by.redact_fields else None
+    verdict = admit(McpAnswer({"content": blocks, "isError": True}), by, None, mask)
+    assert isinstance(verdict, Admitted)
+    assert "secret" not in json.dumps(verdict.result)
+    told = [block["text"] for block in verdict.result["content"]]
+    assert told[1:] == ["Failed: …", "Failed …", "Gone."]
+    assert json.loads(told[0])["data"]["id"] == 1

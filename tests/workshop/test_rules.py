@@ -33,6 +33,7 @@ _BODY["required"] += ["amount", "lines"]
 _BODY["properties"].update(
     amount={"type": "integer", "minimum": 0},
     note={"type": "string"},
+    kind={"type": "string", "enum": ["big", "small"]},
     gift={"type": "boolean"},
     start={"type": "string", "format": "date"},
     end={"type": "string", "format": "date"},
@@ -242,12 +243,42 @@ def test_a_sum_of_what_has_a_default_or_is_narrowed_is_taken(tmp_path: Path) -> 
     [
         ("{note: {above: 5}}", "is never a number, so every call would ask"),
         ("{amount: {matches: a}}", "is never a text, so every call would ask"),
+        ("{amount: {above: 10, below: 5}}", "is met by no call, so nobody would be asked"),
+        ("{amount: {above: 5, below: 5}}", "is met by no call, so nobody would be asked"),
+        ("{amount: {above: 5, at_most: 5}}", "is met by no call, so nobody would be asked"),
+        ("{amount: {below: 0}}", "is met by no call, so nobody would be asked"),
+        ("{kind: {is: gold}}", "is met by no call, so nobody would be asked"),
+        ("{kind: {in: [gold, silver]}}", "is met by no call, so nobody would be asked"),
+        ("{/lines/*/tip: {present: true}}", "* stands for many values; name one"),
+        ("{/lines/*/tip: {above: 5}}", "* stands for many values; name one"),
+        ("{/lines/0/tip: {present: true}}", "the operation describes no 0 at lines"),
     ],
 )
 def test_a_condition_that_no_call_could_meet_is_refused(
     tmp_path: Path, when: str, told: str
 ) -> None:
     assert told in refused(tmp_path, f"approval: {{when: {when}}}")
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "{amount: {at_most: 0}}",
+        "{amount: {at_least: 5, at_most: 5}}",
+        "{amount: {above: 5, below: 5.5}}",
+        "{kind: {in: [gold, big]}}",
+        "{kind: {is: 5}}",
+        "{note: {present: false}}",
+    ],
+)
+def test_a_condition_that_some_call_meets_or_that_cannot_be_judged_is_taken(
+    tmp_path: Path, when: str
+) -> None:
+    assert made(tmp_path, f"approval: {{when: {when}}}").approval
+
+
+def test_s17_an_approval_by_nobody_is_refused(tmp_path: Path) -> None:
+    assert "approval.by" in refused(tmp_path, "approval: {when: {amount: {above: 5}}, by: []}")
 
 
 def test_the_ways_of_approval_and_what_becomes_of_secrets_are_kept(tmp_path: Path) -> None:
