@@ -278,6 +278,67 @@ def test_what_is_no_collector_at_all_makes_nothing_count_as_refused(home: Home) 
         assert_all_once(home, collector)
 
 
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("is_followed", [False, True])
+def test_the_very_first_items_that_a_collector_never_takes_keep_no_other_from_it(
+    home: Home, is_followed: bool
+) -> None:
+    record(home, "pause", profile="first")
+    log = begin(home)
+    call(log, 3)
+    log.close("client ended")
+    with FakeCollector() as collector:
+        collector.refuses = b'"home":"'  # in the ledger's first entry
+        point(home, collector.url)
+        if is_followed:
+            following = Following(home)
+            collector.until(len(entries(home)) - 1)
+            following.end()
+        sent = export_once(home)
+        assert sent is not None
+        assert sent.refused == 1
+        assert sorted(collector.ids()) == sorted(entries(home) - {min(ids_in(ledger_path(home)))})
+        assert export_once(home) == otlp_extra.Sent(0, 0, 1)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_only_item_that_was_refused_is_left_out_when_another_is_taken(home: Home) -> None:
+    record(home, "pause", profile="a")
+    with FakeCollector() as collector:
+        collector.refuses = b'"home":"'
+        point(home, collector.url)
+        with open(ledger_path(home), "rb") as file:
+            whole = file.read()
+        os.truncate(ledger_path(home), whole.index(b"\n") + 1)
+        with pytest.raises(UpstreamError, match="400"):
+            export_once(home)
+        record(home, "resume", profile="a")
+        assert export_once(home) == otlp_extra.Sent(1, 0, 1)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_was_refused_before_a_collector_went_away_is_not_lost(home: Home) -> None:
+    """Two items, that are refused together, then the first alone; nobody took one yet."""
+    record(home, "pause", profile="a")
+    with FakeCollector(Answer(400), Answer(400), Answer(503)) as collector:
+        point(home, collector.url)
+        with pytest.raises(UpstreamError, match="503"):
+            export_once(home)
+        assert export_once(home) == otlp_extra.Sent(2, 0, 0)
+        assert_all_once(home, collector)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_no_collector_is_asked_a_few_times_and_then_left_in_peace(home: Home) -> None:
+    call(begin(home), 300)
+    with FakeCollector() as collector:
+        collector.refuses = b"mcp-proxy"
+        point(home, collector.url)
+        with pytest.raises(UpstreamError, match="400"):
+            export_once(home)
+        assert len([asked for asked in collector.asked if asked.path == "/v1/logs"]) < 40
+
+
 def test_what_a_collector_takes_only_in_part_is_counted_and_not_sent_again(home: Home) -> None:
     call(begin(home))
     with FakeCollector(Answer(body=partly(2), takes=True)) as collector:
