@@ -5,6 +5,8 @@ as messages, what was asked with its headers; a restart keeps both and the port.
 """
 
 import gzip
+import json
+import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +17,15 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+
+def ids_in(path: str) -> dict[str, str]:
+    """A file's lines by the ids that their records have."""
+    name = os.path.basename(path).removesuffix(".jsonl")
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().split("\n")[:-1]
+    uid = f"ledger-{json.loads(lines[0])['hash'][:16]}" if name == "ledger" else name
+    return {f"{uid}:{number}": line for number, line in enumerate(lines)}
 
 
 class Answer(NamedTuple):

@@ -3,15 +3,18 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from mcp_proxy import __version__
 from mcp_proxy.app.audit_log import Reading
 from mcp_proxy.app.audit_stream import Damage
 from mcp_proxy.core.audit_cef import cef_line
-from mcp_proxy.core.audit_events import Event, Events, is_told
+from mcp_proxy.core.audit_events import LEDGER, Event, Events, entry_of, is_told
 from mcp_proxy.core.audit_filter import Filter
 from mcp_proxy.core.audit_ocsf import ocsf_record
+from mcp_proxy.edges.audit_ledger import ledger_path
+from mcp_proxy.edges.audit_lines import Lines
 from mcp_proxy.edges.places import Home
 
 # How long a call may go on after the time up to which calls are asked for.
@@ -27,6 +30,7 @@ class Export:
         jsonl are the entries as `audit show --json` has them. The others tell a call and how it
         ended in one event, at the time when it was decided, and no values of arguments.
         """
+        self._home = home
         self._only = only
         self._line = _FORMS.get(form)
         later = None if only.until is None else _later(only.until)
@@ -42,15 +46,26 @@ class Export:
         if self._line is None:
             yield from (_json(entry) for entry in self._reading)
             return
-        for event in _events(iter(self._reading)):
+        for event in _events(iter(self._reading), _ledger(self._home)):
             is_wanted = self._only.until is None or str(event.entry["time"]) <= self._only.until
             if is_wanted and is_told(event):
-                yield self._line(event)
+                yield self._line(event, __version__, self._home.id)
 
 
-def _events(entries: Iterator[dict[str, Any]]) -> Iterator[Event]:
+def _ledger(home: Home) -> Events:
+    """The ledger's events to come: its first entry, which names it, is in every export."""
+    events, lines = Events(LEDGER), Lines(ledger_path(home))
+    try:
+        for line in islice(lines.read(), 1):
+            events.take(entry_of(line, 0))
+    finally:
+        lines.close()
+    return events
+
+
+def _events(entries: Iterator[dict[str, Any]], ledger: Events) -> Iterator[Event]:
     """The events of all segments; the calls whose end is not in the log come last."""
-    sources: dict[str, Events] = {}
+    sources = {LEDGER: ledger}
     for entry in entries:
         name = str(entry["segment"])
         source = sources.setdefault(name, Events(name))
@@ -86,12 +101,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
 
 
-def _ocsf(event: Event) -> str:
-    return _json(ocsf_record(event, __version__))
+def _ocsf(event: Event, version: str, home_id: str) -> str:
+    return _json(ocsf_record(event, version, home_id))
 
 
-def _cef(event: Event) -> str:
-    return cef_line(event, __version__)
-
-
-_FORMS: dict[str, Callable[[Event], str]] = {"ocsf": _ocsf, "cef": _cef}
+_FORMS: dict[str, Callable[[Event, str, str], str]] = {"ocsf": _ocsf, "cef": cef_line}

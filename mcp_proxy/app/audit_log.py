@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mcp_proxy.app.audit_stream import Damage, Entry, began, open_stream
-from mcp_proxy.core.audit import timestamp
 from mcp_proxy.core.audit_filter import Filter, passes
 from mcp_proxy.edges.audit_ledger import ledger_path
-from mcp_proxy.edges.audit_reader import segment_paths, written_ns
+from mcp_proxy.edges.audit_lines import times_of
+from mcp_proxy.edges.audit_reader import segment_paths
 from mcp_proxy.edges.places import Home, find_home
 
-_FILE_CLOCK_NS = 1_000_000_000  # file systems tell times late, the coarsest by about a second
+_LATEST = "Z"  # after every time
 
 
 class _Turn(NamedTuple):
@@ -45,8 +45,8 @@ class Reading:
         """The last of them, at most so many. Raises HomeError as reading all."""
         entries: list[Entry] = []
         # A process may run for days, so the file that began last need not hold the newest entries.
-        for written, path in sorted(map(_dated, self._paths()), reverse=True):
-            if len(entries) >= count and (count == 0 or _precedes(written, entries)):
+        for last, path in sorted(map(_dated, self._paths()), reverse=True):
+            if len(entries) >= count and (not entries or last < _time(entries[0])):
                 break
             found = (entry for entry in self._entries(path) if passes(entry, self._only))
             entries = sorted([*entries, *deque(found, count)], key=_time)[-count:]
@@ -80,12 +80,21 @@ class Reading:
         only = self._only
         ledger = ledger_path(self._home)
         for path in [ledger, *segment_paths(self._home.state)]:
-            is_early = only.since is not None and timestamp(_dated(path)[0]) < only.since
-            is_late = only.until is not None and began(path) > only.until
             # The ledger tells what was erased of a call, and of an end by a crash.
             is_other = only.call is not None and path != ledger and only.call[:26] not in path
-            if not (is_early or is_late or is_other):
+            if not is_other and self._is_of_time(path):
                 yield path
+
+    def _is_of_time(self, path: str) -> bool:
+        """Whether a file may hold entries of the time; one is looked into only where it may not.
+
+        Its name tells when a segment began, by a clock that may have been wrong, or set since.
+        """
+        since, until = self._only.since or "", self._only.until or _LATEST
+        if since <= began(path) <= until:
+            return True
+        first, last = times_of(path)
+        return since <= last and first <= until
 
 
 def read_entries(only: Filter, newest: int | None = None) -> list[Entry]:
@@ -104,10 +113,6 @@ def _time(entry: Entry) -> str:
     return str(entry["time"])
 
 
-def _dated(path: str) -> tuple[int, str]:
-    """A segment with the time (ns) after which nothing was written to it."""
-    return written_ns(path) + _FILE_CLOCK_NS, path
-
-
-def _precedes(written: int, entries: list[Entry]) -> bool:
-    return not entries or timestamp(written) < str(entries[0]["time"])
+def _dated(path: str) -> tuple[str, str]:
+    """A file with the time after which it holds nothing."""
+    return times_of(path).last, path

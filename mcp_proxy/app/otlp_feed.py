@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from mcp_proxy.core.audit import Head
-from mcp_proxy.core.audit_events import LEDGER, Event, Events, entry_of
+from mcp_proxy.core.audit_events import LEDGER, Event, Events, entry_of, opens
 from mcp_proxy.core.audit_otlp import Record, Span, log_record, span_of
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.edges.audit_growth import Growing, Segments
@@ -89,7 +89,7 @@ class Source:
         entry = entry_of(line, self._seen)
         self._seen += 1
         self.head = Head(entry["seq"], str(entry["hash"] or ""))
-        if self._id != LEDGER and entry["kind"] == "open":
+        if opens(self._id, entry):
             self._opened = entry
         elif entry["kind"] == "close" and entry.get("reason") == "crash":
             self.crashed.add(str(entry.get("segment")))

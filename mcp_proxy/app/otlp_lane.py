@@ -1,7 +1,8 @@
 """One signal on its way to a collector, with a place and a patience of its own.
 
 What the collector does not take now is tried again, later and later; what it will never take is
-halved until the item that it will not have is alone, and that is counted and left out.
+halved until the item that it will not have is alone, and that is counted and left out. One that
+never took anything may be no collector: what it refuses waits until it takes one of the next items.
 """
 
 import random
@@ -18,6 +19,7 @@ from mcp_proxy.edges.otlp_link import Collector, Verdict
 from mcp_proxy.errors import HomeError
 
 _ASKED_MAX_S = 600.0
+_DOUBTED_MAX = 8  # after so many refused items in a row it is no collector for now
 _JITTER = random.SystemRandom()
 
 
@@ -45,6 +47,7 @@ class Lane:
         self._make = make
         self._otlp = otlp
         self._waiting: deque[list[Row]] = deque()
+        self._doubted: deque[list[Row]] = deque()
         self._failures = 0
         self._not_before_s = 0.0
 
@@ -59,40 +62,68 @@ class Lane:
 
     def step(self, collector: Collector, cursor: Cursor, deadline_s: float) -> bool:
         """Send one batch; whether there was one and it went. Raises HomeError."""
-        if not self._waiting:
-            rows = self._feed.batch(self._make)
-            if not rows:
-                return False
-            self._waiting.append(rows)
-        rows = self._waiting[0]
-        payloads = [row.payload for row in rows if row.payload is not None]
+        if not self._waiting and not self._fetch():
+            return False
+        payloads = _payloads(self._waiting[0])
         if not payloads:
             self._done(0)
             return True
         verdict = collector.send(
             self.signal, self._otlp.encode(self.signal, self._home_id, payloads), deadline_s
         )
-        if verdict.kind == "later" or self._is_stranger(verdict, len(payloads)):
+        if verdict.kind == "later":
             self._later(verdict)
             return False
+        if self._is_stranger(verdict, len(payloads)):
+            return self._doubt(verdict)
         self._judge(verdict, len(payloads), cursor)
         cursor.save()
-        self._failures, self.trouble = 0, ""
+        if self._is_known:
+            self._failures, self.trouble = 0, ""
         return True
+
+    def _fetch(self) -> bool:
+        rows = self._feed.batch(self._make)
+        if rows:
+            self._waiting.append(rows)
+        return bool(rows)
 
     def _is_stranger(self, verdict: Verdict, count: int) -> bool:
         """Whether it will not have a single item and never took one: it may be no collector."""
         return verdict.kind == "unfit" and count == 1 and not self._is_known
+
+    def _doubt(self, verdict: Verdict) -> bool:
+        """Set an item aside, if there is another to try; else all of them go again, later."""
+        self._doubted.append(self._waiting.popleft())
+        if len(self._doubted) < _DOUBTED_MAX and self._has_next():
+            return True
+        self._waiting.extendleft(reversed(self._doubted))
+        self._doubted.clear()
+        self._later(verdict)
+        return False
+
+    def _has_next(self) -> bool:
+        """Whether there is another item; what comes before it and gives none is set aside too."""
+        while (self._waiting or self._fetch()) and not _payloads(self._waiting[0]):
+            self._doubted.append(self._waiting.popleft())
+        return bool(self._waiting)
+
+    def _leave_out(self, cursor: Cursor) -> None:
+        """It is a collector, and will not have what was set aside."""
+        for rows in self._doubted:
+            cursor.refuse(self.signal, len(_payloads(rows)))
+            self._feed.done(rows)
+        self._doubted.clear()
 
     def _judge(self, verdict: Verdict, count: int, cursor: Cursor) -> None:
         if verdict.kind == "taken":
             rejected = min(count, self._otlp.rejected(self.signal, verdict.body))
             cursor.refuse(self.signal, rejected)
             self._is_known = True
+            self._leave_out(cursor)
             self._done(count - rejected)
         elif count > 1:
-            rows = self._waiting.popleft()
-            self._waiting.extendleft((rows[len(rows) // 2 :], rows[: len(rows) // 2]))
+            self._waiting.extendleft(reversed(_halved(self._waiting.popleft())))
         else:
             cursor.refuse(self.signal, 1)
             self._done(0)
@@ -109,3 +140,14 @@ class Lane:
         asked_s = min(verdict.wait_s or 0.0, _ASKED_MAX_S)
         self._not_before_s = time.monotonic() + max(asked_s, own_s * _JITTER.uniform(0.5, 1.0))
         self.trouble = verdict.why
+
+
+def _payloads(rows: list[Row]) -> list[Record | Span]:
+    return [row.payload for row in rows if row.payload is not None]
+
+
+def _halved(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Two parts, each with something to send."""
+    places = [place for place, row in enumerate(rows) if row.payload is not None]
+    middle = places[len(places) // 2]
+    return rows[:middle], rows[middle:]

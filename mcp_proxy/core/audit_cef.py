@@ -15,12 +15,13 @@ _CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\u
 _SEVERITY = {"ok": 2, "asked": 3, "cancelled": 3, "unknown": 5, "denied": 6, "error": 6}
 
 
-def cef_line(event: Event, version: str) -> str:
-    """The event as one line without its end; `version` is this program's."""
+def cef_line(event: Event, version: str, home_id: str) -> str:
+    """The event as one line without its end; `version` is this program's, `home_id` the home's."""
     head = (_VENDOR, _VENDOR, version, _signature(event), summary(event))
     told = "|".join(_in_header(part) for part in head)
     severity = _SEVERITY.get(outcome(event), 5)
-    pairs = (f"{key}={_in_value(value)}" for key, value in _extension(event) if value is not None)
+    parts = [("deviceExternalId", home_id), *_extension(event)]
+    pairs = (f"{key}={_in_value(value)}" for key, value in parts if value is not None)
     return f"CEF:0|{told}|{severity}|{' '.join(pairs)}"
 
 

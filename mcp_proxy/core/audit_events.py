@@ -8,6 +8,7 @@ from mcp_proxy.core.audit_spans import Spans
 
 LEDGER = "ledger"
 DAMAGED = "damaged"
+_HASH_DIGITS = 16  # of the ledger's first entry, which tells its home, its time and what it follows
 _ENDS = frozenset({"answered", "cancelled"})
 _NEEDED = {
     "decided": {"tool", "decision", "rule"},
@@ -19,9 +20,10 @@ _NEEDED = {
 class Event(NamedTuple):
     """One thing that happened. `source` is the ULID of its segment, or LEDGER.
 
-    `opened` is the segment's open entry, {} in the ledger; `entry` a call's decided entry, or any
-    other one; `end` the entry that tells how an allowed call ended, None where none does. `leg` is
-    0 for the first event of a span, and counts those that came after it in the same one.
+    `opened` is the first entry of the segment or the ledger, {} where it was not read; `entry` a
+    call's decided entry, or any other one; `end` the entry that tells how an allowed call ended,
+    None where none does. `leg` is 0 for the first event of a span, and counts those that came
+    after it in the same one.
     """
 
     source: str
@@ -33,7 +35,7 @@ class Event(NamedTuple):
     @property
     def id(self) -> str:
         """The same however often it is exported; for a call the one that `audit show` prints."""
-        return f"{self.source}:{self.entry['seq']}"
+        return f"{uid_of(self.source, self.opened)}:{self.entry['seq']}"
 
     @property
     def client(self) -> str:
@@ -66,7 +68,7 @@ class Events:
     def take(self, entry: dict[str, Any]) -> list[Event]:
         """The events that this entry completes; calls that it leaves without an end are told."""
         kind = entry["kind"]
-        if kind == "open" and self._source != LEDGER:
+        if opens(self._source, entry):
             self._opened = entry
         if kind == "decided" and entry["decision"] == "allow":
             self._open[entry["seq"]] = entry
@@ -90,6 +92,20 @@ def _call_of(entry: dict[str, Any]) -> int:
     """The number of the decided entry that an end is of, alone or after its segment's name."""
     number = str(entry["call"]).rpartition(":")[2]
     return int(number) if number.isascii() and number.isdigit() else -1
+
+
+def opens(source: str, entry: dict[str, Any]) -> bool:
+    """Whether this is the first entry of its segment, or of the ledger, and tells whose it is."""
+    return bool(entry["seq"] == 0 and entry["kind"] == ("ledger" if source == LEDGER else "open"))
+
+
+def uid_of(source: str, opened: dict[str, Any]) -> str:
+    """A name for the source that no other has, on any machine; both as in `Event`.
+
+    A segment's ULID is one. Every home has a ledger, and another one after a damaged one.
+    """
+    first = str(opened.get("hash") or "")[:_HASH_DIGITS] if source == LEDGER else ""
+    return f"{source}-{first}" if first else source
 
 
 def is_told(event: Event) -> bool:

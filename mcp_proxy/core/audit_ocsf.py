@@ -21,8 +21,8 @@ _CONTROL = {"allow": (1, 1), "deny": (2, 2), "ask": (_OTHER, 23)}
 _STATUS = {"ok": 1, "asked": 1, "error": 2, "denied": 2, "cancelled": 2}
 
 
-def ocsf_record(event: Event, version: str) -> dict[str, Any]:
-    """One record; `version` is this program's."""
+def ocsf_record(event: Event, version: str, home_id: str) -> dict[str, Any]:
+    """One record; `version` is this program's, `home_id` the home's."""
     is_lifecycle = event.entry["kind"] in {"open", "close"}
     kind, activity = (_LIFECYCLE, _lifecycle(event)) if is_lifecycle else (_API, _activity(event))
     record = {
@@ -33,7 +33,7 @@ def ocsf_record(event: Event, version: str) -> dict[str, Any]:
         "time": epoch_ms(str(event.entry["time"])),
         "severity_id": _severity(event),
         "message": summary(event),
-        "metadata": _metadata(event, version),
+        "metadata": _metadata(event, version, home_id),
         "status_id": _STATUS.get(outcome(event), 0),
         "status_detail": outcome(event),
         "status_code": error_of(event),
@@ -60,11 +60,12 @@ def _severity(event: Event) -> int:
     return _MEDIUM if is_grave or event.entry.get("reason") == "crash" else _INFORMATIONAL
 
 
-def _metadata(event: Event, version: str) -> dict[str, Any]:
+def _metadata(event: Event, version: str, home_id: str) -> dict[str, Any]:
     return {
         "version": SCHEMA_VERSION,
         "product": _product(version),
         "profiles": list(PROFILES),
+        "reporter": {"name": _NAME, "uid": home_id},
         "uid": event.id,
         "event_code": event.entry["kind"],
         "log_name": "audit",

@@ -8,7 +8,7 @@ import hashlib
 import re
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.audit_events import DAMAGED, Event, error_of, outcome
+from mcp_proxy.core.audit_events import DAMAGED, Event, error_of, outcome, uid_of
 from mcp_proxy.core.moments import epoch_ns
 
 Attributes = dict[str, str | int | bool]
@@ -70,13 +70,14 @@ def log_record(source: str, opened: dict[str, Any], entry: dict[str, Any], line:
     """The record of one entry; `source` and `opened` as in `Event`."""
     ids = _TRACE.fullmatch(str(entry.get("trace") or ""))
     attributes: Attributes = {
-        "log.record.uid": f"{source}:{entry['seq']}",
+        "log.record.uid": f"{uid_of(source, opened)}:{entry['seq']}",
         "mcp_proxy.audit.source": source,
         **_told(entry),
         **_subject(opened, entry),
     }
     if isinstance(entry.get("call"), int):
-        attributes["mcp_proxy.call"] = f"{source}:{entry['call']}"
+        segment = str(entry.get("segment") or source).rpartition("/")[2]
+        attributes["mcp_proxy.call"] = f"{segment}:{entry['call']}"
     elif entry["kind"] == "decided":
         attributes["mcp_proxy.call"] = f"{source}:{entry['seq']}"
     return Record(

@@ -48,7 +48,9 @@ class Segments:
         """The time of the day's last change, 0 where it may change unseen; its segments."""
         folder = os.path.join(self._folder, day)
         try:
-            changed_ns = os.stat(folder).st_mtime_ns
+            status = os.stat(folder)
+            # The second is set by the system alone, where it is not the time of its making.
+            changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
             if day in self._known and self._known[day][0] == changed_ns:
                 return self._known[day]
             found = filter(None, map(_SEGMENT.fullmatch, os.listdir(folder)))

@@ -3,12 +3,24 @@
 import os
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from mcp_proxy.edges.files import broken, open_file
 from mcp_proxy.errors import HomeError
 
 _CHUNK_BYTES = 1 << 18
 _LINE_BYTES = 32 << 20  # sealed arguments of the largest frame, in base64, with room
+_TIME = b',"time":"'
+
+
+class Times(NamedTuple):
+    """The earliest and the latest time in a file, both included."""
+
+    first: str
+    last: str
+
+
+_ANY = Times("", "Z")  # before and after every time
 
 
 class Lines:
@@ -83,3 +95,20 @@ class Lines:
             return self._file.read(_CHUNK_BYTES) or b""
         except OSError as error:
             raise broken(self.path, error) from None
+
+
+def times_of(path: str) -> Times:
+    """Between which times the entries of a file are; any, where a line does not plainly tell.
+
+    Every line is looked at: a file's own date is what anybody makes it, and after a clock that was
+    set back the last entry is not the latest. Raises HomeError: H02, H03.
+    """
+    first, last = b"Z", b""
+    lines = Lines(path)
+    try:
+        for line in lines.read():
+            time = line.partition(_TIME)[2].partition(b'"')[0]
+            first, last = time if time < first else first, time if time > last else last
+    finally:
+        lines.close()
+    return Times(first.decode("latin-1"), last.decode("latin-1")) if first else _ANY

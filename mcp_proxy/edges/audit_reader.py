@@ -33,14 +33,6 @@ def running_names(state: str) -> frozenset[str]:
     return frozenset(_names(os.path.join(state, "audit", RUNNING)))
 
 
-def written_ns(path: str) -> int:
-    """When a segment was last written, by its file's clock; 0 where it is gone."""
-    try:
-        return os.stat(path).st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
 def read_segment(path: str) -> SegmentFile | None:
     """One segment, None where it is gone. Raises HomeError: not safe to use, or not readable."""
     data = read_file(path, _SEGMENT_BYTES, secret=True)

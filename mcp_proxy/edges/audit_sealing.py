@@ -41,17 +41,23 @@ class Sealing:
 
     def seal(self, arguments: Any) -> str | None:
         """A call's arguments, sealed; None where the profile does not ask, or nobody has a key."""
-        if not self.is_wanted:
+        public = self._find() if self.is_wanted else None
+        if public is None:
             return None
-        if self._public is None:
-            self._public = self._find()
-        if self._public is None:
+        try:
+            return seal_arguments(public, arguments, os.urandom(RANDOM_BYTES))
+        except ValueError:  # the home's file is damaged, and what it holds is no key
             return None
-        return seal_arguments(self._public, arguments, os.urandom(RANDOM_BYTES))
 
     def _find(self) -> bytes | None:
-        if self._recipient:
-            return parse_recipient(self._recipient).public
+        """The home's own key is looked up for each call: a lost one is replaced while we serve."""
+        if not self._recipient:
+            return self._find_own()
+        if self._public is None:
+            self._public = parse_recipient(self._recipient).public
+        return self._public
+
+    def _find_own(self) -> bytes | None:
         try:
             path = os.path.join(self._home.state, "audit-key.json")
             data = read_file(path, LIMITS.small_file_bytes)

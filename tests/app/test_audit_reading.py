@@ -132,18 +132,69 @@ def test_of_two_rows_of_one_number_the_last_counts(home: Home) -> None:
     assert found == [("decided", "cus_10"), ("decided", "cus_20")]
 
 
-def test_files_outside_of_the_asked_time_are_not_opened(home: Home) -> None:
+def damage(path: str) -> None:
+    with open(path, "rb+") as file:
+        data = file.read()
+        file.seek(data.index(b'"kind":"decided"') + 9)
+        file.write(b"d")
+
+
+def test_files_outside_of_the_asked_time_are_not_read(home: Home) -> None:
+    """What is not read is not found to be damaged."""
     old = write_segment(home, 1, calls(10))
-    os.utime(old, ns=(BEGAN_NS, BEGAN_NS + 20 * SECOND_NS))
     new = write_segment(home, 2, [Call(BEGAN_NS + DAY_NS, "find")])
-    os.chmod(old, 0o644)
-    since = list(Reading(home, Filter(since="2026-11-01T06:00:00.000000Z")))
-    assert {entry["time"][:10] for entry in since} == {"2026-11-02"}
-    os.chmod(old, 0o600)
-    os.chmod(new, 0o644)
-    assert len(list(Reading(home, Filter(until="2026-11-01T06:00:00.000000Z")))) == 4
     ulid = os.path.basename(old).removesuffix(".jsonl")
-    assert len(list(Reading(home, Filter(call=ulid)))) == 4
+    damage(new)
+    for only in (Filter(until="2026-11-01T06:00:00.000000Z"), Filter(call=ulid)):
+        reading = Reading(home, only)
+        assert (len(list(reading)), reading.damaged) == (4, [])
+    damage(old)
+    since = Reading(home, Filter(since="2026-11-01T06:00:00.000000Z"))
+    assert {entry["time"][:10] for entry in since} == {"2026-11-02"}
+    assert [found.path for found in since.damaged] == [new]
+
+
+def test_s21_no_date_of_a_file_hides_what_stands_in_it(home: Home) -> None:
+    ledger = LedgerFile(home)
+    paths = [write_segment(home, at, calls(at), ledger=ledger) for at in (10, 20)]
+    ledger.add(BEGAN_NS + 30 * SECOND_NS, "admin", {"what": "pause", "facts": {}})
+    only = Filter(since="2026-11-01T00:00:00.000000Z")
+    told = list(Reading(home, only))
+    for path in (paths[0], paths[1], ledger.path):
+        os.utime(path, (1e9, 1e9))
+        assert list(Reading(home, only)) == told
+        assert Reading(home, only).newest(3) == told[-3:]
+        assert Reading(home, Filter()).newest(3) == told[-3:]
+
+
+def test_after_a_clock_that_was_set_back_earlier_entries_keep_their_times(home: Home) -> None:
+    path = write_segment(home, 1, calls(10 * 86_400), is_closed=False)
+    append_call(path, calls(12 * 86_400)[0])
+    append_call(path, calls(10)[0])
+    os.utime(path, ns=(BEGAN_NS, BEGAN_NS))
+    since = list(Reading(home, Filter(kind="decided", since="2026-11-12T00:00:00.000000Z")))
+    assert shown(since) == [("decided", f"cus_{12 * 86_400}")]
+    write_segment(home, 2, calls(11 * 86_400, 11 * 86_400 + 60))
+    newest = Reading(home, Filter(kind="decided")).newest(2)
+    assert [entry["time"][:10] for entry in newest] == ["2026-11-12", "2026-11-13"]
+
+
+def test_what_a_process_wrote_after_its_clock_ran_ahead_is_found_by_its_time(home: Home) -> None:
+    path = write_segment(home, 1, calls(10 * 86_400), is_closed=False)
+    append_call(path, calls(10)[0])
+    until = list(Reading(home, Filter(kind="decided", until="2026-11-02T00:00:00.000000Z")))
+    assert shown(until) == [("decided", "cus_10")]
+
+
+def test_a_file_whose_lines_do_not_plainly_tell_their_times_is_read(home: Home) -> None:
+    path = write_segment(home, 1, calls(10, 20))
+    with open(path, "rb+") as file:
+        data = file.read()
+        file.seek(0)
+        file.write(data.replace(b'"time"', b'"tome"', 3).replace(b'"tome"', b'"time"', 2))
+    reading = Reading(home, Filter(since="2027-11-01T00:00:00.000000Z"))
+    assert list(reading) == []
+    assert [(found.path, found.line) for found in reading.damaged] == [(path, 3)]
 
 
 def test_what_follows_damage_is_named_and_other_files_are_read_on(home: Home) -> None:
@@ -325,8 +376,7 @@ def test_every_entry_comes_once_and_the_newest_are_the_last_of_all(
     home = make_home(os.fspath(tmp_path / os.urandom(8).hex()))
     for number in set(of_process):
         own = calls(*(2 * at for at, process in enumerate(of_process) if process == number))
-        path = write_segment(home, number, own)
-        os.utime(path, ns=(own[-1].at_ns, own[-1].at_ns + 13_000_000))
+        write_segment(home, number, own)
     entries = list(Reading(home, Filter()))
     assert len({(entry["segment"], entry["seq"]) for entry in entries}) == len(entries)
     assert len(entries) == 2 * len(of_process) + 2 * len(set(of_process))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from homes import make_home
-from otlp_collector import Answer, FakeCollector, attributes, partly
+from otlp_collector import Answer, FakeCollector, attributes, ids_in, partly
 
 from mcp_proxy.app import otlp_collector, otlp_export, otlp_extra, otlp_lane
 from mcp_proxy.app.admin_log import record
@@ -68,11 +68,9 @@ def call(log: CallLog, count: int = 1) -> None:
 
 def entries(home: Home) -> set[str]:
     """The ids of all entries of the log, as exported."""
-    found = set()
+    found: set[str] = set()
     for path in [ledger_path(home), *segment_paths(home.state)]:
-        name = os.path.basename(path).removesuffix(".jsonl")
-        with open(path, "rb") as file:
-            found |= {f"{name}:{number}" for number in range(file.read().count(b"\n"))}
+        found |= ids_in(path).keys()
     return found
 
 
@@ -280,6 +278,67 @@ def test_what_is_no_collector_at_all_makes_nothing_count_as_refused(home: Home) 
         assert_all_once(home, collector)
 
 
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("is_followed", [False, True])
+def test_the_very_first_items_that_a_collector_never_takes_keep_no_other_from_it(
+    home: Home, is_followed: bool
+) -> None:
+    record(home, "pause", profile="first")
+    log = begin(home)
+    call(log, 3)
+    log.close("client ended")
+    with FakeCollector() as collector:
+        collector.refuses = b'"home":"'  # in the ledger's first entry
+        point(home, collector.url)
+        if is_followed:
+            following = Following(home)
+            collector.until(len(entries(home)) - 1)
+            following.end()
+        sent = export_once(home)
+        assert sent is not None
+        assert sent.refused == 1
+        assert sorted(collector.ids()) == sorted(entries(home) - {min(ids_in(ledger_path(home)))})
+        assert export_once(home) == otlp_extra.Sent(0, 0, 1)
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_only_item_that_was_refused_is_left_out_when_another_is_taken(home: Home) -> None:
+    record(home, "pause", profile="a")
+    with FakeCollector() as collector:
+        collector.refuses = b'"home":"'
+        point(home, collector.url)
+        with open(ledger_path(home), "rb") as file:
+            whole = file.read()
+        os.truncate(ledger_path(home), whole.index(b"\n") + 1)
+        with pytest.raises(UpstreamError, match="400"):
+            export_once(home)
+        record(home, "resume", profile="a")
+        assert export_once(home) == otlp_extra.Sent(1, 0, 1)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_was_refused_before_a_collector_went_away_is_not_lost(home: Home) -> None:
+    """Two items, that are refused together, then the first alone; nobody took one yet."""
+    record(home, "pause", profile="a")
+    with FakeCollector(Answer(400), Answer(400), Answer(503)) as collector:
+        point(home, collector.url)
+        with pytest.raises(UpstreamError, match="503"):
+            export_once(home)
+        assert export_once(home) == otlp_extra.Sent(2, 0, 0)
+        assert_all_once(home, collector)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_no_collector_is_asked_a_few_times_and_then_left_in_peace(home: Home) -> None:
+    call(begin(home), 300)
+    with FakeCollector() as collector:
+        collector.refuses = b"mcp-proxy"
+        point(home, collector.url)
+        with pytest.raises(UpstreamError, match="400"):
+            export_once(home)
+        assert len([asked for asked in collector.asked if asked.path == "/v1/logs"]) < 40
+
+
 def test_what_a_collector_takes_only_in_part_is_counted_and_not_sent_again(home: Home) -> None:
     call(begin(home))
     with FakeCollector(Answer(body=partly(2), takes=True)) as collector:
@@ -357,10 +416,12 @@ def test_a_new_ledger_in_the_place_of_a_damaged_one_is_sent_from_its_start(home:
     with FakeCollector() as collector:
         point(home, collector.url)
         export_once(home)
+        old = [*ids_in(ledger_path(home))]
         os.rename(ledger_path(home), ledger_path(home) + ".old")
         record(home, "resume", profile="a")
         export_once(home)
-        assert sorted(collector.ids()) == [*("ledger:0",) * 2, *("ledger:1",) * 2, "ledger:2"]
+        assert collector.ids() == [*old, *ids_in(ledger_path(home))]
+        assert len(set(collector.ids())) == 3 + 2
         assert "resume" in collector.logs[-1].body.string_value
 
 
@@ -377,9 +438,7 @@ def test_a_torn_tail_of_the_ledger_is_never_taken_for_an_entry(home: Home) -> No
         record(home, "resume", profile="a")
         collector.until(4)
         following.end()
-    assert [attributes(one)["log.record.uid"] for one in collector.logs] == [
-        f"ledger:{number}" for number in range(4)
-    ]
+    assert collector.ids() == [*ids_in(ledger_path(home))]
     assert [one.event_name for one in collector.logs][2:] == [
         "mcp_proxy.audit.cut",
         "mcp_proxy.audit.admin",

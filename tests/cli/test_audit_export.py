@@ -88,6 +88,27 @@ def test_ocsf_has_a_record_for_each_call_and_command(capsys: pytest.CaptureFixtu
     assert len(set(uids)) == len(uids)
 
 
+def test_the_ledger_s_events_bear_its_own_name_and_all_the_home_s(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever time is asked for: a collector that takes out doubles must keep commands."""
+    with open(ledger_path(home), encoding="utf-8") as file:
+        first, *entries = map(json.loads, file)
+    expected = {
+        f"ledger-{first['hash'][:16]}:{entry['seq']}": entry["time"]
+        for entry in entries
+        if entry["kind"] in {"admin", "refused"}
+    }
+    for words in ((), ("--since", min(expected.values()))):
+        records = rows(capsys, "--format", "ocsf", *words)
+        told = {one["metadata"]["uid"] for one in records}
+        assert {uid for uid in told if uid.startswith("ledger")} == expected.keys()
+        assert {one["metadata"]["reporter"]["uid"] for one in records} == {home.id}
+        lines = exported(capsys, "--format", "cef", *words)
+        assert all(any(f" externalId={uid} " in line for line in lines) for uid in expected)
+        assert all(f"|deviceExternalId={home.id} " in line for line in lines)
+
+
 @pytest.mark.usefixtures("home")
 def test_cef_goes_to_a_file_that_only_its_owner_reads(
     capsys: pytest.CaptureFixture[str], tmp_path: os.PathLike[str]

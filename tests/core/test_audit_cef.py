@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mcp_proxy.core.audit_cef import cef_line
 from mcp_proxy.core.audit_events import LEDGER
 
+HOME = "ab" * 16
 ANY_TEXT = st.text(max_size=40) | st.text(alphabet="\\|=\n\r \tcs1a", max_size=40)
 VISIBLE = st.text(
     alphabet=st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], include_characters="\n\r"),
@@ -43,17 +44,18 @@ def _plain(text: str) -> str:
 
 
 def line_of(made: dict[str, Any], source: str = "S") -> str:
-    return cef_line(told(made, source=source)[0], "0.1.0")
+    return cef_line(told(made, source=source)[0], "0.1.0", HOME)
 
 
 def test_a_call_has_its_parts_under_the_keys_of_the_dictionary() -> None:
     events = told(*map(json.loads, segment().splitlines()), source="ULID")
-    heads, pairs = parsed(cef_line(events[1], "0.1.0"))
+    heads, pairs = parsed(cef_line(events[1], "0.1.0", HOME))
     assert heads == [
         *("CEF:0", "mcp-proxy", "mcp-proxy", "0.1.0", "call.allow"),
         *("find_invoices: allow by allow, ok", "2"),
     ]
     assert pairs == {
+        "deviceExternalId": HOME,
         "rt": "1800000000124",
         "externalId": "ULID:1",
         "cat": "decided",

@@ -48,6 +48,16 @@ def test_a_call_and_how_it_ended_are_one_event_with_the_id_that_show_prints() ->
     assert all(event.opened["profile"] == "billing" for event in events)
 
 
+def test_events_of_two_ledgers_have_ids_that_differ_by_their_first_entries() -> None:
+    made = entry(1, "admin", what="pause", facts={})
+    ids = []
+    for digit in "ab":
+        began = {**entry(0, "ledger", v=1, home="h", follows=None), "hash": digit * 64}
+        events = told(began, entry(0, "open", segment="x"), made, source=LEDGER)
+        ids.append(events[-1].id)
+    assert ids == ["ledger-" + "a" * 16 + ":1", "ledger-" + "b" * 16 + ":1"]
+
+
 def test_ends_are_joined_when_the_call_is_named_with_its_segment_too() -> None:
     end = entry(2, "answered", call="01J:1", outcome="error", error="MCPX-U01")
     (event,) = told(decided(1), end)

@@ -14,6 +14,7 @@ from mcp_proxy.core.audit_events import LEDGER, Event
 from mcp_proxy.core.audit_ocsf import PROFILES, SCHEMA_VERSION, ocsf_record
 
 CLASSES = {6003: "api_activity", 6002: "application_lifecycle"}
+HOME = "ab" * 16
 TRACE_ID, SPAN_ID = TRACE.split("-")
 
 
@@ -25,7 +26,7 @@ def published(class_uid: int) -> Any:
 
 
 def checked(event: Event) -> dict[str, Any]:
-    record = json.loads(json.dumps(ocsf_record(event, "0.1.0")))
+    record = json.loads(json.dumps(ocsf_record(event, "0.1.0", HOME)))
     faults = [str(fault) for fault in published(record["class_uid"]).iter_errors(record)]
     assert faults == [], record
     return record
@@ -37,6 +38,7 @@ def test_a_segment_s_events_are_valid_against_the_published_schema() -> None:
         *(600203, 600302, 600399, 600399, 600399, 600204),
     ]
     assert [record["metadata"]["uid"] for record in records][1] == "S:1"
+    assert {record["metadata"]["reporter"]["uid"] for record in records} == {HOME}
 
 
 def test_a_call_tells_who_what_and_how_it_ended() -> None:
@@ -100,7 +102,7 @@ def test_no_argument_and_no_digest_of_one_is_in_a_record() -> None:
 
 
 def test_the_schema_that_we_ask_refuses_what_does_not_fit_it() -> None:
-    record = ocsf_record(told(decided(1, "deny"))[0], "0.1.0")
+    record = ocsf_record(told(decided(1, "deny"))[0], "0.1.0", HOME)
     assert published(6003).is_valid(record)
     for wrong in ({"api": {}}, {"class_uid": 6004}, {"activity_id": 7}, {"unknown_name": 1}):
         assert not published(6003).is_valid({**record, **wrong}), wrong

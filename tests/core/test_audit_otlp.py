@@ -30,6 +30,14 @@ def test_a_record_s_body_is_the_entry_s_line_byte_for_byte() -> None:
     assert records[0].event == "mcp_proxy.audit.open"
 
 
+def test_an_erasure_names_the_call_as_its_segment_does() -> None:
+    began = entry(0, "ledger", v=1, home="h", follows=None)
+    made = entry(3, "erase", segment="2027-01-15/U", call=6)
+    attributes = log_record(LEDGER, began, made, b"").attributes
+    assert attributes["log.record.uid"] == "ledger-" + "0" * 16 + ":3"
+    assert (attributes["mcp_proxy.call"], attributes["mcp_proxy.audit.source"]) == ("U:6", LEDGER)
+
+
 def test_refusals_are_warnings_and_failures_are_errors() -> None:
     rows = [
         (decided(1), INFO),

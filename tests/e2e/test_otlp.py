@@ -14,7 +14,7 @@ from collections import Counter
 import pytest
 from e2e.client import WAIT_S, RawClient
 from e2e.stage import COMMAND, Stage
-from otlp_collector import Answer, FakeCollector, attributes
+from otlp_collector import Answer, FakeCollector, attributes, ids_in
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,14 +34,11 @@ def point(stage: Stage, url: str) -> None:
 
 def lines(stage: Stage) -> dict[str, str]:
     """Every entry's line by its id."""
-    state, found = stage.path("home", "state"), {}
+    state, found = stage.path("home", "state"), dict[str, str]()
     for folder, _, names in os.walk(state):
         for name in names:
             if name.endswith(".jsonl") and not name.endswith(".clear.jsonl"):
-                with open(os.path.join(folder, name), encoding="utf-8") as file:
-                    stem = name.removesuffix(".jsonl")
-                    rows = enumerate(file.read().splitlines())
-                    found |= {f"{stem}:{number}": line for number, line in rows}
+                found |= ids_in(os.path.join(folder, name))
     return found
 
 

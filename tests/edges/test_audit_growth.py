@@ -1,14 +1,17 @@
 """Reading while others write: each whole line once, no torn one, whatever becomes of the file."""
 
 import os
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcp_proxy.edges import clock
 from mcp_proxy.edges.audit_growth import Growing, Segments
 from mcp_proxy.errors import HomeError
 
+TICK_S = 0.05  # of a file system's clock
 ULID = "01JZZZZZZZZZZZZZZZZZZZZZZ{}"
 
 
@@ -107,11 +110,27 @@ def test_a_folder_that_has_settled_is_not_read_again_until_it_changes(
     folder = os.path.join(state, "audit", "2026-11-22")
     os.makedirs(folder)
     put(os.path.join(folder, ULID.format(1) + ".jsonl"), b"")
-    os.utime(folder, (1_700_000_000, 1_700_000_000))
+    monkeypatch.setattr(clock, "now_ns", lambda: time.time_ns() + 60 * 10**9)
     segments, read = Segments(state), []
     listdir = os.listdir
     monkeypatch.setattr(os, "listdir", lambda name: (read.append(name), listdir(name))[1])
     assert len(segments.names()) == len(segments.names()) == 1
     assert read.count(folder) == 1
+    time.sleep(TICK_S)
     put(os.path.join(folder, ULID.format(2) + ".jsonl"), b"")
     assert len(segments.names()) == 2
+
+
+def test_s21_no_date_that_a_folder_was_given_hides_a_new_segment(
+    tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = os.fspath(tmp_path)
+    folder = os.path.join(state, "audit", "2026-11-22")
+    os.makedirs(folder)
+    monkeypatch.setattr(clock, "now_ns", lambda: time.time_ns() + 60 * 10**9)
+    segments = Segments(state)
+    for count in range(1, 4):
+        time.sleep(TICK_S)
+        put(os.path.join(folder, ULID.format(count) + ".jsonl"), b"")
+        os.utime(folder, (1_700_000_000, 1_700_000_000))
+        assert len(segments.names()) == count

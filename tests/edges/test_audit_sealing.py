@@ -1,5 +1,6 @@
 """What the profile's publisher may have kept for one reader: MACs, and arguments under a seal."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -131,6 +132,66 @@ def test_arguments_are_sealed_to_the_home_s_own_key_once_there_is_one(home: Home
     assert known == ["part", "sealed"]
     notes = [entry for entry in told if entry["kind"] == "note"]
     assert [(note["what"], note["count"]) for note in notes] == [("arguments not sealed", 1)]
+
+
+def write_public(home: Home, row: object) -> None:
+    text = row if isinstance(row, str) else json.dumps(row)
+    Path(home.state, "audit-key.json").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *({"seal": "AAAA"}, {"seal": "A" * 43 + "="}, {"seal": ""}, {"seal": "\u00e9"}),
+        *({"seal": 7}, {"seal": None}, {"seal": []}, {}, [], None, "", "{"),
+        pytest.param("[" * 60_000, id="deep"),
+    ],
+)
+def test_s20_a_damaged_file_of_the_home_s_key_seals_nothing_and_is_counted(
+    home: Home, row: object
+) -> None:
+    """The second is the point that agrees on zero with everybody."""
+    write_public(home, row)
+    log = log_in(home, rules(""))
+    log.decided(ALLOWED, ARGUMENTS)
+    path = path_of(log)
+    log.close("client ended")
+    assert "sealed" not in clear_rows(path)[0]
+    assert [entry["kind"] for entry in entries(path)] == ["open", "note", "decided", "close"]
+    assert entries(path)[1]["what"] == "arguments not sealed"
+
+
+def test_a_key_that_takes_the_place_of_a_lost_one_is_sealed_to_at_once(home: Home) -> None:
+    log = log_in(home, rules(""))
+    privates = (PRIVATE, hashlib.sha256(b"another").digest())
+    for private in privates:
+        write_public(home, {"verifier": "", "seal": recipient_of(private, "x").line.split(":")[1]})
+        log.decided(ALLOWED, ARGUMENTS)
+    path = path_of(log)
+    for private, decided, row in zip(privates, entries(path)[1:], clear_rows(path), strict=True):
+        assert known_arguments(decided, row, (private,)).source == "sealed"
+
+
+@pytest.mark.parametrize("name", ["state/ledger.jsonl", "state/audit", "data/state.json"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"\n", b"null", b"[]\n", b'{"seq":0}\n', b"\xff\xfe"),
+        *(b'{"home":[],"id":{}}', b'{"home":"","id":"\\ud800"}'),
+        pytest.param(b"[" * 60_000, id="deep"),
+        pytest.param(b'{"home":"","id":"%s"}' % (b"x" * 60_000), id="long"),
+    ],
+)
+def test_s20_whatever_a_file_of_the_home_holds_a_call_is_logged_or_denied(
+    home: Home, name: str, data: bytes
+) -> None:
+    path = Path(home.state).parent / name
+    path.write_bytes(data)
+    path.chmod(0o600)
+    log = log_in(home, rules(""))
+    with contextlib.suppress(AuditError):
+        call_once(log)
+        log.close("client ended")
 
 
 def test_a_profile_that_keeps_digests_alone_seals_nothing(home: Home) -> None:
