@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.audit import timestamp
+from mcp_proxy.core.audit import GENESIS, timestamp
 from mcp_proxy.core.audit_ledger import head_of
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.audit_erase import clear_path, segment_name
@@ -142,13 +142,27 @@ def _ended(name: str, path: str, size: int, told: _Told) -> list[Ended]:
         return []
     last = _last_entry(path)
     if last is None:
-        return [Ended(name, path, *told.closed.get(name, (0, "")), "", size, is_odd=True)]
+        return [_without_entries(name, path, size, told)]
     count, head, time = last["seq"] + 1, str(last["hash"]), str(last["time"])
     if name in told.closed:
         is_odd = told.closed[name] != (count, head)
     else:  # written before there was a ledger, or none of ours
         is_odd = time >= told.since or _names_ledger(path)
     return [Ended(name, path, count, head, time, size, is_odd)]
+
+
+def _without_entries(name: str, path: str, size: int, told: _Told) -> Ended:
+    """Its process was killed before the first one, which the ledger tells; or it is damaged."""
+    closed = told.closed.get(name, (0, ""))
+    is_odd = closed != (0, GENESIS) or not _is_empty(path)
+    # No entry says when it ended; by the end of its day it had.
+    last = "" if is_odd else f"{name[:10]}T23:59:59.999999Z"
+    return Ended(name, path, *closed, last, size, is_odd)
+
+
+def _is_empty(path: str) -> bool:
+    with closing(Lines(path)) as lines:
+        return lines.is_there and next(lines.read(), None) is None
 
 
 def _names_ledger(path: str) -> bool:
