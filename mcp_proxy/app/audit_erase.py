@@ -36,7 +36,7 @@ _LIST = "mcp-proxy audit show --kind decided"
 class Call(NamedTuple):
     """A call as it stands in the log: its segment, its entry, its lines in the clear file.
 
-    `entry` is {} where the call was never made, since its entry could not be written.
+    `entry` is {} where the clear file alone has it: its entry was not written, or is gone.
     """
 
     segment: str

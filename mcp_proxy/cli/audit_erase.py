@@ -49,7 +49,7 @@ def _show_aside(home: Home, call: Call) -> None:
 
 
 def _question(name: str, call: Call) -> str:
-    about = "a call that was never made"
+    about = "of which the log has no entry"
     if call.entry:
         time = str(call.entry.get("time"))[:19].replace("T", " ")
         about = f"{call.entry.get('tool')}, {time} UTC"

@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 from mcp_proxy.edges.audit_lines import Lines
-from mcp_proxy.edges.audit_reader import segment_paths
+from mcp_proxy.edges.audit_reader import bereft_paths, segment_paths
 from mcp_proxy.edges.files import broken, open_file
 
 # What is left of it still names its call where only bytes behind it were overwritten.
@@ -27,9 +27,12 @@ class Span(NamedTuple):
 
 
 def find_segment(state: str, ulid: str) -> str | None:
-    """The path of the segment of that name; None where there is none. Raises HomeError H03."""
-    named = (path for path in segment_paths(state) if os.path.basename(path) == f"{ulid}.jsonl")
-    return next(named, None)
+    """The path of the segment of that name, of which the clear file may be all that is there.
+
+    None where there is neither. Raises HomeError H03.
+    """
+    paths = (*segment_paths(state), *bereft_paths(state))
+    return next((path for path in paths if os.path.basename(path) == f"{ulid}.jsonl"), None)
 
 
 def segment_name(segment: str) -> str:

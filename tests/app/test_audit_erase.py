@@ -208,6 +208,14 @@ def test_a_row_of_a_call_that_was_never_made_is_erased_by_its_number(home: Home)
         find_call(home, named(path, 9))
 
 
+def test_values_whose_segment_is_gone_are_erased_too(home: Home) -> None:
+    path = serve_once(home)
+    os.unlink(path)
+    erase(home, path, 1)
+    assert read_bytes(clear_path(path)).split() == []
+    assert ledger(home, "erase")[0]["segment"] == segment_name(path)
+
+
 WORDS = ("refund", "write", '{"customer": "cus_77"}', "refund: customer cus_77", ("page",))
 
 

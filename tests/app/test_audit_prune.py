@@ -124,6 +124,31 @@ def test_by_size_the_oldest_go_until_the_rest_fits(home: Home, wall: SetClock) -
     assert [entry["why"] for entry in ledger(home, "prune")] == ["size", "size"]
 
 
+def test_a_clear_file_whose_segment_was_pruned_goes_the_next_time(
+    home: Home, three: list[str]
+) -> None:
+    values = read_bytes(clear_path(three[0]))
+    assert run(home, QUARTER) == 2
+    ensure_folder(os.path.dirname(three[0]))
+    write_file(clear_path(three[0]), values)
+    retain(home, days=90)
+    assert apply_retention(home, None) == 0
+    assert not os.path.exists(os.path.dirname(three[0]))
+    assert len(ledger(home, "prune")) == 1
+
+
+def test_a_clear_file_whose_segment_is_missing_stays_as_evidence(
+    home: Home, three: list[str]
+) -> None:
+    os.unlink(three[0])
+    os.unlink(three[2])
+    plan = plan_prune(home, QUARTER)
+    assert [item.path for item in plan.odd] == [clear_path(three[0])], "one is not due"
+    assert [item.path for item in plan.old] == three[1:2]
+    prune(home, plan, None)
+    assert os.path.exists(clear_path(three[0]))
+
+
 def test_both_bounds_hold_and_each_is_told_as_what_it_was(home: Home, three: list[str]) -> None:
     for path in three:
         with open(clear_path(path), "ab") as file:

@@ -105,7 +105,7 @@ def test_a_row_of_a_call_that_was_never_made_is_asked_about_as_such(
         file.write(read_bytes(file.name).replace(b'"seq":1,', b'"seq":9,'))
     monkeypatch.setattr(render, "confirm", lambda question, _yes: asked.append(question))
     run("erase", name_of(path, 9), code=1)
-    assert "(a call that was never made)" in asked[0]
+    assert "(of which the log has no entry)" in asked[0]
 
 
 def test_erase_of_what_is_no_call_is_wrong_usage(
