@@ -15,7 +15,7 @@ from mcp_proxy.core.audit import timestamp
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.audit_ended import Ended, ended_segments, remove_segments, segments_bytes
 from mcp_proxy.edges.audit_ledger import AuditLedger, Sign
-from mcp_proxy.edges.audit_reader import segment_paths
+from mcp_proxy.edges.audit_reader import bereft_paths, segment_paths
 from mcp_proxy.edges.files import FileLock, Held, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.edges.settings import read_settings
@@ -57,7 +57,6 @@ def plan_prune(home: Home, keep: Keep) -> Plan:
     since = _since(keep)
     due = [item for item in found.ended if item.last < since]
     excess = found.bytes - keep.mib * _MIB if keep.mib else 0
-    excess -= sum(os.path.getsize(path) for path in found.recorded if os.path.exists(path))
     excess -= sum(item.bytes for item in due if not item.is_odd)
     beyond = []
     for item in found.ended:
@@ -149,7 +148,8 @@ def _may_be_due(home: Home, keep: Keep) -> bool:
     if keep.mib and segments_bytes(home) > keep.mib * _MIB:
         return True
     day = _since(keep)[:10]
-    return any(os.path.basename(os.path.dirname(path)) <= day for path in segment_paths(home.state))
+    paths = *segment_paths(home.state), *bereft_paths(home.state)
+    return any(os.path.basename(os.path.dirname(path)) <= day for path in paths)
 
 
 def _is_early(home: Home) -> bool:

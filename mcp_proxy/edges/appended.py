@@ -8,12 +8,16 @@ _APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(
 
 
 class Appended:
-    """Mode 0600. `size` is that of the lines, in bytes, `durable` of those that are on the disk."""
+    """Mode 0600. `size` is that of the lines, in bytes.
+
+    `changes` counts what was done to it, `durable` as much of that as is on the disk.
+    """
 
     def __init__(self, path: str) -> None:
         """Raises OSError: it is there already, or cannot be made."""
         self._fd = os.open(path, _APPEND, 0o600)
-        self.size = self.durable = 0
+        self.size = self.changes = self.durable = 0
+        self._size_before = 0
         self._is_torn = False
 
     def append(self, line: bytes) -> None:
@@ -34,7 +38,14 @@ class Appended:
         except OSError:
             self._take_back()
             raise
-        self.size += len(line)
+        self._size_before, self.size = self.size, self.size + len(line)
+        self.changes += 1
+
+    def take_back(self) -> None:
+        """Cut the last line off again; where that fails, before the next one is appended."""
+        self.size = self._size_before
+        self.changes += 1
+        self._take_back()
 
     def copied(self) -> int:
         """Another descriptor of it, which the caller closes. Raises OSError."""

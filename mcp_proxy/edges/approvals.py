@@ -186,6 +186,17 @@ def before(tx: Transaction, profile: str, tool: str) -> tuple[str, ...]:
     )
 
 
+def knows(tx: Transaction, request: str) -> bool:
+    """Whether the request was made in this database, and not longer ago than rows are kept."""
+    return _one(tx, _BY_ID, request) is not None
+
+
+def keeps(tx: Transaction, request: str) -> bool:
+    """Whether there is something of the call that `forget` would take away."""
+    found = _one(tx, _BY_ID, request)
+    return found is not None and bool(found.digest)
+
+
 def forget(tx: Transaction, request: str) -> None:
     """Nothing of the call is kept of this request any more, nor a digest to test a guess by.
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from mcp_proxy.core.audit import timestamp
+from mcp_proxy.core.audit import GENESIS, timestamp
 from mcp_proxy.core.audit_ledger import head_of
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.audit_erase import clear_path, segment_name
 from mcp_proxy.edges.audit_ledger import ledger_path
 from mcp_proxy.edges.audit_lines import Lines
-from mcp_proxy.edges.audit_reader import segment_paths
+from mcp_proxy.edges.audit_reader import bereft_paths, segment_paths
 from mcp_proxy.edges.audit_running import running_folder
 from mcp_proxy.edges.files import broken, open_file
 from mcp_proxy.edges.folders import check_ancestors, sync_folder
@@ -50,7 +50,10 @@ class _Told(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Segments on the disk, oldest first; `bytes` of all; `recorded` ones the ledger has pruned."""
+    """Segments on the disk, oldest first; `recorded` ones the ledger has pruned, `bytes` of others.
+
+    Of some the clear file alone is there.
+    """
 
     ended: tuple[Ended, ...]
     recorded: tuple[str, ...]
@@ -59,22 +62,25 @@ class Found(NamedTuple):
 
 def ended_segments(home: Home) -> Found:
     """What there is to prune. Raises HomeError: H02, H03 a file is not safe to use or readable."""
-    paths = segment_paths(home.state)  # first, so that the ledger names all that are found here
+    # First, so that the ledger names all that are found here.
+    paths = *segment_paths(home.state), *bereft_paths(home.state)
     told, running = _told(home), _running(home)
     ended, recorded, total = [], [], 0
     for path in paths:
         name, size = segment_name(path), _size(path) + _size(clear_path(path))
-        total += size
         if name in told.pruned:
             recorded.append(path)
-        elif os.path.basename(name) not in running:
+            continue
+        total += size
+        if os.path.basename(name) not in running:
             ended += _ended(name, path, size, told)
     return Found(tuple(ended), tuple(recorded), total)
 
 
 def segments_bytes(home: Home) -> int:
-    """Of all segments and their clear files. Raises HomeError H03."""
-    return sum(_size(path) + _size(clear_path(path)) for path in segment_paths(home.state))
+    """Of all segments and clear files. Raises HomeError H03."""
+    paths = *segment_paths(home.state), *bereft_paths(home.state)
+    return sum(_size(path) + _size(clear_path(path)) for path in paths)
 
 
 def remove_segments(paths: Iterable[str]) -> None:
@@ -138,17 +144,30 @@ def _note(told: _Told, row: dict[str, Any]) -> None:
 
 def _ended(name: str, path: str, size: int, told: _Told) -> list[Ended]:
     """The segment, unless it may still be written."""
-    if name in told.opened and name not in told.closed:
+    is_there = os.path.lexists(path)  # a clear file is made after its segment
+    if is_there and name in told.opened and name not in told.closed:
         return []
     last = _last_entry(path)
     if last is None:
-        return [Ended(name, path, *told.closed.get(name, (0, "")), "", size, is_odd=True)]
+        return [_without_entries(name, path, size, told)]
     count, head, time = last["seq"] + 1, str(last["hash"]), str(last["time"])
     if name in told.closed:
         is_odd = told.closed[name] != (count, head)
     else:  # written before there was a ledger, or none of ours
         is_odd = time >= told.since or _names_ledger(path)
     return [Ended(name, path, count, head, time, size, is_odd)]
+
+
+def _without_entries(name: str, path: str, size: int, told: _Told) -> Ended:
+    """Its process was killed before the first one, which the ledger tells; or it is odd."""
+    closed = told.closed.get(name, (0, ""))
+    with closing(Lines(path)) as lines:
+        is_empty = next(lines.read(), None) is None
+        found = path if lines.is_there else clear_path(path)
+    is_odd = found != path or not is_empty or closed != (0, GENESIS)
+    # No entry says when it ended; by the end of its day, or hardly later.
+    last = f"{name[:10]}T23:59:59.999999Z"
+    return Ended(name, found, *closed, last, size, is_odd)
 
 
 def _names_ledger(path: str) -> bool:

@@ -6,13 +6,17 @@ file's length nor any other line changes.
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, NamedTuple
 
 from mcp_proxy.edges.audit_lines import Lines
-from mcp_proxy.edges.audit_reader import segment_paths
+from mcp_proxy.edges.audit_reader import bereft_paths, segment_paths
 from mcp_proxy.edges.files import broken, open_file
+
+# What is left of it still names its call where only bytes behind it were overwritten.
+_BEGINNING = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,11}),')
 
 
 class Span(NamedTuple):
@@ -23,9 +27,12 @@ class Span(NamedTuple):
 
 
 def find_segment(state: str, ulid: str) -> str | None:
-    """The path of the segment of that name; None where there is none. Raises HomeError H03."""
-    named = (path for path in segment_paths(state) if os.path.basename(path) == f"{ulid}.jsonl")
-    return next(named, None)
+    """The path of the segment of that name, of which the clear file may be all that is there.
+
+    None where there is neither. Raises HomeError H03.
+    """
+    paths = (*segment_paths(state), *bereft_paths(state))
+    return next((path for path in paths if os.path.basename(path) == f"{ulid}.jsonl"), None)
 
 
 def segment_name(segment: str) -> str:
@@ -52,9 +59,13 @@ def read_entry(segment: str, seq: int) -> dict[str, Any] | None:
 
 
 def find_clear(path: str, seq: int) -> tuple[Span, ...]:
-    """Every line of entry `seq` in a clear file. Raises HomeError as `read_entry`."""
-    rows = ((span, _row(line)) for span, line in _lines(path))
-    return tuple(span for span, row in rows if row is not None and row.get("seq") == seq)
+    """Every line of entry `seq` in a clear file, and what a cut off erasure left of any line.
+
+    Raises HomeError as `read_entry`.
+    """
+    return tuple(
+        span for span, line in _lines(path) if _number(line) == seq or _is_half_erased(line)
+    )
 
 
 def blank(path: str, spans: tuple[Span, ...]) -> None:
@@ -85,6 +96,16 @@ def _lines(path: str) -> Iterator[tuple[Span, bytes]]:
         for line in lines.read():
             yield Span(offset, len(line)), line
             offset += len(line) + 1
+
+
+def _number(line: bytes) -> Any:
+    match = _BEGINNING.match(line)
+    return int(match[1]) if match else (_row(line) or {}).get("seq")
+
+
+def _is_half_erased(line: bytes) -> bool:
+    """No line is written with a space before it, so that its call was to be erased anyway."""
+    return line.startswith(b" ") and bool(line.strip(b" "))
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

@@ -129,6 +129,11 @@ class AuditSegment:
         except OSError as error:
             raise cannot_write(error) from error
 
+    def take_back_clear(self) -> None:
+        """The entry of the last clear values was not written, and they are to stay nowhere."""
+        if self._clear is not None:
+            self._clear.take_back()
+
     def sync(self) -> None:
         """Bring everything appended so far to the disk, new names included (S20); in any thread.
 
@@ -146,12 +151,12 @@ class AuditSegment:
 
     def _sync(self) -> None:
         names = self._names  # read before: a call may make the clear file meanwhile
-        for file, size, descriptor in self._unsynced():
+        for file, changes, descriptor in self._unsynced():
             try:
                 sync_data(descriptor)
             finally:
                 os.close(descriptor)
-            file.durable = size
+            file.durable = changes
         if self._durable_names < names:
             for folder in self._folders:
                 sync_folder(folder)
@@ -245,13 +250,15 @@ class AuditSegment:
             raise
 
     def _unsynced(self) -> list[tuple[Appended, int, int]]:
-        """The files that have more than is on the disk, how large they are now, and a descriptor.
+        """The files that are otherwise than on the disk, how often they changed, a descriptor.
 
         Those are copies that the caller closes: another thread may let go of the files meanwhile.
         """
         with self._files_lock:
             held = [file for file in (self._file, self._clear) if file is not None]
-            return [(file, file.size, file.copied()) for file in held if file.durable < file.size]
+            return [
+                (file, file.changes, file.copied()) for file in held if file.durable < file.changes
+            ]
 
     def _let_go(self) -> None:
         with self._files_lock:

@@ -140,14 +140,18 @@ class CallLog:
             self.note("arguments not sealed")
         self._write_notes(segment.append)
         clear = audit.clear_values(arguments, self._rules.clear)
-        segment.append_clear(key, clear, sealed)
         fields = {
             **entry._asdict(),
             "args": audit.keyed(key, arguments),
             "clear": {name: audit.keyed(key, value) for name, value in clear.items()},
             "row": audit.keyed(key, sealed),
         }
-        number = segment.append("decided", fields)
+        segment.append_clear(key, clear, sealed)
+        try:
+            number = segment.append("decided", fields)
+        except AuditError:
+            segment.take_back_clear()
+            raise
         if entry.decision != "deny":
             asks = entry.decision == "ask"
             self._calls[number] = time.monotonic() + _ASKED_S if asks else math.inf

@@ -98,6 +98,14 @@ class StateDb:
         """As `look`, for callers without an event loop."""
         return self._worker.run_now(self._job(work, is_reading=True))
 
+    def flush_now(self) -> None:
+        """What was erased is in no file of the database any more when this returns.
+
+        Raises as `run`; StateBusy where another process has read for as long as the deadline.
+        """
+        deadline = time.monotonic() + LIMITS.state_wait_ms / 1000
+        self._worker.run_now(partial(self._flush, deadline))
+
     def confirm_clock(self) -> None:
         """A person says that the wall clock is right. Raises as `run`."""
         now = self._now
@@ -120,6 +128,13 @@ class StateDb:
                 if is_reading:
                     return work(_given(opened, judged))
                 return _kept(opened, judged, known, work)
+        except (sqlite3.Error, OSError) as error:
+            self._forget()
+            raise _broken(self._home, error) from None
+
+    def _flush(self, deadline: float) -> None:
+        try:
+            _until(deadline, partial(_empty_journal, self._open(deadline).connection))
         except (sqlite3.Error, OSError) as error:
             self._forget()
             raise _broken(self._home, error) from None
@@ -170,6 +185,12 @@ def _begin_reading(connection: sqlite3.Connection) -> None:
     except sqlite3.Error:
         connection.execute("ROLLBACK")
         raise
+
+
+def _empty_journal(connection: sqlite3.Connection) -> None:
+    """Raises Held where another process still reads from it."""
+    if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        raise Held
 
 
 def _kept(

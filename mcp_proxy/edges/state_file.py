@@ -175,6 +175,8 @@ def connect(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+    # What is erased leaves the pages too, however this SQLite was built.
+    connection.execute("PRAGMA secure_delete = ON")
     return connection
 
 

@@ -4,6 +4,7 @@ Whatever held the old one open finds at its next transaction that the name is an
 """
 
 import contextlib
+import glob
 import os
 import sqlite3
 import time
@@ -43,6 +44,12 @@ def replace_state(home: Home) -> str | None:
         # Grants bear whole seconds; one of this very second may be an old one.
         write_mark(home, make_state(home, int(now_s()) + 1))
     return aside
+
+
+def states_aside(home: Home) -> tuple[str, ...]:
+    """Where the old databases lie, each with or without what SQLite kept beside it."""
+    found = glob.glob(glob.escape(state_path(home)) + ".bad-*")
+    return tuple(sorted({path.removesuffix("-wal").removesuffix("-shm") for path in found}))
 
 
 def _set_aside(home: Home) -> str | None:

@@ -2,19 +2,26 @@
 
 import json
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from homes import make_home
 from log_desk import ALLOWED, call_once, ledger, log_in, path_of, read_bytes, serve_once
 
-from mcp_proxy.app.audit_erase import erase_call, find_call
+from mcp_proxy.app.audit_erase import erase_call, find_call, is_erased, still_aside
 from mcp_proxy.core.approval_request import Subject, Wanted
 from mcp_proxy.core.audit_check import check_clear, check_segment, parse_clear
-from mcp_proxy.edges import approvals
-from mcp_proxy.edges.audit_erase import clear_path, segment_name
+from mcp_proxy.core.limits import LIMITS
+from mcp_proxy.edges import approvals, state_db
+from mcp_proxy.edges.audit_erase import Span, blank, clear_path, segment_name
 from mcp_proxy.edges.audit_ledger import ledger_path
 from mcp_proxy.edges.places import VARIABLE, Home
 from mcp_proxy.edges.state_db import StateDb
+from mcp_proxy.edges.state_file import state_path
+from mcp_proxy.edges.state_repair import replace_state
 from mcp_proxy.errors import AuditError, HomeError, UsageError
 
 
@@ -163,19 +170,150 @@ def test_s23_a_clear_file_of_another_user_is_refused(home: Home) -> None:
         find_call(home, named(path, 1))
 
 
-def test_what_was_kept_of_its_approval_goes_too(home: Home) -> None:
-    state = StateDb(home)
-    words = ("refund", "write", '{"customer": "cus_77"}', "refund: customer cus_77", ("page",))
-    wanted = Wanted("d" * 64, Subject("billing", "p", "r"), *words)
+@pytest.mark.parametrize("cut", [1, 20, 60, -1])
+def test_an_erasure_that_was_cut_off_is_ended_by_the_next(home: Home, cut: int) -> None:
+    path = serve_once(home, "cus_1", "cus_2")
+    clear, call = clear_path(path), find_call(home, named(path, 3))
+    span = call.lines[0]
+    blank(clear, (span._replace(bytes=cut % span.bytes),))
+    assert find_call(home, named(path, 3)).lines == call.lines
+    erase(home, path, 3)
+    assert b"cus_2" not in read_bytes(clear)
+    assert sorted(rows(path)) == [1]
+    assert faults(path) == []
+    assert find_call(home, named(path, 3)).lines == ()
+
+
+def test_an_erasure_whose_later_bytes_alone_reached_the_disk_is_ended_by_the_next(
+    home: Home,
+) -> None:
+    path = serve_once(home)
+    span = find_call(home, named(path, 1)).lines[0]
+    blank(clear_path(path), (Span(60, span.bytes - 60),))
+    erase(home, path, 1)
+    assert read_bytes(clear_path(path)).split() == []
+
+
+def test_a_row_of_a_call_that_was_never_made_is_erased_by_its_number(home: Home) -> None:
+    """Its process was killed before the entry behind it."""
+    path = serve_once(home)
+    row = read_bytes(clear_path(path)).replace(b'"seq":1,', b'"seq":9,')
+    with open(clear_path(path), "ab") as file:
+        file.write(row)
+    erase(home, path, 9)
+    assert read_bytes(clear_path(path)).splitlines()[1:] == [b" " * (len(row) - 1)]
+    assert sorted(rows(path)) == [1]
+    assert ledger(home, "erase")[0]["call"] == 9
+    with pytest.raises(UsageError, match="no entry"):
+        find_call(home, named(path, 9))
+
+
+def test_values_whose_segment_is_gone_are_erased_too(home: Home) -> None:
+    path = serve_once(home)
+    os.unlink(path)
+    erase(home, path, 1)
+    assert read_bytes(clear_path(path)).split() == []
+    assert ledger(home, "erase")[0]["segment"] == segment_name(path)
+
+
+WORDS = ("refund", "write", '{"customer": "cus_77"}', "refund: customer cus_77", ("page",))
+
+
+def approved(home: Home, state: StateDb) -> tuple[str, int]:
+    """The segment and number of a call that a person was asked about."""
+    wanted = Wanted("d" * 64, Subject("billing", "p", "r"), *WORDS)
     asked = state.run_now(lambda tx: approvals.ask(tx, wanted))
     assert asked is not None
     state.run_now(lambda tx: approvals.approve(tx, asked.request.id, "page", "ada"))
     log = log_in(home)
     number = log.decided(ALLOWED._replace(approval=asked.request.id), {"customer": "cus_77"})
     path = path_of(log)
-    erase(home, path, number)
     log.close("done")
+    return path, number
+
+
+def holding(home: Home) -> list[str]:
+    """Names of the files that tell of the customer."""
+    return [
+        name
+        for place, _, names in os.walk(home.state)
+        for name in names
+        if b"cus_77" in read_bytes(os.path.join(place, name))
+    ]
+
+
+@pytest.fixture
+def state(home: Home) -> Iterator[StateDb]:
+    """As another process has it open meanwhile."""
+    made = StateDb(home)
+    yield made
+    made.close()
+
+
+def test_what_was_kept_of_its_approval_goes_too_from_a_database_that_others_have_open(
+    home: Home, state: StateDb
+) -> None:
+    path, number = approved(home, state)
+    assert "state.db-wal" in holding(home)
+    erase(home, path, number)
+    assert holding(home) == []
+    assert is_erased(home, find_call(home, named(path, number)))
+
+
+def test_a_reader_that_keeps_the_request_in_a_file_is_told_and_the_command_repeated(
+    home: Home, state: StateDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_db, "LIMITS", LIMITS._replace(state_wait_ms=50))
+    path, number = approved(home, state)
+    with closing(sqlite3.connect(state_path(home), isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM requests").fetchall()
+        for _ in range(2):
+            with pytest.raises(HomeError, match="request for its approval is not") as caught:
+                erase(home, path, number)
+            assert caught.value.next == "repeat the command"
+        call = find_call(home, named(path, number))
+        with pytest.raises(HomeError):
+            is_erased(home, call)
+    assert is_erased(home, call)
+    assert holding(home) == []
+
+
+def test_a_damaged_state_db_keeps_no_value_in_the_log(home: Home, state: StateDb) -> None:
+    path, number = approved(home, state)
     state.close()
-    for place, _, names in os.walk(home.state):
-        for name in names:
-            assert b"cus_77" not in read_bytes(os.path.join(place, name)), name
+    Path(state_path(home)).write_bytes(b"nonsense")
+    with pytest.raises(HomeError, match=r"log's part is erased.*is damaged"):
+        erase(home, path, number)
+    assert holding(home) == []
+    call = find_call(home, named(path, number))
+    with pytest.raises(HomeError, match="is damaged"):
+        is_erased(home, call)
+    replace_state(home)
+    assert is_erased(home, call)
+
+
+def test_a_request_that_is_still_kept_is_erased_though_the_log_has_nothing(
+    home: Home, state: StateDb
+) -> None:
+    path, number = approved(home, state)
+    os.unlink(clear_path(path))
+    call = find_call(home, named(path, number))
+    assert not is_erased(home, call)
+    erase_call(home, call, None)
+    assert is_erased(home, call)
+    assert holding(home) == []
+
+
+def test_a_database_that_was_put_aside_is_named_where_the_request_may_be_in_it(
+    home: Home, state: StateDb
+) -> None:
+    path, number = approved(home, state)
+    aside = replace_state(home)
+    assert aside is not None
+    erase(home, path, number)
+    assert still_aside(home, find_call(home, named(path, number))) == (aside,)
+    later, number = approved(home, state)
+    assert still_aside(home, find_call(home, named(later, number))) == ()
+    unasked = serve_once(home)
+    assert still_aside(home, find_call(home, named(unasked, 1))) == ()

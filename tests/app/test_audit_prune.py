@@ -9,12 +9,15 @@ from homes import make_home
 from log_desk import SetClock, call_once, ledger, log_in, read_bytes, serve_once
 
 from mcp_proxy.app import audit_prune
+from mcp_proxy.app.audit_means import verify_home
 from mcp_proxy.app.audit_prune import Keep, apply_retention, plan_prune, prune
+from mcp_proxy.app.crashes import close_crashed
 from mcp_proxy.app.ledger_mending import mend_ledger
 from mcp_proxy.core.audit import GENESIS, chain, open_fields
 from mcp_proxy.core.audit_check import check_segment
 from mcp_proxy.edges.audit_ended import ended_segments
 from mcp_proxy.edges.audit_erase import clear_path, segment_name
+from mcp_proxy.edges.audit_files import AuditSegment
 from mcp_proxy.edges.audit_ledger import ledger_path
 from mcp_proxy.edges.audit_reader import segment_paths
 from mcp_proxy.edges.boot import read_clocks
@@ -121,6 +124,31 @@ def test_by_size_the_oldest_go_until_the_rest_fits(home: Home, wall: SetClock) -
     assert [entry["why"] for entry in ledger(home, "prune")] == ["size", "size"]
 
 
+def test_a_clear_file_whose_segment_was_pruned_goes_the_next_time(
+    home: Home, three: list[str]
+) -> None:
+    values = read_bytes(clear_path(three[0]))
+    assert run(home, QUARTER) == 2
+    ensure_folder(os.path.dirname(three[0]))
+    write_file(clear_path(three[0]), values)
+    retain(home, days=90)
+    assert apply_retention(home, None) == 0
+    assert not os.path.exists(os.path.dirname(three[0]))
+    assert len(ledger(home, "prune")) == 1
+
+
+def test_a_clear_file_whose_segment_is_missing_stays_as_evidence(
+    home: Home, three: list[str]
+) -> None:
+    os.unlink(three[0])
+    os.unlink(three[2])
+    plan = plan_prune(home, QUARTER)
+    assert [item.path for item in plan.odd] == [clear_path(three[0])], "one is not due"
+    assert [item.path for item in plan.old] == three[1:2]
+    prune(home, plan, None)
+    assert os.path.exists(clear_path(three[0]))
+
+
 def test_both_bounds_hold_and_each_is_told_as_what_it_was(home: Home, three: list[str]) -> None:
     for path in three:
         with open(clear_path(path), "ab") as file:
@@ -162,6 +190,30 @@ def test_a_segment_that_does_not_fit_the_ledger_stays_as_evidence(
     assert [item.path for item in plan.old] == three[1:2]
     prune(home, plan, None)
     assert segment_paths(home.state) == [three[0], three[2]]
+
+
+@pytest.mark.parametrize(("left", "removed"), [(b"", 1), (b'{"seq":0,"time":"20', 1), (b"x\n", 0)])
+def test_a_segment_whose_process_was_killed_before_its_first_entry_is_pruned_like_others(
+    home: Home, wall: SetClock, monkeypatch: pytest.MonkeyPatch, left: bytes, removed: int
+) -> None:
+    def killed(segment: AuditSegment, *_: object) -> None:
+        write_file(segment.path, left)
+        segment._let_go()
+        raise KeyboardInterrupt
+
+    wall.set_back(100)
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditSegment, "_begin", killed)
+        with pytest.raises(KeyboardInterrupt):
+            serve_once(home)
+    assert close_crashed(home) == 1
+    wall.set_back(0)
+    (path,) = segment_paths(home.state)
+    assert run(home, Keep(101, 0)) == 0
+    assert run(home, QUARTER) == removed
+    assert segment_paths(home.state) == [path] * (1 - removed)
+    assert [item.is_odd for item in ended_segments(home).ended] == [True] * (1 - removed)
+    assert verify_home().good == bool(removed)
 
 
 def test_a_segment_that_the_ledger_never_heard_of_stays_as_evidence(

@@ -75,6 +75,39 @@ def test_erase_without_a_terminal_needs_yes(home: Home, capsys: pytest.CaptureFi
     assert len(ledger(home, "erase")) == 1
 
 
+def test_erase_ends_one_that_was_cut_off(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    path = serve_once(home)
+    with open(clear_path(path), "rb+") as file:
+        file.write(b" " * 20)
+    run("erase", name_of(path), "--yes")
+    assert f"Erased {name_of(path)};" in capsys.readouterr().err
+    assert b"cus_1" not in read_bytes(clear_path(path))
+    run("verify")
+
+
+def test_erase_names_a_database_that_doctor_put_aside(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = serve_once(home)
+    monkeypatch.setattr(cli_erase, "still_aside", lambda _home, _call: ("/s/state.db.bad-1",))
+    for told in ("Erased", "erased before"):
+        run("erase", name_of(path), "--yes")
+        said = capsys.readouterr().err
+        assert told in said
+        assert "rm '/s/state.db.bad-1'*" in said.replace("\n", " ")
+
+
+def test_a_row_of_a_call_that_was_never_made_is_asked_about_as_such(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, asked = serve_once(home), []
+    with open(clear_path(path), "ab") as file:
+        file.write(read_bytes(file.name).replace(b'"seq":1,', b'"seq":9,'))
+    monkeypatch.setattr(render, "confirm", lambda question, _yes: asked.append(question))
+    run("erase", name_of(path, 9), code=1)
+    assert "(of which the log has no entry)" in asked[0]
+
+
 def test_erase_of_what_is_no_call_is_wrong_usage(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -185,6 +185,10 @@ def test_s20_sync_reaches_segment_clear_file_and_their_names(
     segment.append_clear(KEY, {})
     segment.sync()
     assert synced[5:] == [clear]
+    segment.take_back_clear()
+    segment.append_clear(KEY, {})
+    segment.sync()
+    assert synced[6:] == [clear], "another line of that length is another line"
     segment.close("done")
 
 

@@ -166,14 +166,18 @@ def test_s20_durable_brings_the_log_to_the_disk_off_the_loop(
 
 
 class FullDisk:
-    """Takes no byte for as long as it is full; stands in for os.write of the segment's files."""
+    """Takes no byte for as long as it is full; stands in for os.write of the segment's files.
+
+    With `only`, of lines that hold it.
+    """
 
     def __init__(self) -> None:
         self.is_full = False
+        self.only = b""
         self._write = os.write
 
     def write(self, fd: int, data: bytes) -> int:
-        if self.is_full:
+        if self.is_full and self.only in bytes(data):
             raise OSError(28, "No space left on device")
         return self._write(fd, data)
 
@@ -198,6 +202,24 @@ def test_s20_a_decision_that_cannot_be_written_is_an_error(state: str, disk: Ful
     note = ("note", "call denied for want of a log")
     assert told(state) == [("open", None), note, ("decided", "find"), ("close", None)]
     assert entries(state)[1]["count"] == 3
+
+
+def test_s20_a_decision_that_cannot_be_written_leaves_none_of_its_values(
+    state: str, disk: FullDisk
+) -> None:
+    log = log_in(state)
+    log.decided(READ, ARGUMENTS)
+    before = files(state)["clear"]
+    disk.is_full, disk.only = True, b'"kind":"decided"'
+    with pytest.raises(AuditError):
+        log.decided(READ, {"customer": "cus_2"})
+    assert files(state)["clear"] == before
+    disk.is_full = False
+    log.decided(READ, {"customer": "cus_3"})
+    log.close("done")
+    clear = parse_clear(files(state)["clear"])
+    assert [row["clear"]["customer"] for row in clear.rows.values()] == ["cus_1", "cus_3"]
+    assert check_clear(tuple(entries(state)), clear) == []
 
 
 def test_s20_an_answer_that_cannot_be_written_ends_the_log(state: str, disk: FullDisk) -> None:

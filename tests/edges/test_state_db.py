@@ -113,6 +113,20 @@ def test_every_commit_waits_for_the_disk(db: StateDb) -> None:
     assert settings == [2, "wal", 1]
 
 
+def test_what_is_deleted_is_overwritten(db: StateDb) -> None:
+    assert db.run_now(lambda tx: tx.execute("PRAGMA secure_delete").fetchone()) == (1,)
+
+
+def test_flushing_takes_what_was_erased_out_of_every_file(home: Home, db: StateDb) -> None:
+    key, other = os.urandom(8), StateDb(home)
+    other.run_now(count)
+    db.run_now(lambda tx: tx.execute("INSERT INTO counters VALUES (?, x'', 'l', 1, 9e9)", (key,)))
+    db.run_now(lambda tx: tx.execute("DELETE FROM counters"))
+    db.flush_now()
+    assert [path.name for path in Path(home.state).iterdir() if key in path.read_bytes()] == []
+    other.close()
+
+
 def test_looking_waits_for_no_writer(home: Home, db: StateDb) -> None:
     db.run_now(add)
     other = sqlite3.connect(state_path(home), isolation_level=None)
