@@ -71,9 +71,7 @@ def _unnamed_findings(item: Checked, ledger: Ledger) -> Iterator[Finding]:
     if not item.entries:
         return
     if named is None:
-        if ledger.check.first and item.first > ledger.check.first:
-            what = "the ledger does not name it, though it was there"
-            yield Finding(item.path, 1, what, True, "segments")
+        yield from _older_findings(item, ledger)
     elif not ledger.is_there:
         what = f"it names entry {named.seq} of a ledger that is not there"
         yield Finding(item.path, 1, what, True, "segments")
@@ -83,6 +81,17 @@ def _unnamed_findings(item: Checked, ledger: Ledger) -> Iterator[Finding]:
     elif ledger.is_whole:
         what = f"the ledger does not name it, and it names entry {named.seq} there"
         yield Finding(item.path, 1, what, True, "segments")
+
+
+def _older_findings(item: Checked, ledger: Ledger) -> Iterator[Finding]:
+    """A segment that names no ledger: all of it has to be older than the one that is there."""
+    if not ledger.check.first:
+        return
+    is_late = item.last > ledger.check.first
+    what = "it names no ledger: older than that, or made up since, which nothing excludes"
+    if is_late:
+        what = "the ledger does not name it, though it was there"
+    yield Finding(item.path, 1, what, is_late, "segments")
 
 
 def _absent_findings(item: Checked, story: Story) -> Iterator[Finding]:

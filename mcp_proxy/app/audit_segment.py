@@ -50,7 +50,7 @@ class Clear(NamedTuple):
 class Checked(NamedTuple):
     """What one segment turned out to be; `is_read` says that its file could be used.
 
-    `first` and `last` are times, "" where it has no entry.
+    `first` is the time of its first entry, `last` the latest of all; "" where it has no entry.
 
     `ledger` is the ledger's entry that it names; `fixed` how many of its entries the ledger fixes;
     `mac` is none, unchecked or proven.
@@ -115,8 +115,8 @@ class _Check:
                 self._found(entry, "entries")
                 break
             take(entry, line)
-            last = entry["time"]
-            first = first or last
+            last = max(last, entry["time"])
+            first = first or entry["time"]
         else:
             self._end(source.tail)
         return self._checked(first, last)

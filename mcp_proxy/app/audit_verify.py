@@ -49,7 +49,7 @@ class Means(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The whole log's state. `first` and `last` are the times of its outer entries.
+    """The whole log's state. `first` and `last` are its earliest and latest times.
 
     `open_segments` have no close entry, `killed` of them by the ledger's word; `ledger` counts the
     ledger's entries, `pruned` the segments of which it says so; `follows`: another ledger, which

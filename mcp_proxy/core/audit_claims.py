@@ -9,7 +9,7 @@ class Counts(NamedTuple):
     """What verification counted.
 
     `fixed` are segment entries that the ledger fixes, `signed_entries` those that its signed part
-    fixes; `unnamed` segments were written before there was a ledger. `ledger` counts the ledger's
+    fixes; `unnamed` segments name no ledger, as those from before there was one. `ledger` counts the ledger's
     entries, -1 without one; `key` says where the keys came from: given, keychain or ledger.
     `macs` counts segments by none, unchecked, fitting; of the fitting ones an anchor fixes the
     beginning of `macs_fixed`. `far` counts ledger entries that anchors fix which programs of the
@@ -120,7 +120,7 @@ def _segments(counts: Counts) -> tuple[State, str]:
     if counts.unread:
         detail += f"; {counts.unread} segments cannot be read to their end"
     if counts.unnamed:
-        detail += f"; {counts.unnamed} segments were written before there was a ledger"
+        detail += f"; {counts.unnamed} segments name no ledger, and nothing excludes made-up ones"
     if counts.bare and counts.key != "ledger":
         detail += f"; no signature covers {counts.bare} prunes"
     if counts.is_new or not counts.is_whole:

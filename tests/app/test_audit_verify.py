@@ -217,7 +217,25 @@ def test_a_segment_that_names_no_ledger_is_bad_only_where_there_was_one(tmp_path
     older.files = early.begin(known=False).log.files
     report = checked(tmp_path / "a", older)
     assert report.good
-    assert "1 segments were written before there was a ledger" in detail(report, "segments")
+    assert "1 segments name no ledger" in detail(report, "segments")
+    (what,) = told(report)
+    assert what.startswith("it names no ledger: older than that, or made up since")
+
+
+def test_s21_each_entry_of_a_segment_that_names_no_ledger_is_older_than_it(tmp_path: Path) -> None:
+    """Who has no key can write a segment whose first entry alone is dated back."""
+    log, early = Log(), Log()
+    early.now_ns -= 10**12
+    made = early.begin(known=False)
+    early.now_ns = log.now_ns
+    made.call(customer="cus_1")
+    early.now_ns -= 10**12
+    made.add("close", {"reason": "client ended"})
+    log.files = early.files
+    report = checked(tmp_path / "a", log, GIVEN._replace(anchors=(head(log),)))
+    (finding,) = bad(report)
+    assert finding.what == "the ledger does not name it, though it was there"
+    assert states(report)["segments"] == "broken"
 
 
 def test_pruned_segments_are_gone_and_one_that_is_still_there_is_told(tmp_path: Path) -> None:
