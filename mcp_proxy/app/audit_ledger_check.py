@@ -51,13 +51,15 @@ class Ledger(NamedTuple):
 class Outside(NamedTuple):
     """What notes and anchors say; `reached` counts the entries that anchors fix.
 
-    `far` those that anchors fix which do not lie on this machine; `bare` as in `NoteCheck`.
+    `far` those that anchors fix which do not lie on this machine; `foreign` and `bare` as in
+    `NoteCheck`.
     """
 
     noted: int
     signed: int
     signed_at: str
     strangers: int
+    foreign: int
     reached: int
     reached_at: str
     far: int
@@ -95,7 +97,7 @@ def check_outside(
         kept.end(check.entries, check.head)
     faults += (("cut", fault) for fault in kept.faults)
     found = (Finding(ledger.path, *fault, True, about) for about, fault in faults)
-    signed = notes.signed, notes.signed_at, notes.strangers
+    signed = notes.signed, notes.signed_at, notes.strangers, notes.foreign
     reached = kept.reached, kept.at, kept.far
     return Outside(notes.noted, *signed, *reached, tuple(notes.bare), tuple(found))
 

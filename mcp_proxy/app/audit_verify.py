@@ -37,7 +37,8 @@ class Means(NamedTuple):
     """What a log is verified with.
 
     `keys` are those that may have signed, `source` where they come from: given, keychain, or
-    ledger, where there are none but those that the ledger itself names. `private` is the
+    ledger, where there are none but those that the ledger itself names; locked, where there are no
+    others because a person would have to be asked for the home's own. `private` is the
     organisation's key for the MACs; `damaged` tells of anchors that could not be used.
     """
 
@@ -94,7 +95,7 @@ def verify(place: Place, means: Means = Means(), progress: Progress | None = Non
     if ledger.is_whole and any(map(_is_doubtful, checked)):
         _look_again(place, ledger, {task.name: task for task in tasks}, checked)
     counts = _counts(place, ledger, outside[0], checked, means)
-    found = tuple(all_findings(place, ledger, outside[0], checked, means.source != "ledger"))
+    found = tuple(all_findings(place, ledger, outside[0], checked, means.source))
     return _report(ledger, checked, counts, found + means.damaged)
 
 
@@ -150,7 +151,8 @@ def _with_own_keys(ledger: Ledger, means: Means) -> Means:
             keys.append(parse_key(line))
         except ValueError:
             continue
-    return means._replace(keys=tuple(keys), source="ledger")
+    source = means.source if means.source == "locked" else "ledger"
+    return means._replace(keys=tuple(keys), source=source)
 
 
 def _is_doubtful(item: Checked) -> bool:
@@ -223,6 +225,7 @@ def _counts(
         signed=outside.signed,
         signed_at=outside.signed_at,
         strangers=outside.strangers,
+        foreign=outside.foreign,
         signed_entries=sum(signed),
         reached=outside.reached,
         reached_at=outside.reached_at,

@@ -115,6 +115,26 @@ def test_s21_a_ledger_that_another_key_signed_is_broken_for_who_has_the_right_on
     assert (report.good, states(report)["signed"]) == (False, "broken")
 
 
+def test_s21_what_another_key_signed_behind_the_last_own_note_is_told_and_not_proven(
+    tmp_path: Path,
+) -> None:
+    """The first two lines are the home's, all behind them is somebody's; or its own next key's."""
+    log = Log()
+    log.signer = Signer(HOME, b"the-key-of-somebody-else-32bytes")
+    log.tell("key", {"verifier": log.signer.verifier.line, "seal": log.signer.seal})
+    made = log.begin()
+    made.call(customer="cus_1")
+    made.close()
+    report = checked(tmp_path / "a", log)
+    assert (report.good, states(report)["signed"]) == (True, "not proven")
+    (finding,) = report.findings
+    assert (finding.line, finding.what[:34]) == (3, "from here on another key signs: a ")
+    assert detail(report, "signed").startswith("only 2 of 5 ledger entries, to ")
+    assert detail(report, "signed").endswith("; from line 3 on another key signs")
+    both = Means((*KEYS, log.signer.verifier), "given")
+    assert states(again(tmp_path / "a", both))["signed"] == "proven"
+
+
 def test_s21_macs_are_checked_with_the_organisations_key_alone(tmp_path: Path) -> None:
     log = Log()
     one = log.begin(new_protection(RECIPIENT, bytes(range(NEEDED_BYTES))))
