@@ -87,8 +87,8 @@ def _unnamed_findings(item: Checked, ledger: Ledger) -> Iterator[Finding]:
     elif not ledger.is_there:
         what = f"it names entry {named.seq} of a ledger that is not there"
         yield Finding(item.path, 1, what, True, "segments")
-    elif ledger.is_new and not item.first > ledger.check.first:
-        what = "it is named by an earlier ledger, which was damaged"
+    elif any(named.seq >= entries for entries in ledger.breaks):
+        what = f"it names entry {named.seq} of an earlier ledger, behind what is left of that"
         yield Finding(item.path, 1, what, False, "segments")
     elif ledger.is_whole:
         what = f"the ledger does not name it, and it names entry {named.seq} there"
@@ -97,9 +97,9 @@ def _unnamed_findings(item: Checked, ledger: Ledger) -> Iterator[Finding]:
 
 def _older_findings(item: Checked, ledger: Ledger) -> Iterator[Finding]:
     """A segment that names no ledger: all of it has to be older than the one that is there."""
-    if not ledger.check.first:
+    if not ledger.began:
         return
-    is_late = item.last > ledger.check.first
+    is_late = item.last > ledger.began
     what = "it names no ledger: older than that, or made up since, which nothing excludes"
     if is_late:
         what = "the ledger does not name it, though it was there"

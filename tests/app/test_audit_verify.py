@@ -411,13 +411,54 @@ def test_a_ledger_that_follows_a_damaged_one_is_good_and_says_so(tmp_path: Path)
     assert [item.about for item in bad(again(folder, Means()))] == ["segments"]
 
 
-def test_a_ledger_that_follows_one_that_is_gone_accuses_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("made", [b"", b"another\n"])
+def test_s21_a_damaged_ledger_that_was_put_aside_is_missed_and_its_segments_are_not_accused(
+    tmp_path: Path, made: bytes
+) -> None:
     log = small_log()
     fields = {"v": 1, "home": HOME, "follows": "ab" * 32}
     log.ledger[:] = [ledger_line(first(HOME), log.tick(), "ledger", fields, None).line]
-    report = checked(tmp_path / "a", log, Means())
+    folder = tmp_path / "a"
+    log.write(os.fspath(folder))
+    if made:
+        put(os.fspath(folder / "ledger.damaged-20270115T080000Z.jsonl"), made)
+    report = again(folder, Means())
+    (finding,) = bad(report)
+    assert finding.what == "the damaged ledger that it follows is missing, or was changed since"
+    assert (os.path.basename(finding.path), finding.line) == ("ledger.jsonl", 1)
+    assert states(report)["segments"] == "broken"
+    assert sum(what.endswith("behind what is left of that") for what in told(report)) == 2
+
+
+def test_segments_of_a_damaged_ledger_are_not_accused_though_the_clock_was_set_back(
+    tmp_path: Path,
+) -> None:
+    log = small_log()
+    log.ledger[2] = log.ledger[2].replace(b'"pid"', b'"pie"')
+    digest = hashlib.sha256(log.ledger_bytes).hexdigest()
+    put(os.fspath(tmp_path / "a" / "ledger.damaged-20270115T080000Z.jsonl"), log.ledger_bytes)
+    log.now_ns -= 7200 * 10**9
+    fields = {"v": 1, "home": HOME, "follows": digest}
+    log.ledger[:] = [ledger_line(first(HOME), log.tick(), "ledger", fields, None).line]
+    log.write(os.fspath(tmp_path / "a"))
+    report = again(tmp_path / "a", Means())
     assert report.good
-    assert told(report).count("it is named by an earlier ledger, which was damaged") == 2
+    assert "it names entry 4 of an earlier ledger, behind what is left of that" in told(report)
+
+
+def test_a_segment_that_no_ledger_before_the_damage_names_was_put_in(tmp_path: Path) -> None:
+    log, other = small_log(), Log()
+    made = other.begin()
+    name = segment(log, 0).replace("0000.jsonl", "000X.jsonl")
+    log.files[name] = made.lines
+    digest = hashlib.sha256(log.ledger_bytes + b"damage\n").hexdigest()
+    aside = os.fspath(tmp_path / "a" / "ledger.damaged-20270115T080000Z.jsonl")
+    put(aside, log.ledger_bytes + b"damage\n")
+    fields = {"v": 1, "home": HOME, "follows": digest}
+    log.ledger[:] = [ledger_line(first(HOME), log.tick(), "ledger", fields, None).line]
+    log.write(os.fspath(tmp_path / "a"))
+    (finding,) = bad(again(tmp_path / "a", Means()))
+    assert finding.what == "the ledger does not name it, and it names entry 2 there"
 
 
 def test_the_ledger_of_another_home_is_found(tmp_path: Path) -> None:
