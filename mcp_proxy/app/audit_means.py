@@ -81,10 +81,16 @@ def _keys(text: str) -> tuple[VerifierKey, ...]:
     if os.path.exists(text):
         lines = read_given(text, LIMITS.small_file_bytes).decode(errors="replace").splitlines()
     try:
-        return tuple(parse_key(line) for line in lines if line.strip())
+        found = tuple(parse_key(line) for line in lines if line.strip())
     except ValueError as error:
-        why = f"--key: {error}."
-        raise UsageError("MCPX-W01", why, "mcp-proxy audit key   (there, prints it)") from None
+        raise _no_key(str(error)) from None
+    if not found:
+        raise _no_key("no key is in it")
+    return found
+
+
+def _no_key(why: str) -> UsageError:
+    return UsageError("MCPX-W01", f"--key: {why}.", "mcp-proxy audit key   (there, prints it)")
 
 
 def _anchors(text: str, keys: tuple[VerifierKey, ...]) -> tuple[Anchor, ...]:
