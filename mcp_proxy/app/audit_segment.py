@@ -87,6 +87,16 @@ def check_one(task: Task) -> Checked:
         return Checked(task.name, task.path, is_there=True, findings=(found,))
 
 
+def check_loose(path: str, own: bool) -> Finding:
+    """A clear file beside no segment: no chain covers it, and still nobody else may read it."""
+    try:
+        with Source(path, own=own):
+            what = "readable values beside no segment, which nothing proves"
+            return Finding(path, 0, what, False, "values")
+    except HomeError as error:
+        return Finding(path, 0, error.why, True, unusable(error, "values"))
+
+
 def unusable(error: HomeError, about: str) -> str:
     """The property that a file breaks which could not be used."""
     return "private" if error.id == "MCPX-H02" else about

@@ -17,13 +17,13 @@ from mcp_proxy.app.audit_ledger_check import (
     read_ledger,
 )
 from mcp_proxy.app.audit_recipients import named_recipients
-from mcp_proxy.app.audit_segment import Checked, Finding, Task, check_one
+from mcp_proxy.app.audit_segment import Checked, Finding, Task, check_loose, check_one
 from mcp_proxy.core.audit_claims import Counts, Property, claims
 from mcp_proxy.core.ledger_anchors import Anchor
 from mcp_proxy.core.ledger_check import Story
 from mcp_proxy.core.segment_story import signed_entries
 from mcp_proxy.core.signed_note import VerifierKey, parse_key
-from mcp_proxy.edges.audit_reader import segment_paths
+from mcp_proxy.edges.audit_reader import loose_clear_paths, segment_paths
 from mcp_proxy.edges.spread import processors, spread
 
 _SPREAD_BYTES = 32 << 20
@@ -96,6 +96,7 @@ def verify(place: Place, means: Means = Means(), progress: Progress | None = Non
         _look_again(place, ledger, {task.name: task for task in tasks}, checked)
     counts = _counts(place, ledger, outside[0], checked, means)
     found = tuple(all_findings(place, ledger, outside[0], checked, means.source))
+    found += tuple(check_loose(path, place.own) for path in loose_clear_paths(place.state))
     return _report(ledger, checked, counts, found + means.damaged)
 
 

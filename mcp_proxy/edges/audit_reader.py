@@ -8,6 +8,7 @@ from mcp_proxy.errors import HomeError
 
 RUNNING = "running"  # the folder of markers, beside the days
 _SEGMENT_BYTES = 1 << 30
+_CLEAR = ".clear.jsonl"
 
 
 class SegmentFile(NamedTuple):
@@ -28,6 +29,18 @@ def segment_paths(state: str) -> list[str]:
     return found
 
 
+def loose_clear_paths(state: str) -> list[str]:
+    """Every clear file that stands beside no segment, oldest first."""
+    folder = os.path.join(state, "audit")
+    found = []
+    for day in sorted(_names(folder)):
+        names = set(_names(os.path.join(folder, day)))
+        clear = sorted(name for name in names if name.endswith(_CLEAR))
+        loose = (name for name in clear if name.removesuffix(_CLEAR) + ".jsonl" not in names)
+        found += [os.path.join(folder, day, name) for name in loose]
+    return found
+
+
 def running_names(state: str) -> frozenset[str]:
     """The ULIDs of segments that a process may still write, or left open as it was killed."""
     return frozenset(_names(os.path.join(state, "audit", RUNNING)))
@@ -44,12 +57,12 @@ def written_ns(path: str) -> int:
 def read_segment(path: str) -> SegmentFile | None:
     """One segment, None where it is gone. Raises HomeError: not safe to use, or not readable."""
     data = read_file(path, _SEGMENT_BYTES, secret=True)
-    clear = read_file(path[: -len(".jsonl")] + ".clear.jsonl", _SEGMENT_BYTES, secret=True)
+    clear = read_file(path[: -len(".jsonl")] + _CLEAR, _SEGMENT_BYTES, secret=True)
     return None if data is None else SegmentFile(path, data, clear or b"")
 
 
 def _is_segment(name: str) -> bool:
-    return name.endswith(".jsonl") and not name.endswith(".clear.jsonl")
+    return name.endswith(".jsonl") and not name.endswith(_CLEAR)
 
 
 def _names(folder: str) -> list[str]:

@@ -479,6 +479,24 @@ def test_s23_files_that_others_may_read_are_broken_here_and_no_matter_in_a_copy(
     assert again(folder).good
 
 
+def test_s23_a_clear_file_beside_no_segment_is_told_and_kept_from_others_too(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "a"
+    log = small_log()
+    log.write(os.fspath(folder))
+    loose = folder / "audit" / segment(log, 0).replace("0000.jsonl", "000X.clear.jsonl")
+    put(os.fspath(loose), b'{"seq":1,"key":"00","clear":{"customer":"cus_9"}}\n')
+    report = verify(Place(os.fspath(folder), HOME))
+    assert report.good
+    told_of = [(it.path, it.what) for it in report.findings if it.about == "values"]
+    assert told_of == [(str(loose), "readable values beside no segment, which nothing proves")]
+    loose.chmod(0o644)
+    report = verify(Place(os.fspath(folder), HOME))
+    assert [(it.path, it.about) for it in bad(report)] == [(str(loose), "private")]
+    assert states(report)["private"] == "broken"
+
+
 def test_an_empty_folder_is_a_good_log_that_proves_nothing_much(tmp_path: Path) -> None:
     report = again(tmp_path, Means())
     assert (report.good, report.segments, report.first) == (True, 0, None)
