@@ -45,6 +45,10 @@ class Log:
         """The ledger's file."""
         return b"".join(self.ledger)
 
+    def follow(self, entries: int, head: str) -> None:
+        """What is told from now on follows these entries of another ledger."""
+        self._before = Before(self.home, entries, head)
+
     def tick(self) -> int:
         """The next time, in ns."""
         self.now_ns += 1_000_000

@@ -4,26 +4,23 @@ from collections.abc import Iterator
 
 from mcp_proxy.app.audit_ledger_check import Ledger, Outside, Place
 from mcp_proxy.app.audit_segment import Checked, Finding
+from mcp_proxy.core.audit_claims import KEYED
 from mcp_proxy.core.ledger_check import Story
 
 
 def all_findings(
-    place: Place, ledger: Ledger, outside: Outside, checked: list[Checked], is_keyed: bool
+    place: Place, ledger: Ledger, outside: Outside, checked: list[Checked], source: str
 ) -> Iterator[Finding]:
     """Everything that is not simply whole, the ledger's first, then by segment.
 
-    `is_keyed`: the ledger should be signed by a key that came from elsewhere.
+    `source` says where the keys came from that should have signed the ledger.
     """
     yield from ledger.findings
     if place.home is not None and ledger.check.entries and ledger.check.home != place.home:
         yield Finding(ledger.path, 1, "it is the ledger of another home", True, "ledger")
     yield from outside.findings
-    if is_keyed and ledger.is_whole and not outside.signed:
-        what = "no note of the ledger is by the key that is asked for"
-        yield Finding(ledger.path, 0, what, True, "signed")
-    for line, kind in outside.bare if is_keyed else ():
-        what = f"no signature covers this {kind}: whoever can write the ledger may have told it"
-        yield Finding(ledger.path, line, what, False, "segments")
+    if source in KEYED:
+        yield from _signed_findings(ledger, outside, source == "keychain")
     for item in sorted(checked):
         story = ledger.check.stories.get(item.name)
         yield from item.findings
@@ -31,6 +28,21 @@ def all_findings(
             yield from _segment_findings(item, story, ledger)
         elif not item.is_there and story is not None:
             yield from _absent_findings(item, story)
+
+
+def _signed_findings(ledger: Ledger, outside: Outside, is_own: bool) -> Iterator[Finding]:
+    """`is_own`: the key is the one that this machine signs with now."""
+    if ledger.is_whole and not outside.signed:
+        # A ledger that has just taken the place of a damaged one is told of its key later.
+        is_untold = ledger.is_new and not outside.noted and not ledger.check.keys
+        what = "no note of the ledger is by the key that is asked for"
+        yield Finding(ledger.path, 0, what, not (is_own and is_untold), "signed")
+    elif outside.foreign:
+        what = "from here on another key signs: a new one, or that of whoever made up the rest"
+        yield Finding(ledger.path, outside.foreign, what, is_own, "signed")
+    for line, kind in outside.bare:
+        what = f"no signature covers this {kind}: whoever can write the ledger may have told it"
+        yield Finding(ledger.path, line, what, False, "segments")
 
 
 def _segment_findings(item: Checked, story: Story | None, ledger: Ledger) -> Iterator[Finding]:
@@ -71,18 +83,27 @@ def _unnamed_findings(item: Checked, ledger: Ledger) -> Iterator[Finding]:
     if not item.entries:
         return
     if named is None:
-        if ledger.check.first and item.first > ledger.check.first:
-            what = "the ledger does not name it, though it was there"
-            yield Finding(item.path, 1, what, True, "segments")
+        yield from _older_findings(item, ledger)
     elif not ledger.is_there:
         what = f"it names entry {named.seq} of a ledger that is not there"
         yield Finding(item.path, 1, what, True, "segments")
-    elif ledger.is_new and not item.first > ledger.check.first:
-        what = "it is named by an earlier ledger, which was damaged"
+    elif any(named.seq >= entries for entries in ledger.breaks):
+        what = f"it names entry {named.seq} of an earlier ledger, behind what is left of that"
         yield Finding(item.path, 1, what, False, "segments")
     elif ledger.is_whole:
         what = f"the ledger does not name it, and it names entry {named.seq} there"
         yield Finding(item.path, 1, what, True, "segments")
+
+
+def _older_findings(item: Checked, ledger: Ledger) -> Iterator[Finding]:
+    """A segment that names no ledger: all of it has to be older than the one that is there."""
+    if not ledger.began:
+        return
+    is_late = item.last > ledger.began
+    what = "it names no ledger: older than that, or made up since, which nothing excludes"
+    if is_late:
+        what = "the ledger does not name it, though it was there"
+    yield Finding(item.path, 1, what, is_late, "segments")
 
 
 def _absent_findings(item: Checked, story: Story) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from mcp_proxy.app.audit_anchors import find_mirror
-from mcp_proxy.app.audit_keys import PublicKey, find_signer, read_public, read_seed
+from mcp_proxy.app.audit_keys import PublicKey, find_signer, had_key, read_public, read_seed
 from mcp_proxy.app.check import Check
 from mcp_proxy.app.keychain_store import asks_nobody, store_name
 from mcp_proxy.core.audit import Head
@@ -69,7 +69,7 @@ def _check(home: Home) -> Check:
         return Check(_WHAT, True, found, f"unlock or install one, then {_MAKE}")
     seed = read_seed(home)
     if seed is None:
-        return _lacking(home, told, where)
+        return _lacking(had_key(home), where)
     signer = Signer(home.id, seed)
     if told != PublicKey(signer.verifier.line, signer.seal):
         return Check(_WHAT, False, f"The ledger does not name the {where}'s key.", _MAKE)
@@ -79,8 +79,8 @@ def _check(home: Home) -> Check:
     return Check(_WHAT, True, found)
 
 
-def _lacking(home: Home, told: PublicKey | None, where: str) -> Check:
-    if told is None:
+def _lacking(was_there: bool, where: str) -> Check:
+    if not was_there:
         return Check(_WHAT, True, "None yet; the first served call makes it.", _MAKE)
     found = f"The {where} has lost the key that the ledger names; nothing is signed."
     return Check(_WHAT, False, found, f"{_MAKE}   (makes another)")

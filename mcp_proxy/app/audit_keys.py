@@ -9,19 +9,22 @@ import binascii
 import contextlib
 import json
 import os
+from contextlib import closing
 from threading import Thread
 from typing import NamedTuple
 
 from mcp_proxy.app.keychain_store import asks_nobody, home_keychain, kept_key, store_name
 from mcp_proxy.core.audit_key import SEED_BYTES, Signer
 from mcp_proxy.core.limits import LIMITS
-from mcp_proxy.edges.audit_ledger import AuditLedger
+from mcp_proxy.edges.audit_ledger import AuditLedger, ledger_path
+from mcp_proxy.edges.audit_lines import Lines
 from mcp_proxy.edges.audit_lock import LedgerLock
 from mcp_proxy.edges.files import ensure_folder, read_file, remove_file, write_file
 from mcp_proxy.edges.places import Home
 from mcp_proxy.errors import CredentialError, HomeError, McpProxyError
 
 KEY_ITEM = "audit:key"
+_NAMES_KEY = b',"kind":"key",'
 
 
 class PublicKey(NamedTuple):
@@ -67,7 +70,7 @@ def quiet_signer(home: Home) -> Signer | None:
     """
     seed = find_seed(home)
     try:
-        if seed is None and (read_public(home) is not None or not asks_nobody(home)):
+        if seed is None and (had_key(home) or not asks_nobody(home)):
             return None
         return ensure_key(home)
     except McpProxyError:
@@ -120,6 +123,17 @@ def read_public(home: Home) -> PublicKey | None:
     except (ValueError, RecursionError, LookupError, TypeError):
         mend = f"rm '{path}', then mcp-proxy audit key"
         raise HomeError("MCPX-H03", f"{path} is damaged.", mend) from None
+
+
+def had_key(home: Home) -> bool:
+    """Whether the ledger was told of a key, by its own word too: then one is lost, not to be made.
+
+    Raises HomeError.
+    """
+    if read_public(home) is not None:
+        return True
+    with closing(Lines(ledger_path(home))) as lines:
+        return any(_NAMES_KEY in line for line in lines.read())
 
 
 def is_told(home: Home, signer: Signer) -> bool:

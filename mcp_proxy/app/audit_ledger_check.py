@@ -15,7 +15,6 @@ from mcp_proxy.edges.audit_source import Source
 from mcp_proxy.errors import HomeError
 
 NAME = "ledger.jsonl"
-_FOLLOWED = 16
 _FAULTS = 20
 _REPEAT = "mcp-proxy audit verify"
 
@@ -36,7 +35,8 @@ class Ledger(NamedTuple):
     """What the ledger's chain and entries say. `size` counts the bytes that were read.
 
     `is_there`, `is_whole`: there is one, and its chain has no fault; `is_new`: it follows a damaged
-    one that was put aside.
+    one that was put aside. `began` is when the first of these began; `breaks` are after how many
+    entries each damaged one ends, 0 where one is gone or was changed.
     """
 
     path: str
@@ -46,18 +46,22 @@ class Ledger(NamedTuple):
     is_whole: bool
     is_new: bool
     findings: tuple[Finding, ...]
+    began: str = ""
+    breaks: tuple[int, ...] = ()
 
 
 class Outside(NamedTuple):
     """What notes and anchors say; `reached` counts the entries that anchors fix.
 
-    `far` those that anchors fix which do not lie on this machine; `bare` as in `NoteCheck`.
+    `far` those that anchors fix which do not lie on this machine; `foreign` and `bare` as in
+    `NoteCheck`.
     """
 
     noted: int
     signed: int
     signed_at: str
     strangers: int
+    foreign: int
     reached: int
     reached_at: str
     far: int
@@ -70,13 +74,21 @@ def read_ledger(place: Place) -> Ledger:
     stories: dict[str, Story] = {}
     path = os.path.join(place.state, NAME)
     try:
-        earlier = list(_earlier(place))
-        told = tuple(_damaged(path, stories, place) for path in reversed(earlier))
+        aside, follower = _earlier(place)
+        earlier = [_one(path, stories, place) for path in reversed(aside)]
         ledger = _one(path, stories, place)
     except HomeError as error:
         found = Finding(path, 0, error.why, True, unusable(error, "ledger"))
         return Ledger(path, LedgerCheck(NAME), 0, True, False, False, (found,))
-    return ledger._replace(findings=told + ledger.findings)
+    began = next((it.check.first for it in (*earlier, ledger) if it.check.first), "")
+    breaks = [it.check.entries for it in earlier]
+    told = [_damaged(it) for it in earlier]
+    if follower:
+        what = "the damaged ledger that it follows is missing, or was changed since"
+        told.insert(0, Finding(follower, 1, what, True, "segments"))
+        breaks.append(0)
+    findings = (*told, *ledger.findings)
+    return ledger._replace(findings=findings, began=began, breaks=tuple(breaks))
 
 
 def check_outside(
@@ -95,7 +107,7 @@ def check_outside(
         kept.end(check.entries, check.head)
     faults += (("cut", fault) for fault in kept.faults)
     found = (Finding(ledger.path, *fault, True, about) for about, fault in faults)
-    signed = notes.signed, notes.signed_at, notes.strangers
+    signed = notes.signed, notes.signed_at, notes.strangers, notes.foreign
     reached = kept.reached, kept.at, kept.far
     return Outside(notes.noted, *signed, *reached, tuple(notes.bare), tuple(found))
 
@@ -147,19 +159,25 @@ def _again(ledger: Ledger, own: bool) -> Iterator[dict[str, Any]]:
         raise HomeError("MCPX-H03", f"{ledger.path} was changed while it was read.", _REPEAT)
 
 
-def _earlier(place: Place) -> Iterator[str]:
-    """Damaged ledgers that were put aside, newest first, each proven by the one that follows it."""
-    follows = _follows(os.path.join(place.state, NAME), place)
-    names = sorted(os.listdir(place.state)) if os.path.isdir(place.state) else []
-    aside = [name for name in names if name.startswith("ledger.") and name != NAME]
-    by_digest = {}
-    if follows is not None:
-        paths = [os.path.join(place.state, name) for name in aside if name.endswith(".jsonl")]
-        by_digest = {_digest(path, place): path for path in paths[-_FOLLOWED:]}
+def _earlier(place: Place) -> tuple[list[str], str]:
+    """Damaged ledgers that were put aside, newest first, and which one lacks the one it follows.
+
+    Each is proven by the digest in the one that follows it; "" where none is lacking.
+    """
+    path, found = os.path.join(place.state, NAME), []
+    follows = _follows(path, place)
+    by_digest = {} if follows is None else {_digest(it, place): it for it in _aside(place)}
     while follows in by_digest:
         path = by_digest.pop(follows)
-        yield path
+        found.append(path)
         follows = _follows(path, place)
+    return found, "" if follows is None else path
+
+
+def _aside(place: Place) -> list[str]:
+    names = os.listdir(place.state) if os.path.isdir(place.state) else []
+    aside = (name for name in names if name.startswith("ledger.") and name != NAME)
+    return [os.path.join(place.state, name) for name in aside if name.endswith(".jsonl")]
 
 
 def _follows(path: str, place: Place) -> str | None:
@@ -171,10 +189,10 @@ def _follows(path: str, place: Place) -> str | None:
     return check.follows
 
 
-def _damaged(path: str, stories: dict[str, Story], place: Place) -> Finding:
-    ledger = _one(path, stories, place)
-    what = f"a ledger that was damaged after {ledger.check.entries} entries, and put aside"
-    return Finding(path, ledger.check.entries + 1, what, False, "ledger")
+def _damaged(ledger: Ledger) -> Finding:
+    entries = ledger.check.entries
+    what = f"a ledger that was damaged after {entries} entries, and put aside"
+    return Finding(ledger.path, entries + 1, what, False, "ledger")
 
 
 def _digest(path: str, place: Place) -> str:

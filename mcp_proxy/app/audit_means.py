@@ -3,12 +3,13 @@
 import os
 
 from mcp_proxy.app.audit_anchors import find_mirror
-from mcp_proxy.app.audit_keys import find_signer
+from mcp_proxy.app.audit_keys import find_seed
 from mcp_proxy.app.audit_ledger_check import NAME, Place
 from mcp_proxy.app.audit_segment import Finding
 from mcp_proxy.app.audit_verify import Means, Report, verify
-from mcp_proxy.app.keychain_store import store_name
+from mcp_proxy.app.keychain_store import asks_nobody, store_name
 from mcp_proxy.app.recipient_keys import find_recipient_key
+from mcp_proxy.core.audit_key import Signer
 from mcp_proxy.core.ledger_anchors import Anchor, parse_anchors
 from mcp_proxy.core.limits import LIMITS
 from mcp_proxy.core.signed_note import VerifierKey, parse_key
@@ -25,10 +26,9 @@ def own_place() -> tuple[Place, Means]:
     The keychain is read only where nobody would be asked. Raises HomeError.
     """
     home = find_home()
-    signer = find_signer(home)
-    keys = () if signer is None else (signer.verifier,)
+    keys, source = _own_keys(home)
     anchors, damaged = _head_folder(home, keys)
-    means = Means(keys, "keychain", (*_mirror(home), *anchors), damaged=damaged)
+    means = Means(keys, source, (*_mirror(home), *anchors), damaged=damaged)
     return Place(home.state, home.id), means
 
 
@@ -68,15 +68,29 @@ def joined(own: Means, named: Means) -> Means:
     return Means(keys, source, own.anchors + named.anchors, named.private, own.damaged)
 
 
+def _own_keys(home: Home) -> tuple[tuple[VerifierKey, ...], str]:
+    """The store's key, whatever the home's files say of it: who forges the log can change these."""
+    seed = find_seed(home)
+    if seed is not None:
+        return (Signer(home.id, seed).verifier,), "keychain"
+    return (), "keychain" if asks_nobody(home) else "locked"
+
+
 def _keys(text: str) -> tuple[VerifierKey, ...]:
     lines = [text]
     if os.path.exists(text):
         lines = read_given(text, LIMITS.small_file_bytes).decode(errors="replace").splitlines()
     try:
-        return tuple(parse_key(line) for line in lines if line.strip())
+        found = tuple(parse_key(line) for line in lines if line.strip())
     except ValueError as error:
-        why = f"--key: {error}."
-        raise UsageError("MCPX-W01", why, "mcp-proxy audit key   (there, prints it)") from None
+        raise _no_key(str(error)) from None
+    if not found:
+        raise _no_key("no key is in it")
+    return found
+
+
+def _no_key(why: str) -> UsageError:
+    return UsageError("MCPX-W01", f"--key: {why}.", "mcp-proxy audit key   (there, prints it)")
 
 
 def _anchors(text: str, keys: tuple[VerifierKey, ...]) -> tuple[Anchor, ...]:

@@ -50,7 +50,7 @@ class Clear(NamedTuple):
 class Checked(NamedTuple):
     """What one segment turned out to be; `is_read` says that its file could be used.
 
-    `first` and `last` are times, "" where it has no entry.
+    `first` is the time of its first entry, `last` the latest of all; "" where it has no entry.
 
     `ledger` is the ledger's entry that it names; `fixed` how many of its entries the ledger fixes;
     `mac` is none, unchecked or proven.
@@ -87,6 +87,16 @@ def check_one(task: Task) -> Checked:
         return Checked(task.name, task.path, is_there=True, findings=(found,))
 
 
+def check_loose(path: str, own: bool) -> Finding:
+    """A clear file beside no segment: no chain covers it, and still nobody else may read it."""
+    try:
+        with Source(path, own=own):
+            what = "readable values beside no segment, which nothing proves"
+            return Finding(path, 0, what, False, "values")
+    except HomeError as error:
+        return Finding(path, 0, error.why, True, unusable(error, "values"))
+
+
 def unusable(error: HomeError, about: str) -> str:
     """The property that a file breaks which could not be used."""
     return "private" if error.id == "MCPX-H02" else about
@@ -115,8 +125,8 @@ class _Check:
                 self._found(entry, "entries")
                 break
             take(entry, line)
-            last = entry["time"]
-            first = first or last
+            last = max(last, entry["time"])
+            first = first or entry["time"]
         else:
             self._end(source.tail)
         return self._checked(first, last)

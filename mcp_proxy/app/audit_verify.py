@@ -17,13 +17,13 @@ from mcp_proxy.app.audit_ledger_check import (
     read_ledger,
 )
 from mcp_proxy.app.audit_recipients import named_recipients
-from mcp_proxy.app.audit_segment import Checked, Finding, Task, check_one
+from mcp_proxy.app.audit_segment import Checked, Finding, Task, check_loose, check_one
 from mcp_proxy.core.audit_claims import Counts, Property, claims
 from mcp_proxy.core.ledger_anchors import Anchor
 from mcp_proxy.core.ledger_check import Story
 from mcp_proxy.core.segment_story import signed_entries
 from mcp_proxy.core.signed_note import VerifierKey, parse_key
-from mcp_proxy.edges.audit_reader import segment_paths
+from mcp_proxy.edges.audit_reader import loose_clear_paths, segment_paths
 from mcp_proxy.edges.spread import processors, spread
 
 _SPREAD_BYTES = 32 << 20
@@ -37,7 +37,8 @@ class Means(NamedTuple):
     """What a log is verified with.
 
     `keys` are those that may have signed, `source` where they come from: given, keychain, or
-    ledger, where there are none but those that the ledger itself names. `private` is the
+    ledger, where there are none but those that the ledger itself names; locked, where there are no
+    others because a person would have to be asked for the home's own. `private` is the
     organisation's key for the MACs; `damaged` tells of anchors that could not be used.
     """
 
@@ -49,7 +50,7 @@ class Means(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The whole log's state. `first` and `last` are the times of its outer entries.
+    """The whole log's state. `first` and `last` are its earliest and latest times.
 
     `open_segments` have no close entry, `killed` of them by the ledger's word; `ledger` counts the
     ledger's entries, `pruned` the segments of which it says so; `follows`: another ledger, which
@@ -94,7 +95,8 @@ def verify(place: Place, means: Means = Means(), progress: Progress | None = Non
     if ledger.is_whole and any(map(_is_doubtful, checked)):
         _look_again(place, ledger, {task.name: task for task in tasks}, checked)
     counts = _counts(place, ledger, outside[0], checked, means)
-    found = tuple(all_findings(place, ledger, outside[0], checked, means.source != "ledger"))
+    found = tuple(all_findings(place, ledger, outside[0], checked, means.source))
+    found += tuple(check_loose(path, place.own) for path in loose_clear_paths(place.state))
     return _report(ledger, checked, counts, found + means.damaged)
 
 
@@ -150,7 +152,8 @@ def _with_own_keys(ledger: Ledger, means: Means) -> Means:
             keys.append(parse_key(line))
         except ValueError:
             continue
-    return means._replace(keys=tuple(keys), source="ledger")
+    source = means.source if means.source == "locked" else "ledger"
+    return means._replace(keys=tuple(keys), source=source)
 
 
 def _is_doubtful(item: Checked) -> bool:
@@ -223,6 +226,7 @@ def _counts(
         signed=outside.signed,
         signed_at=outside.signed_at,
         strangers=outside.strangers,
+        foreign=outside.foreign,
         signed_entries=sum(signed),
         reached=outside.reached,
         reached_at=outside.reached_at,

@@ -63,7 +63,7 @@ def run_verify(options: argparse.Namespace) -> int:
         place = copied_place(options.folder)
     with _progress() as tell:
         report = verify(place, means, tell)
-    is_good = report.good and (place.own or not report.is_empty)
+    is_good = report.good and not report.is_empty
     if options.json:
         render.json_out({**_plain(report), "good": is_good})
     else:

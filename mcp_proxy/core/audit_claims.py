@@ -4,13 +4,18 @@ from typing import Literal, NamedTuple
 
 State = Literal["proven", "not proven", "not checked here", "broken"]
 
+# Sources of a key that whoever wrote the ledger has not chosen.
+KEYED = frozenset({"given", "keychain"})
+
 
 class Counts(NamedTuple):
     """What verification counted.
 
     `fixed` are segment entries that the ledger fixes, `signed_entries` those that its signed part
-    fixes; `unnamed` segments were written before there was a ledger. `ledger` counts the ledger's
-    entries, -1 without one; `key` says where the keys came from: given, keychain or ledger.
+    fixes; `unnamed` segments name no ledger, as those from before there was one. `ledger` counts
+    the ledger's entries, -1 without one; `key` says where the keys came from: given, keychain,
+    ledger, or locked where the home's own cannot be had unasked; `foreign` is the line from which
+    on another key than these signs the rest.
     `macs` counts segments by none, unchecked, fitting; of the fitting ones an anchor fixes the
     beginning of `macs_fixed`. `far` counts ledger entries that anchors fix which programs of the
     user do not reach, `anchors` all of these; `bare` prunes that no signature covers. `is_whole`:
@@ -32,6 +37,7 @@ class Counts(NamedTuple):
     signed: int = 0
     signed_at: str = ""
     strangers: int = 0
+    foreign: int = 0
     signed_entries: int = 0
     reached: int = 0
     reached_at: str = ""
@@ -120,8 +126,8 @@ def _segments(counts: Counts) -> tuple[State, str]:
     if counts.unread:
         detail += f"; {counts.unread} segments cannot be read to their end"
     if counts.unnamed:
-        detail += f"; {counts.unnamed} segments were written before there was a ledger"
-    if counts.bare and counts.key != "ledger":
+        detail += f"; {counts.unnamed} segments name no ledger, and nothing excludes made-up ones"
+    if counts.bare and counts.key in KEYED:
         detail += f"; no signature covers {counts.bare} prunes"
     if counts.is_new or not counts.is_whole:
         why = "it follows a damaged one" if counts.is_whole else "the rest of it is not readable"
@@ -142,11 +148,16 @@ def _signed(counts: Counts) -> tuple[State, str]:
         far += f"; {counts.strangers} later or earlier notes are by other keys"
     if counts.ledger < 0 or not counts.noted:
         return "not proven", "nothing is signed; mcp-proxy audit key makes the key"
-    if counts.key == "ledger":
+    if counts.key == "locked":
+        return "not checked here", "its key cannot be had without asking: unlock it, or give --key"
+    if counts.key not in KEYED:
         return "not checked here", "give --key: the line that mcp-proxy audit key prints"
     if not counts.signed:
         return "not proven", "the notes are by other keys than the one that is asked for"
-    return "proven", f"{far}; key from the keychain" if counts.key == "keychain" else far
+    far += "; key from the keychain" if counts.key == "keychain" else ""
+    if counts.foreign:
+        return "not proven", f"only {far}; from line {counts.foreign} on another key signs"
+    return ("proven", far) if counts.signed_entries or not counts.fixed else ("not proven", far)
 
 
 def _cut(counts: Counts) -> tuple[State, str]:

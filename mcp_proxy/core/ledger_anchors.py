@@ -41,14 +41,15 @@ class NoteCheck:
 
     A note by a key that is not known proves nothing, but its text has to be its entry's too.
     `noted` counts entries that bear a note; `signed` is how many entries the last note covers that
-    one of the keys made, `signed_at` its time; `bare` are the lines behind it that take something
-    out of the log, at most 20, each with its kind.
+    one of the keys made, `signed_at` its time. Behind that one, `foreign` is the first line with a
+    note by another key, 0 where there is none, and `bare` are the lines that take something out of
+    the log, at most 20, each with its kind.
     """
 
     def __init__(self, home: str, keys: tuple[VerifierKey, ...]) -> None:
         self.noted = self.signed = 0
         self.signed_at = ""
-        self.strangers = 0
+        self.strangers = self.foreign = 0
         self.bare: list[tuple[int, str]] = []
         self._home = home
         self._keys = keys
@@ -69,8 +70,9 @@ class NoteCheck:
             return Fault(line, "its note was signed for another entry")
         if found is None:
             self.strangers += 1
+            self.foreign = self.foreign or line
             return None
-        self.signed, self.signed_at = line, entry["time"]
+        self.signed, self.signed_at, self.foreign = line, entry["time"], 0
         self.bare.clear()
         return None
 

@@ -168,6 +168,8 @@ def test_a_lost_key_is_replaced_by_a_person_alone(home: Home, keychain: MemoryKe
     first = ensure_key(home)
     keychain.delete(KEY_ITEM)
     assert quiet_signer(home) is None
+    os.unlink(os.path.join(home.state, "audit-key.json"))
+    assert quiet_signer(home) is None, "the ledger tells of one still"
     assert len(told(home)) == 1
     second = ensure_key(home)
     assert second.verifier != first.verifier

@@ -115,6 +115,26 @@ def test_s21_a_ledger_that_another_key_signed_is_broken_for_who_has_the_right_on
     assert (report.good, states(report)["signed"]) == (False, "broken")
 
 
+def test_s21_what_another_key_signed_behind_the_last_own_note_is_told_and_not_proven(
+    tmp_path: Path,
+) -> None:
+    """The first two lines are the home's, all behind them is somebody's; or its own next key's."""
+    log = Log()
+    log.signer = Signer(HOME, b"the-key-of-somebody-else-32bytes")
+    log.tell("key", {"verifier": log.signer.verifier.line, "seal": log.signer.seal})
+    made = log.begin()
+    made.call(customer="cus_1")
+    made.close()
+    report = checked(tmp_path / "a", log)
+    assert (report.good, states(report)["signed"]) == (True, "not proven")
+    (finding,) = report.findings
+    assert (finding.line, finding.what[:34]) == (3, "from here on another key signs: a ")
+    assert detail(report, "signed").startswith("only 2 of 5 ledger entries, to ")
+    assert detail(report, "signed").endswith("; from line 3 on another key signs")
+    both = Means((*KEYS, log.signer.verifier), "given")
+    assert states(again(tmp_path / "a", both))["signed"] == "proven"
+
+
 def test_s21_macs_are_checked_with_the_organisations_key_alone(tmp_path: Path) -> None:
     log = Log()
     one = log.begin(new_protection(RECIPIENT, bytes(range(NEEDED_BYTES))))
@@ -217,7 +237,25 @@ def test_a_segment_that_names_no_ledger_is_bad_only_where_there_was_one(tmp_path
     older.files = early.begin(known=False).log.files
     report = checked(tmp_path / "a", older)
     assert report.good
-    assert "1 segments were written before there was a ledger" in detail(report, "segments")
+    assert "1 segments name no ledger" in detail(report, "segments")
+    (what,) = told(report)
+    assert what.startswith("it names no ledger: older than that, or made up since")
+
+
+def test_s21_each_entry_of_a_segment_that_names_no_ledger_is_older_than_it(tmp_path: Path) -> None:
+    """Who has no key can write a segment whose first entry alone is dated back."""
+    log, early = Log(), Log()
+    early.now_ns -= 10**12
+    made = early.begin(known=False)
+    early.now_ns = log.now_ns
+    made.call(customer="cus_1")
+    early.now_ns -= 10**12
+    made.add("close", {"reason": "client ended"})
+    log.files = early.files
+    report = checked(tmp_path / "a", log, GIVEN._replace(anchors=(head(log),)))
+    (finding,) = bad(report)
+    assert finding.what == "the ledger does not name it, though it was there"
+    assert states(report)["segments"] == "broken"
 
 
 def test_pruned_segments_are_gone_and_one_that_is_still_there_is_told(tmp_path: Path) -> None:
@@ -373,13 +411,54 @@ def test_a_ledger_that_follows_a_damaged_one_is_good_and_says_so(tmp_path: Path)
     assert [item.about for item in bad(again(folder, Means()))] == ["segments"]
 
 
-def test_a_ledger_that_follows_one_that_is_gone_accuses_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("made", [b"", b"another\n"])
+def test_s21_a_damaged_ledger_that_was_put_aside_is_missed_and_its_segments_are_not_accused(
+    tmp_path: Path, made: bytes
+) -> None:
     log = small_log()
     fields = {"v": 1, "home": HOME, "follows": "ab" * 32}
     log.ledger[:] = [ledger_line(first(HOME), log.tick(), "ledger", fields, None).line]
-    report = checked(tmp_path / "a", log, Means())
+    folder = tmp_path / "a"
+    log.write(os.fspath(folder))
+    if made:
+        put(os.fspath(folder / "ledger.damaged-20270115T080000Z.jsonl"), made)
+    report = again(folder, Means())
+    (finding,) = bad(report)
+    assert finding.what == "the damaged ledger that it follows is missing, or was changed since"
+    assert (os.path.basename(finding.path), finding.line) == ("ledger.jsonl", 1)
+    assert states(report)["segments"] == "broken"
+    assert sum(what.endswith("behind what is left of that") for what in told(report)) == 2
+
+
+def test_segments_of_a_damaged_ledger_are_not_accused_though_the_clock_was_set_back(
+    tmp_path: Path,
+) -> None:
+    log = small_log()
+    log.ledger[2] = log.ledger[2].replace(b'"pid"', b'"pie"')
+    digest = hashlib.sha256(log.ledger_bytes).hexdigest()
+    put(os.fspath(tmp_path / "a" / "ledger.damaged-20270115T080000Z.jsonl"), log.ledger_bytes)
+    log.now_ns -= 7200 * 10**9
+    fields = {"v": 1, "home": HOME, "follows": digest}
+    log.ledger[:] = [ledger_line(first(HOME), log.tick(), "ledger", fields, None).line]
+    log.write(os.fspath(tmp_path / "a"))
+    report = again(tmp_path / "a", Means())
     assert report.good
-    assert told(report).count("it is named by an earlier ledger, which was damaged") == 2
+    assert "it names entry 4 of an earlier ledger, behind what is left of that" in told(report)
+
+
+def test_a_segment_that_no_ledger_before_the_damage_names_was_put_in(tmp_path: Path) -> None:
+    log, other = small_log(), Log()
+    made = other.begin()
+    name = segment(log, 0).replace("0000.jsonl", "000X.jsonl")
+    log.files[name] = made.lines
+    digest = hashlib.sha256(log.ledger_bytes + b"damage\n").hexdigest()
+    aside = os.fspath(tmp_path / "a" / "ledger.damaged-20270115T080000Z.jsonl")
+    put(aside, log.ledger_bytes + b"damage\n")
+    fields = {"v": 1, "home": HOME, "follows": digest}
+    log.ledger[:] = [ledger_line(first(HOME), log.tick(), "ledger", fields, None).line]
+    log.write(os.fspath(tmp_path / "a"))
+    (finding,) = bad(again(tmp_path / "a", Means()))
+    assert finding.what == "the ledger does not name it, and it names entry 2 there"
 
 
 def test_the_ledger_of_another_home_is_found(tmp_path: Path) -> None:
@@ -398,6 +477,24 @@ def test_s23_files_that_others_may_read_are_broken_here_and_no_matter_in_a_copy(
     report = verify(Place(os.fspath(folder), HOME))
     assert [finding.about for finding in bad(report)] == ["private"]
     assert again(folder).good
+
+
+def test_s23_a_clear_file_beside_no_segment_is_told_and_kept_from_others_too(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "a"
+    log = small_log()
+    log.write(os.fspath(folder))
+    loose = folder / "audit" / segment(log, 0).replace("0000.jsonl", "000X.clear.jsonl")
+    put(os.fspath(loose), b'{"seq":1,"key":"00","clear":{"customer":"cus_9"}}\n')
+    report = verify(Place(os.fspath(folder), HOME))
+    assert report.good
+    told_of = [(it.path, it.what) for it in report.findings if it.about == "values"]
+    assert told_of == [(str(loose), "readable values beside no segment, which nothing proves")]
+    loose.chmod(0o644)
+    report = verify(Place(os.fspath(folder), HOME))
+    assert [(it.path, it.about) for it in bad(report)] == [(str(loose), "private")]
+    assert states(report)["private"] == "broken"
 
 
 def test_an_empty_folder_is_a_good_log_that_proves_nothing_much(tmp_path: Path) -> None:

@@ -126,6 +126,8 @@ def macs(report: str) -> str:
     [
         (("--folder", "nowhere"), "holds neither a folder audit nor a file ledger.jsonl"),
         (("--folder", "copy", "--key", "x"), "a verifier key is NAME+KEYID+BASE64"),
+        (("--folder", "copy", "--key", ""), "--key: no key is in it"),
+        (("--folder", "copy", "--key", "empty"), "--key: no key is in it"),
         (("--folder", "copy", "--anchor", "x"), "neither a signed note nor lines of SIZE HASH"),
         (("--folder", "copy", "--recipient-key", "no name"), "A key's name is"),
     ],
@@ -139,6 +141,7 @@ def test_what_cannot_be_used_is_wrong_usage(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     copied(tmp_path / "copy", small_log())
+    (tmp_path / "empty").write_text("\n", encoding="utf-8")
     assert main(["audit", "verify", *words]) == 2
     assert why in capsys.readouterr().err
 
@@ -172,6 +175,14 @@ def test_our_own_log_is_verified_where_nothing_is_named(
     states = {item["about"]: item["state"] for item in told["properties"]}
     assert (told["good"], told["ledger"], states["private"]) == (True, 2, "proven")
     assert states["signed"] == "not proven"
+
+
+def test_our_own_log_that_was_taken_away_whole_is_not_good(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.unlink(os.path.join(home.state, "ledger.jsonl"))
+    assert run(capsys, code=1).startswith("nothing was verified: there is no log here")
+    assert json.loads(run(capsys, "--json", code=1))["good"] is False
 
 
 def test_a_damaged_head_in_our_folder_of_heads_is_told_as_broken(

@@ -54,6 +54,9 @@ def test_every_claim_says_against_whom() -> None:
         ("signed", GOOD._replace(noted=0, signed=0), "not proven"),
         ("signed", GOOD._replace(signed=0, strangers=4), "not proven"),
         ("signed", GOOD._replace(key="ledger"), "not checked here"),
+        ("signed", GOOD._replace(key="locked"), "not checked here"),
+        ("signed", GOOD._replace(signed=5, strangers=1, foreign=7), "not proven"),
+        ("signed", GOOD._replace(signed=2, signed_entries=0), "not proven"),
         ("cut", GOOD._replace(reached=0), "not proven"),
         ("macs", GOOD._replace(macs=(2, 0, 0)), "not proven"),
         ("macs", GOOD._replace(macs=(0, 1, 1)), "not checked here"),
@@ -79,6 +82,9 @@ def test_the_detail_tells_how_far_the_signatures_reach() -> None:
         "5 of 8 ledger entries, to 2027-01-15T08:00:00Z; these fix 4 of 9 entries of the segments;"
         " 1 later or earlier notes are by other keys"
     )
+    item = claimed(counts._replace(strangers=1, foreign=7))["signed"]
+    assert item.detail.startswith("only 5 of 8 ledger entries, to 2027-01-15T08:00:00Z;")
+    assert item.detail.endswith("; from line 7 on another key signs")
     assert "key from the keychain" in claimed(GOOD._replace(key="keychain"))["signed"].detail
 
 

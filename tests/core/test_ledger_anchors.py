@@ -56,6 +56,19 @@ def test_notes_by_other_keys_prove_nothing() -> None:
     assert (faults, check.noted, check.signed, check.strangers) == ([], 4, 0, 4)
 
 
+def test_the_first_note_by_another_key_behind_the_last_good_one_is_told() -> None:
+    log = small_log()
+    rows = entries(log)
+    log.signer = OTHER
+    log.tell("admin", {"what": "x", "facts": {}}, signed=False)
+    for _ in range(2):
+        log.tell("admin", {"what": "x", "facts": {}})
+    check, _ = notes(entries(log), KEY)
+    assert (check.signed, check.foreign) == (len(rows), len(rows) + 2)
+    check, _ = notes(entries(log), OTHER.verifier)
+    assert (check.signed, check.foreign) == (len(rows) + 3, 0)
+
+
 def test_a_note_of_another_entry_or_home_is_found() -> None:
     rows = entries(small_log())
     rows[3]["note"], rows[6]["note"] = rows[6]["note"], rows[3]["note"]
