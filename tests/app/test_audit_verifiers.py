@@ -24,7 +24,7 @@ from core.audit_story import EARLIER, KILLED, PLAIN, PROTECTED, PRUNED, SIGNER, 
 from homes import make_home
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_desk import call_once, log_in, serve_once
+from log_desk import SetClock, call_once, log_in, serve_once
 
 from mcp_proxy.app.audit_erase import erase_call, find_call
 from mcp_proxy.app.audit_ledger_check import Place
@@ -32,7 +32,9 @@ from mcp_proxy.app.audit_verify import Means, verify
 from mcp_proxy.app.ledger_mending import mend_ledger
 from mcp_proxy.core import audit
 from mcp_proxy.core.audit_key import Signer
+from mcp_proxy.core.audit_ledger import Before, ledger_line
 from mcp_proxy.edges.audit_ledger import AuditLedger, ledger_path
+from mcp_proxy.edges.audit_repair import replace_ledger
 from mcp_proxy.edges.places import VARIABLE, Home
 
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "verify_audit.py"
@@ -77,10 +79,7 @@ def script(state: str, *keys: str) -> dict[str, Any]:
 
 def verdicts(folder: Path, files: Files) -> tuple[Verdict, Verdict]:
     """What both say of a state folder with these files."""
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-    told = script(str(folder), SIGNER.verifier.line)
+    told = script(str(_written(folder, files)), SIGNER.verifier.line)
     theirs = [place.split(":")[:2] for place in told["faults"]]
     report = verify(Place(str(folder), None), Means(KEYS, "given"))
     ours = [(item.path, item.line) for item in report.findings if item.bad]
@@ -88,6 +87,13 @@ def verdicts(folder: Path, files: Files) -> tuple[Verdict, Verdict]:
         Verdict(report.good, first_of_each([(_name(folder, it), line) for it, line in ours])),
         Verdict(told["good"], first_of_each([(_name(folder, it), int(at)) for it, at in theirs])),
     )
+
+
+def _written(folder: Path, files: Files) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
 
 
 def _name(folder: Path, path: str) -> str:
@@ -290,6 +296,76 @@ def test_s21_both_want_a_note_by_the_key_that_is_given(tmp_path: Path) -> None:
     assert said.broken["ledger.jsonl"] == 0
 
 
+def test_s21_both_want_each_entry_of_a_segment_that_names_no_ledger_to_be_older(
+    tmp_path: Path,
+) -> None:
+    def change(entry: dict[str, Any]) -> None:
+        if entry["seq"] == 2:
+            entry["time"] = "2027-01-15T08:30:00.000000Z"
+
+    name = f"audit/{EARLIER}.jsonl"
+    assert script(str(_written(tmp_path / "as", STORY)))["unnamed"] == 1
+    said = both_say(tmp_path / "late", {**STORY, name: chained(parsed(name), change)})
+    assert said.broken == {name: 1}
+
+
+NEW = f"{PLAIN[:-1]}Z"
+OPENED: tuple[str, dict[str, Any]] = (
+    "open",
+    {"segment": NEW, "pid": 1, "profile": None, "digest": None, "state": None},
+)
+MARK: dict[str, Any] = {"segment": NEW, "entries": 1, "head": "ab" * 32}
+
+
+def goes_on(*told: tuple[str, dict[str, Any]]) -> bytes:
+    """The ledger, with entries that nobody has signed."""
+    data = STORY["ledger.jsonl"]
+    last = json.loads(data.splitlines()[-1])
+    before = Before("", last["seq"] + 1, last["hash"])
+    for kind, fields in told:
+        made = ledger_line(before, 1_800_100_000_000_000_000, kind, fields, None)
+        data, before = data + made.line, before._replace(seq=before.seq + 1, hash=made.hash)
+    return data
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [("checkpoint", MARK)],
+        [OPENED, ("checkpoint", {**MARK, "entries": True})],
+        [OPENED, ("checkpoint", {**MARK, "entries": 1.0})],
+        [OPENED, ("prune", {"segments": [[NEW, 1, "ab" * 32]], "why": "age"})],
+    ],
+)
+def test_both_refuse_what_the_ledger_cannot_tell(
+    told: list[tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    assert both_say(tmp_path / "open", {**STORY, "ledger.jsonl": goes_on(OPENED)}).good
+    said = both_say(tmp_path / "more", {**STORY, "ledger.jsonl": goes_on(*told)})
+    assert said.broken["ledger.jsonl"] == 17 + len(told)
+
+
+@pytest.mark.parametrize("number", ["0", "2", "99", "-1", "true", "1.0", '"1"', "null"])
+def test_both_refuse_a_row_that_was_given_another_number(number: str, tmp_path: Path) -> None:
+    name = f"audit/{KILLED}.clear.jsonl"
+    row = STORY[name].replace(b'"seq":1,', b'"seq":%b,' % number.encode())
+    ours, theirs = verdicts(tmp_path, {**STORY, name: row})
+    assert (ours.good, theirs.good) == (False, False)
+
+
+def test_both_refuse_rows_that_changed_places_or_are_more_than_rows(tmp_path: Path) -> None:
+    name = f"audit/{PLAIN}.clear.jsonl"
+    first, erased, last = lines_of(name)
+    for at, made in enumerate(
+        (last + erased + first, b"\n" + first + erased + last, first + erased + last + b" ")
+    ):
+        ours, theirs = verdicts(tmp_path / str(at), {**STORY, name: made})
+        assert (ours.good, theirs.good) == (False, False)
+    more = last.replace(b"}}\n", b'},"more":1}\n')
+    ours, theirs = verdicts(tmp_path / "more", {**STORY, name: first + erased + more})
+    assert (ours.good, theirs.good) == (False, False)
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     folder = str(tmp_path / "home")
@@ -347,6 +423,35 @@ def test_both_accept_segments_of_a_ledger_that_was_damaged_and_replaced(home: Ho
     serve_once(home)
     told, report = script(home.state), verify(Place(home.state, home.id))
     assert (told["good"], report.good) == (True, True), (told, report.findings)
+
+
+def test_both_accept_them_though_the_clock_was_set_back_before(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lived_in(home)
+    with open(ledger_path(home), "ab") as file:
+        file.write(b"damage\n")
+    SetClock(monkeypatch).set_back(1)
+    assert replace_ledger(home)
+    serve_once(home)
+    told, report = script(home.state), verify(Place(home.state, home.id))
+    assert (told["good"], report.good) == (True, True), (told, report.findings)
+
+
+@pytest.mark.parametrize("made", [b"", b"another ledger\n"])
+def test_s21_both_miss_a_damaged_ledger_that_was_put_aside(home: Home, made: bytes) -> None:
+    lived_in(home)
+    with open(ledger_path(home), "ab") as file:
+        file.write(b"damage\n")
+    aside = replace_ledger(home)
+    assert aside is not None
+    os.unlink(aside)
+    if made:
+        Path(aside).write_bytes(made)
+    told, report = script(home.state), verify(Place(home.state, None))
+    path = ledger_path(home)
+    assert [place.split(": ")[0] for place in told["faults"]] == [f"{path}:1"]
+    assert [(it.path, it.line) for it in report.findings if it.bad] == [(path, 1)]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="neither is to be had there")
