@@ -37,8 +37,8 @@ class Means(NamedTuple):
     """What a log is verified with.
 
     `keys` are those that may have signed, `source` where they come from: given, keychain, or
-    ledger, where there are none but those that the ledger itself names; locked, where there are no
-    others because a person would have to be asked for the home's own. `private` is the
+    ledger, where there are none but those that the ledger itself names; lost or locked, where that
+    is so because the home's own is gone, or a person would have to be asked. `private` is the
     organisation's key for the MACs; `damaged` tells of anchors that could not be used.
     """
 
@@ -152,7 +152,7 @@ def _with_own_keys(ledger: Ledger, means: Means) -> Means:
             keys.append(parse_key(line))
         except ValueError:
             continue
-    source = means.source if means.source == "locked" else "ledger"
+    source = means.source if means.source in {"locked", "lost"} else "ledger"
     return means._replace(keys=tuple(keys), source=source)
 
 
