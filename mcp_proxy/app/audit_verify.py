@@ -205,13 +205,7 @@ def _counts(
     place: Place, ledger: Ledger, outside: Outside, checked: list[Checked], means: Means
 ) -> Counts:
     there = [item for item in checked if item.is_read]
-    stories = ledger.check.stories
     macs = [item.mac for item in there]
-    signed = (
-        min(item.fixed, signed_entries(stories[item.name].marks, outside.signed))
-        for item in there
-        if item.name in stories
-    )
     return Counts(
         segments=len(there),
         entries=sum(item.entries for item in there),
@@ -227,7 +221,7 @@ def _counts(
         signed_at=outside.signed_at,
         strangers=outside.strangers,
         foreign=outside.foreign,
-        signed_entries=sum(signed),
+        signed_entries=_signed(ledger, outside, there),
         reached=outside.reached,
         reached_at=outside.reached_at,
         far=outside.far,
@@ -241,6 +235,16 @@ def _counts(
         erased=sum(item.clear.erased for item in there),
         lost=sum(item.clear.lost for item in there),
         own=place.own,
+    )
+
+
+def _signed(ledger: Ledger, outside: Outside, there: list[Checked]) -> int:
+    """Entries of segments that the signed part of the ledger fixes."""
+    stories = ledger.check.stories
+    return sum(
+        min(item.fixed, signed_entries(stories[item.name].marks, outside.signed))
+        for item in there
+        if item.name in stories
     )
 
 
