@@ -1,4 +1,4 @@
-"""Verifies an audit log: chains, ledger, notes by given keys, values; not MACs, nor every field."""
+"""Verifies an audit log: chains, ledger, notes by given keys, values; no MACs, anchors or kinds."""
 
 import hashlib
 import hmac

@@ -73,7 +73,7 @@ def _own_keys(home: Home) -> tuple[tuple[VerifierKey, ...], str]:
     seed = find_seed(home)
     if seed is not None:
         return (Signer(home.id, seed).verifier,), "keychain"
-    return (), "keychain" if asks_nobody(home) else "locked"
+    return (), "lost" if asks_nobody(home) else "locked"
 
 
 def _keys(text: str) -> tuple[VerifierKey, ...]:

@@ -37,8 +37,8 @@ class Means(NamedTuple):
     """What a log is verified with.
 
     `keys` are those that may have signed, `source` where they come from: given, keychain, or
-    ledger, where there are none but those that the ledger itself names; locked, where there are no
-    others because a person would have to be asked for the home's own. `private` is the
+    ledger, where there are none but those that the ledger itself names; lost or locked, where that
+    is so because the home's own is gone, or a person would have to be asked. `private` is the
     organisation's key for the MACs; `damaged` tells of anchors that could not be used.
     """
 
@@ -152,7 +152,7 @@ def _with_own_keys(ledger: Ledger, means: Means) -> Means:
             keys.append(parse_key(line))
         except ValueError:
             continue
-    source = means.source if means.source == "locked" else "ledger"
+    source = means.source if means.source in {"locked", "lost"} else "ledger"
     return means._replace(keys=tuple(keys), source=source)
 
 
@@ -205,13 +205,7 @@ def _counts(
     place: Place, ledger: Ledger, outside: Outside, checked: list[Checked], means: Means
 ) -> Counts:
     there = [item for item in checked if item.is_read]
-    stories = ledger.check.stories
     macs = [item.mac for item in there]
-    signed = (
-        min(item.fixed, signed_entries(stories[item.name].marks, outside.signed))
-        for item in there
-        if item.name in stories
-    )
     return Counts(
         segments=len(there),
         entries=sum(item.entries for item in there),
@@ -227,7 +221,7 @@ def _counts(
         signed_at=outside.signed_at,
         strangers=outside.strangers,
         foreign=outside.foreign,
-        signed_entries=sum(signed),
+        signed_entries=_signed(ledger, outside, there),
         reached=outside.reached,
         reached_at=outside.reached_at,
         far=outside.far,
@@ -241,6 +235,16 @@ def _counts(
         erased=sum(item.clear.erased for item in there),
         lost=sum(item.clear.lost for item in there),
         own=place.own,
+    )
+
+
+def _signed(ledger: Ledger, outside: Outside, there: list[Checked]) -> int:
+    """Entries of segments that the signed part of the ledger fixes."""
+    stories = ledger.check.stories
+    return sum(
+        min(item.fixed, signed_entries(stories[item.name].marks, outside.signed))
+        for item in there
+        if item.name in stories
     )
 
 

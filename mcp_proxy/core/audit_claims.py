@@ -14,8 +14,8 @@ class Counts(NamedTuple):
     `fixed` are segment entries that the ledger fixes, `signed_entries` those that its signed part
     fixes; `unnamed` segments name no ledger, as those from before there was one. `ledger` counts
     the ledger's entries, -1 without one; `key` says where the keys came from: given, keychain,
-    ledger, or locked where the home's own cannot be had unasked; `foreign` is the line from which
-    on another key than these signs the rest.
+    ledger, or locked or lost where the home's own cannot be had unasked or at all; `foreign` is the
+    line from which on another key than these signs the rest.
     `macs` counts segments by none, unchecked, fitting; of the fitting ones an anchor fixes the
     beginning of `macs_fixed`. `far` counts ledger entries that anchors fix which programs of the
     user do not reach, `anchors` all of these; `bare` prunes that no signature covers. `is_whole`:
@@ -150,6 +150,8 @@ def _signed(counts: Counts) -> tuple[State, str]:
         return "not proven", "nothing is signed; mcp-proxy audit key makes the key"
     if counts.key == "locked":
         return "not checked here", "its key cannot be had without asking: unlock it, or give --key"
+    if counts.key == "lost":
+        return "not checked here", "neither keychain nor vault has its key: it was lost; give --key"
     if counts.key not in KEYED:
         return "not checked here", "give --key: the line that mcp-proxy audit key prints"
     if not counts.signed:

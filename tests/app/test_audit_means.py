@@ -11,7 +11,7 @@ from edges.fakes_keychain import MemoryKeychain
 from log_desk import serve_once
 
 from mcp_proxy.app import audit_means, keychain_store
-from mcp_proxy.app.audit_keys import ensure_key, tell_again
+from mcp_proxy.app.audit_keys import KEY_ITEM, ensure_key, tell_again
 from mcp_proxy.app.audit_means import verify_home
 from mcp_proxy.app.audit_verify import Report
 from mcp_proxy.core.audit_claims import Property
@@ -90,6 +90,15 @@ def test_s21_a_store_that_asks_somebody_leaves_signatures_unchecked_and_says_so(
     item = signed(report)
     assert item.state == "not checked here"
     assert item.detail.startswith("its key cannot be had without asking")
+
+
+def test_s21_a_store_that_lacks_the_key_is_said_to_have_lost_it(
+    home: Home, keychain: MemoryKeychain
+) -> None:
+    keychain.delete(KEY_ITEM)
+    item = signed(verify_home())
+    assert item.state == "not checked here"
+    assert item.detail.endswith("it was lost; give --key")
 
 
 def test_s21_what_another_key_goes_on_with_is_broken_at_home(home: Home) -> None:

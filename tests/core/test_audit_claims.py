@@ -55,6 +55,7 @@ def test_every_claim_says_against_whom() -> None:
         ("signed", GOOD._replace(signed=0, strangers=4), "not proven"),
         ("signed", GOOD._replace(key="ledger"), "not checked here"),
         ("signed", GOOD._replace(key="locked"), "not checked here"),
+        ("signed", GOOD._replace(key="lost"), "not checked here"),
         ("signed", GOOD._replace(signed=5, strangers=1, foreign=7), "not proven"),
         ("signed", GOOD._replace(signed=2, signed_entries=0), "not proven"),
         ("cut", GOOD._replace(reached=0), "not proven"),
