@@ -179,16 +179,17 @@ def ensure_folder(path: str) -> None:
         missing.append(folder)
         folder = os.path.dirname(folder)
     try:
-        check_ancestors(folder)
+        if missing:
+            check_ancestors(folder)
         for name in reversed(missing):
             os.mkdir(name, 0o700)
             sync_folder(os.path.dirname(name))
+        check_own_folder(path)
     except FileExistsError:
         # Another process made it meanwhile; it is checked like any other.
         ensure_folder(path)
     except OSError as error:
         raise broken(path, error) from None
-    check_own_folder(path)
 
 
 class Held(Exception):

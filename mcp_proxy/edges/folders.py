@@ -30,10 +30,9 @@ def check_ancestors(folder: str) -> None:
     if not POSIX:
         return
     owners = (os.geteuid(), 0)
-    _check_chain(folder, owners)
-    real = os.path.realpath(folder)
-    if real != folder:
-        _check_chain(real, owners)
+    has_link = _check_chain(folder, owners)
+    if has_link or os.path.abspath(folder) != folder:
+        _check_chain(os.path.realpath(folder), owners)
 
 
 def sync_folder(folder: str) -> None:
@@ -52,15 +51,19 @@ def unsafe(path: str, reason: str, mend: str | None = None) -> HomeError:
     return HomeError("MCPX-H02", f"{path} is not safe to use: {reason}.", mend)
 
 
-def _check_chain(folder: str, owners: tuple[int, int]) -> None:
+def _check_chain(folder: str, owners: tuple[int, int]) -> bool:
+    """Whether a link stands on the way."""
+    has_link = False
     while True:
         status = os.lstat(folder)
         if status.st_uid not in owners:
             raise unsafe(folder, "it belongs to another user")
-        shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not stat.S_ISLNK(status.st_mode)
+        is_link = stat.S_ISLNK(status.st_mode)
+        has_link = has_link or is_link
+        shared = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_link
         if shared and not status.st_mode & stat.S_ISVTX:
             raise unsafe(folder, "other users may write it", f"chmod go-w '{folder}'")
         parent = os.path.dirname(folder)
         if parent == folder:
-            return
+            return has_link
         folder = parent
