@@ -1,5 +1,6 @@
 """`profile explain`: a call decided as serve decides it, and told; nothing is sent."""
 
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from mcp_proxy.app.call import DryRun, dry_run, try_call
@@ -19,7 +20,7 @@ from mcp_proxy.core.schema import SchemaRefused
 from mcp_proxy.edges import clock
 from mcp_proxy.edges.authorizer import root_text
 from mcp_proxy.edges.grants import grants_used, has_use_left, read_grants
-from mcp_proxy.edges.ledger import Scope, spent
+from mcp_proxy.edges.ledger import Scope, left_for, spent
 from mcp_proxy.edges.places import Home, find_home
 from mcp_proxy.edges.state_db import StateDb, Transaction
 from mcp_proxy.edges.state_mark import read_mark
@@ -36,11 +37,15 @@ class Explained(NamedTuple):
 
 
 class _Counted(NamedTuple):
-    """What is taken of the limits, and the grant that lets the call pass, `taken` times used."""
+    """What is taken of the limits, and the grant that lets the call pass, `taken` times used.
+
+    `short` is the rule of a limit that has no room for the call, "" for none.
+    """
 
     used: tuple[Used, ...]
     grant: Grant | None
     taken: int
+    short: str = ""
 
 
 def explain_call(target: str, tool: str, arguments: Any) -> Explained:
@@ -69,9 +74,13 @@ def _as_counted(run: DryRun, words: Explanation) -> Explanation:
         if isinstance(run.decision, Deny):
             return words
         why = f"{error.why} Serve denies this call with MCPX-D16 until: {error.next}"
-        return words._replace(state=why)
+        return words._replace(decision="deny", id="MCPX-D16", state=why)
     values = {item.name: item.value for item in words.arguments}
     words = words._replace(limits=limit_lines(ready.tool.limits, values, counted.used))
+    if counted.short and not isinstance(run.decision, Deny):
+        rule = f"limit.{counted.short}"
+        meaning = "a limit of the tool has no room for the call now"
+        return words._replace(decision="deny", id="MCPX-D13", rule=rule, meaning=meaning)
     if counted.grant is None:
         return words
     left = f"{counted.grant.uses - counted.taken} of {counted.grant.uses} left"
@@ -99,7 +108,16 @@ def _read(tx: Transaction, run: DryRun, ready: Ready, grants: tuple[Grant, ...])
     used = tuple(Used(row.limit.rule, row.taken, row.left) for row in rows)
     found = _in_force(run, ready, grants, tx.now_s)
     grant = next((grant for grant in found if has_use_left(tx, grant)), None)
-    return _Counted(used, grant, 0 if grant is None else grants_used(tx, [grant.id])[grant.id])
+    taken = 0 if grant is None else grants_used(tx, [grant.id])[grant.id]
+    return _Counted(used, grant, taken, "" if zone is None else _short(tx, scope, run, zone))
+
+
+def _short(tx: Transaction, scope: Scope, run: DryRun, zone: tzinfo) -> str:
+    if isinstance(run.decision, Deny):
+        return ""
+    taken = run.decision.reservations
+    rows = zip(taken, left_for(tx, scope, taken, zone), strict=True)
+    return next((used.rule for one, used in rows if one.amount > used.left), "")
 
 
 def _grants(home: Home, run: DryRun, ready: Ready) -> tuple[Grant, ...]:

@@ -160,7 +160,7 @@ class Passing:
         if grant is not None:
             return _Taken(passed._replace(approval=grant.id), tx.step, grant)
         ledger.settle(tx, ticket, "no")
-        return _Taken(None if said is None else _denied(said.word, need), tx.step)
+        return _Taken(None if said is None else _denied(said, need), tx.step)
 
     async def _grants(self, going: Going) -> tuple[Grant, ...]:
         """Those of this home, where a terminal, at which they are given, may approve the call."""
@@ -221,10 +221,10 @@ def _settle(tx: Transaction, passed: Passed, sent: str) -> None:
         give_grant_back(tx, passed.approval)
 
 
-def _denied(word: str, need: Need) -> Deny:
-    said = f' The person says: "{word}"' if word else ""
+def _denied(found: approvals.Denied, need: Need) -> Deny:
+    said = f' The person says: "{found.word}"' if found.word else ""
     text = "The call was not made: a person has denied it. Do not make it again as it is."
-    return Deny("MCPX-D12", need.rule or "approval", text + said)
+    return Deny("MCPX-D12", need.rule or "approval", text + said, found.id)
 
 
 def _short(short: Short, zone: tzinfo) -> Deny:

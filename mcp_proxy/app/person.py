@@ -79,7 +79,7 @@ class Person:
         if question is not None and not caller.waits:
             return AskClient(asked.request.id, {KEY: question})
         if question is None and asked.channels == ("client",):
-            return _waits(asked.channels)
+            return _waits(asked) if _can_show(asked, caller) else _unshown(asked)
         return await self._wait(asked, question, caller)
 
     def _may_ask(self, asked: _Asked) -> bool:
@@ -133,6 +133,8 @@ class Person:
         try:
             async with asyncio.timeout(wait_s):
                 found = await self._first(set(tasks), asked.view.tool)
+                if isinstance(found, Deny):
+                    return found._replace(approval=asked.request.id)
                 if found is not None:
                     return found
         except TimeoutError:
@@ -142,7 +144,7 @@ class Person:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return _waits(asked.channels)
+        return _waits(asked)
 
     async def _first(self, tasks: set[asyncio.Task[bool]], tool: str) -> Deny | Again | None:
         """Who answers first; or a pause, which ends the wait of a call at once (S6)."""
@@ -187,9 +189,13 @@ class Person:
 
 def _question(asked: _Asked, caller: Caller) -> Question | None:
     """The form, where the client may give the approval and can show it."""
-    question = question_of(asked.view) if "client" in asked.channels else None
-    can = question is not None and covers(dict(caller.capabilities), question)
-    return question if can else None
+    is_asked = "client" in asked.channels and _can_show(asked, caller)
+    return question_of(asked.view) if is_asked else None
+
+
+def _can_show(asked: _Asked, caller: Caller) -> bool:
+    question = question_of(asked.view)
+    return question is not None and covers(dict(caller.capabilities), question)
 
 
 def channels_of(tool: Tool) -> tuple[str, ...]:
@@ -205,13 +211,23 @@ def _title(profile: Profile, tool: str) -> str:
     return title if isinstance(title, str) else ""
 
 
-def _waits(channels: tuple[str, ...]) -> Deny:
+def _waits(asked: _Asked) -> Deny:
     """What the model reads at the end of the wait; no code and no address (S1)."""
     how = " The person can answer with `mcp-proxy approve` in a terminal."
-    return _deny(
+    denied = _deny(
         "It waits for a person's approval on this computer. Wait for the person, then make exactly "
-        "the same call again; it is not asked for twice." + (how if "terminal" in channels else "")
+        "the same call again; it is not asked for twice."
+        + (how if "terminal" in asked.channels else "")
     )
+    return denied._replace(approval=asked.request.id)
+
+
+def _unshown(asked: _Asked) -> Deny:
+    denied = _deny(
+        "It needs a person's approval, which the profile lets this client alone ask for, and this "
+        "client shows no forms. Do not wait for it."
+    )
+    return denied._replace(approval=asked.request.id)
 
 
 def _deny(words: str) -> Deny:

@@ -146,6 +146,8 @@ def _signed(counts: Counts) -> tuple[State, str]:
     far += f"; these fix {counts.signed_entries} of {counts.entries} entries of the segments"
     if counts.strangers:
         far += f"; {counts.strangers} later or earlier notes are by other keys"
+    if counts.ledger >= 0 and not counts.noted and not counts.is_whole:
+        return "not proven", "no signature stands before the place where it is broken"
     if counts.ledger < 0 or not counts.noted:
         return "not proven", "nothing is signed; mcp-proxy audit key makes the key"
     if counts.key == "locked":
@@ -201,8 +203,8 @@ def _recipients(counts: Counts) -> str:
 def _values(counts: Counts) -> tuple[State, str]:
     detail = f"{counts.clear} calls; {counts.erased} erased, as the ledger says"
     if counts.lost:
-        detail += f"; {counts.lost} have none, of which it says nothing"
-    return ("proven" if counts.clear else "not proven"), detail
+        detail += f"; {counts.lost} have none, of which it says nothing: lost, or taken away"
+    return ("proven" if counts.clear and not counts.lost else "not proven"), detail
 
 
 def _private(counts: Counts) -> tuple[State, str]:

@@ -208,8 +208,9 @@ def decided_entry(plan: Plan, entered: object = None, trace: Trace | None = None
     label, span = plan.label, (None, None) if trace is None else (trace.own, trace.parent)
     word, approval = "allow", None
     if isinstance(plan, Refused):
-        rule, id_ = plan.deny.rule, plan.deny.id
-        return Decided(label.name, label.upstream, label.effect, "deny", rule, id_, None, *span)
+        _, rule, _, asked = denied = plan.deny
+        names = (label.name, label.upstream, label.effect)
+        return Decided(*names, "deny", rule, denied.id, asked, *span)
     if isinstance(entered, Passed):
         approval = entered.approval
     elif isinstance(entered, AskClient):

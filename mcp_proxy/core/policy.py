@@ -22,11 +22,15 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Deny(NamedTuple):
-    """The call is not made. `id` is an error id, `rule` an enumeration for the log."""
+    """The call is not made. `id` is an error id, `rule` an enumeration for the log.
+
+    `approval` is the request that a person answered no, or has not answered.
+    """
 
     id: str
     rule: str
     text: str
+    approval: str | None = None
 
 
 class Ask(NamedTuple):

@@ -27,6 +27,8 @@ from mcp_proxy.edges.room import give_back, reserve
 from mcp_proxy.edges.state_mark import read_mark
 from mcp_proxy.errors import AuditError, HomeError, McpProxyError
 
+# A log that may lack an entry is not gone on with: a new process begins another.
+_RESTART = "mcp-proxy doctor   (what it finds mended, restart the client)"
 _ROOM_BYTES = 128 << 10  # answers of LIMITS.calls_in_flight calls, below 1 KiB each
 
 
@@ -95,7 +97,8 @@ class AuditSegment:
     def append(self, kind: str, fields: dict[str, Any]) -> int:
         """Write one entry; returns its sequence number."""
         if self._ended or self._file is None:
-            raise cannot_write("an earlier entry could not be written")
+            why = "The audit log cannot be written: an earlier entry could not be written."
+            raise AuditError("MCPX-A01", why, _RESTART)
         seq, prev = self._head
         chained = audit.chain(seq, clock.now_ns(), kind, fields, prev, self._key)
         try:

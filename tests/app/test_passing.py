@@ -694,3 +694,28 @@ def test_what_expired_while_nobody_served_is_not_kept(beside: Any) -> None:
         await other.end()
 
     beside(scene, wait_s=0.1)
+
+
+def test_s17_the_log_names_the_request_of_a_call_that_was_denied_or_only_waited(
+    beside: Any,
+) -> None:
+    async def scene(world: World, process: Process) -> None:
+        assert read(await process.call("note", Client()))[0] == "MCPX-D03"
+        (request,) = await process.asked()
+        assert await process.say(request, yes=False)
+        assert read(await process.call("note", Client()))[0] == "MCPX-D12"
+        process.log.close("over")
+        decided = [row for what, row in world.events() if what == "decided"]
+        assert [row["approval"] for row in decided] == [request.id, request.id]
+        assert {row["decision"] for row in decided} == {"deny"}
+
+    beside(scene, wait_s=0.1)
+
+
+def test_s17_a_client_that_alone_may_ask_and_cannot_is_not_waited_for(beside: Any) -> None:
+    async def scene(_world: World, process: Process) -> None:
+        error, text = read(await process.call("odd", Client()))
+        assert error == "MCPX-D03"
+        assert "this client shows no forms. Do not wait for it." in text
+
+    beside(scene)

@@ -150,7 +150,7 @@ def test_without_state_db_it_explains_and_says_that_serve_denies(
     os.remove(state_path(home))
     assert main(["profile", "explain", "billing", "find", '{"customer":"cus_1"}']) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "decision   allow"
+    assert out[0] == "decision   deny, answered as MCPX-D16"
     assert "is missing. Serve denies this call with MCPX-D16 until: mcp-proxy doctor" in out[1]
     assert "  at most 3 calls per month: this call takes 1" in out
 
@@ -190,3 +190,19 @@ def test_names_of_a_file_stay_in_their_line(
     assert [line for line in out.splitlines() if line.startswith("decision")] == [
         "decision   allow"
     ]
+
+
+def test_a_limit_that_has_no_room_left_denies(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["billing", "find", '{"customer":"cus_1"}']
+    with LoopbackServer(lambda _request: Reply(200, b"{}")) as api:
+        install(home, url=api.origin, tools=limited(1), requires=("limits",))
+        assert main(["call", *words]) == 0
+        capsys.readouterr()
+        assert main(["profile", "explain", *words]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "decision   deny, answered as MCPX-D13"
+    assert (
+        out[1] == "rule       limit.calls/month: a limit of the tool has no room for the call now"
+    )

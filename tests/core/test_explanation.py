@@ -128,7 +128,7 @@ def test_it_says_what_serve_plans(arguments: Any, approval: Any) -> None:
         assert (words.id, words.rule) == (None, plan.allow.rule)
         assert {item.name: item.value for item in words.arguments} == plan.allow.arguments
     else:
-        assert (words.id, words.rule, words.text) == plan.deny
+        assert (words.id, words.rule, words.text, None) == plan.deny
 
 
 def test_the_result_rules_stand_in_the_order_of_doing() -> None:
