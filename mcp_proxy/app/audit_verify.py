@@ -23,7 +23,8 @@ from mcp_proxy.core.ledger_anchors import Anchor
 from mcp_proxy.core.ledger_check import Story
 from mcp_proxy.core.segment_story import signed_entries
 from mcp_proxy.core.signed_note import VerifierKey, parse_key
-from mcp_proxy.edges.audit_reader import loose_clear_paths, segment_paths
+from mcp_proxy.edges.audit_erase import clear_path
+from mcp_proxy.edges.audit_reader import bereft_paths, segment_paths
 from mcp_proxy.edges.spread import processors, spread
 
 _SPREAD_BYTES = 32 << 20
@@ -96,7 +97,8 @@ def verify(place: Place, means: Means = Means(), progress: Progress | None = Non
         _look_again(place, ledger, {task.name: task for task in tasks}, checked)
     counts = _counts(place, ledger, outside[0], checked, means)
     found = tuple(all_findings(place, ledger, outside[0], checked, means.source))
-    found += tuple(check_loose(path, place.own) for path in loose_clear_paths(place.state))
+    alone = map(clear_path, bereft_paths(place.state))
+    found += tuple(check_loose(path, place.own) for path in alone)
     return _report(ledger, checked, counts, found + means.damaged)
 
 

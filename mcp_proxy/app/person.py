@@ -79,7 +79,7 @@ class Person:
         if question is not None and not caller.waits:
             return AskClient(asked.request.id, {KEY: question})
         if question is None and asked.channels == ("client",):
-            return _waits(asked) if _can_show(asked, caller) else _unshown(asked)
+            return _waits(asked) if _question(asked, caller) else _unshown(asked)
         return await self._wait(asked, question, caller)
 
     def _may_ask(self, asked: _Asked) -> bool:
@@ -189,13 +189,9 @@ class Person:
 
 def _question(asked: _Asked, caller: Caller) -> Question | None:
     """The form, where the client may give the approval and can show it."""
-    is_asked = "client" in asked.channels and _can_show(asked, caller)
-    return question_of(asked.view) if is_asked else None
-
-
-def _can_show(asked: _Asked, caller: Caller) -> bool:
-    question = question_of(asked.view)
-    return question is not None and covers(dict(caller.capabilities), question)
+    question = question_of(asked.view) if "client" in asked.channels else None
+    can = question is not None and covers(dict(caller.capabilities), question)
+    return question if can else None
 
 
 def channels_of(tool: Tool) -> tuple[str, ...]:

@@ -208,9 +208,8 @@ def decided_entry(plan: Plan, entered: object = None, trace: Trace | None = None
     label, span = plan.label, (None, None) if trace is None else (trace.own, trace.parent)
     word, approval = "allow", None
     if isinstance(plan, Refused):
-        _, rule, _, asked = denied = plan.deny
-        names = (label.name, label.upstream, label.effect)
-        return Decided(*names, "deny", rule, denied.id, asked, *span)
+        denied, names = plan.deny, (label.name, label.upstream, label.effect)
+        return Decided(*names, "deny", denied.rule, denied.id, denied.approval, *span)
     if isinstance(entered, Passed):
         approval = entered.approval
     elif isinstance(entered, AskClient):

@@ -41,18 +41,6 @@ def bereft_paths(state: str) -> list[str]:
     return found
 
 
-def loose_clear_paths(state: str) -> list[str]:
-    """Every clear file that stands beside no segment, oldest first."""
-    folder = os.path.join(state, "audit")
-    found = []
-    for day in sorted(_names(folder)):
-        names = set(_names(os.path.join(folder, day)))
-        clear = sorted(name for name in names if name.endswith(_CLEAR))
-        loose = (name for name in clear if name.removesuffix(_CLEAR) + ".jsonl" not in names)
-        found += [os.path.join(folder, day, name) for name in loose]
-    return found
-
-
 def running_names(state: str) -> frozenset[str]:
     """The ULIDs of segments that a process may still write, or left open as it was killed."""
     return frozenset(_names(os.path.join(state, "audit", RUNNING)))
