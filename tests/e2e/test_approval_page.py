@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from approval_desk import CALL, DESTRUCTIVE, OTHER, REFUND, Served, served
-from chromium import chromium, chromium_path
+from chromium import CONTRASTS, chromium, chromium_path
 from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import Error as BrowserError
 
@@ -36,28 +36,6 @@ expect.set_options(timeout=WAIT_MS)
 
 ONCE = Verdict(yes=True, times=1, minutes=10, word="", typed="")
 LONG = "x" * 300
-# Contrast of each text with what lies behind it, as WCAG 2.2 reckons it.
-CONTRASTS = """() => {
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
-    .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  return [...document.querySelectorAll("main *")]
-    .filter((element) => [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
-    .filter((element) => element.checkVisibility({visibilityProperty: true}))
-    .map((element) => {
-      const [one, two] = [parse(getComputedStyle(element).color), behind(element)].map(light);
-      const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-      return [element.tagName + "." + element.className, Math.round(ratio * 100) / 100];
-    });
-}"""
 
 
 @pytest.fixture(scope="module")

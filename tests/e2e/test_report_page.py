@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 from audit_days import BEGAN_NS, Call
-from chromium import chromium, chromium_path
+from chromium import CONTRASTS, chromium, chromium_path
 from playwright.sync_api import Browser, expect
 from report_desk import written
 
@@ -18,29 +18,6 @@ pytestmark = [
 ]
 
 HOSTILE = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
-# Contrast of each text, those of plots among them, with what lies behind it (WCAG 2.2).
-CONTRASTS = """() => {
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((part) => part / 255)
-    .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  return [...document.querySelectorAll("main *")]
-    .filter((element) => element.tagName !== "title")
-    .filter((element) => [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
-    .map((element) => {
-      const style = getComputedStyle(element);
-      const own = element.tagName === "text" ? style.fill : style.color;
-      const [one, two] = [parse(own), behind(element)].map(light);
-      return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-    });
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +41,7 @@ def test_the_report_is_legible_and_loads_nothing(
         assert (loaded, said) == ([address], [])
         contrasts = page.evaluate(CONTRASTS)
         assert len(contrasts) > 100
-        assert min(contrasts) >= 4.5
+        assert [row for row in contrasts if row[1] < 4.5] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= wide
         plot = page.get_by_role("img", name="Calls by day, by what was decided")
         box = plot.bounding_box()
